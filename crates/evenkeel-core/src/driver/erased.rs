@@ -1,0 +1,189 @@
+//! Drivers without their types, so that the registry, planner and engine can hold any of them.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use schemars::{Schema, SchemaGenerator};
+use serde_json::Value;
+
+use super::{Delta, Driver, Finding, Found, ObserveError, Observed, Step};
+use crate::diff::{FieldChange, FieldPath, unmet};
+use crate::manifest::{Node, Problems, read_spec};
+use crate::plan::Action;
+use crate::request::{Query, Replies};
+
+/// A spec whose type only its driver knows.
+pub type ErasedSpec = Arc<dyn Any + Send + Sync>;
+
+/// What a driver makes of one instance: everything that the planner needs, as plain data.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Evaluation {
+    /// Something is at work on the object.
+    Busy {
+        /// What is at work.
+        reason: String,
+    },
+    /// The object was observed.
+    Known {
+        /// What there is to do.
+        action: Action,
+        /// The observed State; `None` where the object is absent.
+        observed: Option<Value>,
+        /// The fields that differ.
+        changes: Vec<FieldChange>,
+        /// The writes that close the difference.
+        steps: Vec<Step>,
+        /// For a Create: the containing object, where that is missing too.
+        lacks: Option<String>,
+    },
+}
+
+/// What a resource claims: an object, and the fields of it with their values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Object {
+    /// The object's name on the target.
+    pub name: String,
+    /// The fields claimed, as leaves of the desired State.
+    pub claims: Vec<(FieldPath, Value)>,
+}
+
+/// [`Driver`] with its types erased; a blanket implementation gives it to every driver.
+///
+/// Methods that take an [`ErasedSpec`] expect one from the same driver's [`ErasedDriver::read`]; any other is
+/// a mistake in the program and yields the empty answer or an [`ObserveError::NotAsked`].
+pub trait ErasedDriver: Send + Sync {
+    /// [`Driver::KIND`]
+    fn kind(&self) -> &'static str;
+    /// [`Driver::BACKEND`]
+    fn backend(&self) -> Option<&'static str>;
+    /// [`Driver::VOLATILE`]
+    fn volatile(&self) -> &'static [&'static str];
+    /// The JSON Schema of the driver's part of `spec`.
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
+    /// Reads and checks a spec. Problems go to `problems`; `None` where it could not be read.
+    fn read(&self, spec: &Node, problems: &mut Problems) -> Option<ErasedSpec>;
+    /// [`Driver::object`], and what the spec claims of it whatever the target's state.
+    fn object(&self, spec: &ErasedSpec, now: Timestamp) -> Object;
+    /// [`Driver::queries`]
+    fn queries(&self, spec: &ErasedSpec, so_far: &Replies) -> Vec<Query>;
+    /// Observes, compares and says what to write: [`Driver::observe`] to [`Driver::steps`] in one.
+    fn evaluate(
+        &self,
+        spec: &ErasedSpec,
+        replies: &Replies,
+        now: Timestamp,
+    ) -> Result<Evaluation, ObserveError>;
+    /// [`Driver::show`]
+    fn show(&self, path: &FieldPath, value: &Value) -> Option<String>;
+    /// [`Driver::inventory_queries`]
+    fn inventory_queries(&self, so_far: &Replies) -> Vec<Query>;
+    /// [`Driver::inventory`]
+    fn inventory(&self, replies: &Replies) -> Result<Vec<Found>, ObserveError>;
+    /// [`Driver::removal`]
+    fn removal(&self, object: &str, keep: &[&str], replies: &Replies) -> Result<Vec<Step>, String>;
+}
+
+impl<D: Driver> ErasedDriver for D {
+    fn kind(&self) -> &'static str {
+        D::KIND
+    }
+
+    fn backend(&self) -> Option<&'static str> {
+        D::BACKEND
+    }
+
+    fn volatile(&self) -> &'static [&'static str] {
+        D::VOLATILE
+    }
+
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        <D::Spec as schemars::JsonSchema>::json_schema(generator)
+    }
+
+    fn read(&self, spec: &Node, problems: &mut Problems) -> Option<ErasedSpec> {
+        let read: D::Spec = read_spec(spec, problems)?;
+        for Finding { path, message, hint, warning } in self.check(&read) {
+            problems.at_path(spec, &path, message, hint, warning);
+        }
+        Some(Arc::new(read))
+    }
+
+    fn object(&self, spec: &ErasedSpec, now: Timestamp) -> Object {
+        let Some(spec) = spec.downcast_ref::<D::Spec>() else {
+            return Object { name: String::new(), claims: Vec::new() };
+        };
+        let wanted = self.desired(spec, None, now).and_then(|state| serde_json::to_value(state).ok());
+        let claims = wanted.iter().flat_map(crate::diff::leaves).map(|(path, v)| (path, v.clone())).collect();
+        Object { name: Driver::object(self, spec), claims }
+    }
+
+    fn queries(&self, spec: &ErasedSpec, so_far: &Replies) -> Vec<Query> {
+        spec.downcast_ref::<D::Spec>().map_or_else(Vec::new, |spec| Driver::queries(self, spec, so_far))
+    }
+
+    fn evaluate(
+        &self,
+        spec: &ErasedSpec,
+        replies: &Replies,
+        now: Timestamp,
+    ) -> Result<Evaluation, ObserveError> {
+        let spec = spec.downcast_ref::<D::Spec>().ok_or_else(foreign_spec::<D>)?;
+        let (before, lacks) = match self.observe(spec, replies)? {
+            Observed::Busy { reason } => return Ok(Evaluation::Busy { reason }),
+            Observed::Absent { lacks } => (None, lacks),
+            Observed::Present(state) => (Some(state), None),
+        };
+        let observed = before.as_ref().map(to_json::<D>).transpose()?;
+        let Some(after) = self.desired(spec, before.as_ref(), now) else {
+            return Ok(nothing_to_do(observed));
+        };
+        let changes = unmet(&to_json::<D>(&after)?, observed.as_ref());
+        if changes.is_empty() && before.is_some() {
+            return Ok(nothing_to_do(observed));
+        }
+        let action = match &before {
+            None => Action::Create,
+            Some(_) if changes.iter().any(|c| is_within_any(&c.path, D::IMMUTABLE)) => Action::Replace,
+            Some(_) => Action::Update,
+        };
+        let steps =
+            self.steps(spec, &Delta { action, before: before.as_ref(), after: &after, changes: &changes });
+        Ok(Evaluation::Known { action, observed, changes, steps, lacks })
+    }
+
+    fn show(&self, path: &FieldPath, value: &Value) -> Option<String> {
+        Driver::show(self, path, value)
+    }
+
+    fn inventory_queries(&self, so_far: &Replies) -> Vec<Query> {
+        Driver::inventory_queries(self, so_far)
+    }
+
+    fn inventory(&self, replies: &Replies) -> Result<Vec<Found>, ObserveError> {
+        Driver::inventory(self, replies)
+    }
+
+    fn removal(&self, object: &str, keep: &[&str], replies: &Replies) -> Result<Vec<Step>, String> {
+        Driver::removal(self, object, keep, replies)
+    }
+}
+
+fn nothing_to_do(observed: Option<Value>) -> Evaluation {
+    Evaluation::Known { action: Action::NoOp, observed, changes: Vec::new(), steps: Vec::new(), lacks: None }
+}
+
+fn is_within_any(path: &FieldPath, prefixes: &[&str]) -> bool {
+    prefixes.iter().any(|prefix| path.is_within(prefix))
+}
+
+fn to_json<D: Driver>(state: &D::State) -> Result<Value, ObserveError> {
+    serde_json::to_value(state).map_err(|e| ObserveError::Unparsable {
+        command: format!("{} state", D::KIND),
+        problem: e.to_string(),
+    })
+}
+
+fn foreign_spec<D: Driver>() -> ObserveError {
+    ObserveError::NotAsked { command: format!("{} with another driver's spec", D::KIND) }
+}

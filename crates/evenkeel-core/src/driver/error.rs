@@ -1,0 +1,76 @@
+//! Why an object could not be observed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::transport::TransportError;
+
+/// Why the state of an object is unknown. Unknown is never absent: nothing is created, changed, replaced or
+/// removed on any of these.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum ObserveError {
+    /// The target did not answer.
+    #[error("{0}")]
+    Transport(TransportError),
+    /// A command failed in a way that says nothing about the object.
+    #[error("`{command}` failed with exit status {exit}: {stderr}")]
+    Command {
+        /// The command as sent.
+        command: String,
+        /// Its exit status.
+        exit: i32,
+        /// What it said, shortened.
+        stderr: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// The output is not what the command prints.
+    #[error("cannot understand the output of `{command}`: {problem}")]
+    Unparsable {
+        /// The command as sent.
+        command: String,
+        /// What is wrong, with a short quote.
+        problem: String,
+    },
+    /// The target answered, and the manifest does not fit it.
+    #[error("{message}")]
+    Unfit {
+        /// Where in `spec`, for the position in the manifest.
+        path: Vec<String>,
+        /// What does not fit, and why.
+        message: String,
+        /// What to write or do instead.
+        hint: Option<String>,
+    },
+    /// A driver looked for a reply that it never asked for: a mistake in the driver.
+    #[error("no reply to `{command}`, which was never sent")]
+    NotAsked {
+        /// The command.
+        command: String,
+    },
+}
+
+impl ObserveError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            ObserveError::Transport(e) => e.hint.as_deref(),
+            ObserveError::Command { hint, .. } | ObserveError::Unfit { hint, .. } => hint.as_deref(),
+            ObserveError::Unparsable { .. } => Some(
+                "run the command by hand on the target; if its output looks right, please report it with `plan --record DIR`",
+            ),
+            ObserveError::NotAsked { .. } => Some("this is a bug in Evenkeel, please report it"),
+        }
+    }
+
+    /// True where observing again later may succeed without anybody changing anything.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            ObserveError::Transport(e) => e.is_retryable(),
+            ObserveError::Command { .. } => true,
+            ObserveError::Unparsable { .. } | ObserveError::Unfit { .. } | ObserveError::NotAsked { .. } => {
+                false
+            }
+        }
+    }
+}

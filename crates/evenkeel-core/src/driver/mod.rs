@@ -1,0 +1,170 @@
+//! What a backend has to say about itself, as pure functions over plain data.
+//!
+//! A driver never does I/O. It says what to read, understands what was read, and says what to write. Diff,
+//! apply and verify are not driver methods: they are written once, in [`crate::diff`], [`crate::plan`] and the
+//! engine.
+
+mod erased;
+mod error;
+mod registry;
+mod step;
+
+pub use erased::{ErasedDriver, ErasedSpec, Evaluation, Object};
+pub use error::ObserveError;
+pub use registry::Registry;
+pub use step::{Hazard, Risk, Step};
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::diff::{FieldChange, FieldPath};
+use crate::request::{Query, Replies};
+
+/// One backend of one kind.
+pub trait Driver: Send + Sync + 'static {
+    /// The manifest kind it serves, for instance `ZfsDataset`.
+    const KIND: &'static str;
+    /// The union key under `spec` that picks this driver where a kind has several.
+    const BACKEND: Option<&'static str> = None;
+    /// Fields of the State (dotted paths, with everything below them) that cannot be changed in place.
+    const IMMUTABLE: &'static [&'static str] = &[];
+    /// Fields of the State that are shown but never compared.
+    const VOLATILE: &'static [&'static str] = &[];
+
+    /// What people write under `spec`, without the fields common to all kinds.
+    type Spec: DeserializeOwned + JsonSchema + Send + Sync + 'static;
+    /// The one normal form that what is wanted and what is there are both brought to. It serialises to a
+    /// JSON object; collections in it are maps keyed by identity or sorted sets, never lists of things.
+    type State: Serialize;
+
+    /// Problems of the spec that can be seen without the target. Paths are relative to `spec`.
+    fn check(&self, spec: &Self::Spec) -> Vec<Finding>;
+
+    /// The object on the target that this spec is about, unique within the kind and target. A containing
+    /// object's name sorts before what it contains: creation goes in ascending, removal in descending order.
+    fn object(&self, spec: &Self::Spec) -> String;
+
+    /// What to read. Asked again with the replies so far until nothing new is asked, at most four times.
+    fn queries(&self, spec: &Self::Spec, so_far: &Replies) -> Vec<Query>;
+
+    /// Understands what was read. Unknown is never absent: whatever is not clearly one or the other is an error.
+    fn observe(&self, spec: &Self::Spec, replies: &Replies) -> Result<Observed<Self::State>, ObserveError>;
+
+    /// What shall be, in the State's form and only with the fields we own. `None`: nothing is wanted.
+    fn desired(&self, spec: &Self::Spec, seen: Option<&Self::State>, now: Timestamp) -> Option<Self::State>;
+
+    /// The writes that close the difference, in order. For a Replace: those that remove and create anew.
+    fn steps(&self, spec: &Self::Spec, delta: &Delta<'_, Self::State>) -> Vec<Step>;
+
+    /// How a person writes the value of a field (`10 GiB`), where its JSON form is not good to read.
+    fn show(&self, path: &FieldPath, value: &Value) -> Option<String> {
+        let _ = (path, value);
+        None
+    }
+
+    /// What to read to list every object of this kind on a target; asked in rounds like [`Driver::queries`].
+    fn inventory_queries(&self, so_far: &Replies) -> Vec<Query> {
+        let _ = so_far;
+        Vec::new()
+    }
+
+    /// Every object of this kind on the target, as the manifests that would leave it as it is.
+    fn inventory(&self, replies: &Replies) -> Result<Vec<Found>, ObserveError> {
+        let _ = replies;
+        Ok(Vec::new())
+    }
+
+    /// The writes that remove `object`, which carries our mark and left the manifests; or why it must stay.
+    /// `keep` are the objects of this kind that manifests still want.
+    fn removal(&self, object: &str, keep: &[&str], replies: &Replies) -> Result<Vec<Step>, String> {
+        let _ = (object, keep, replies);
+        Err(format!("{} objects are never removed by Evenkeel", Self::KIND))
+    }
+}
+
+/// What a driver saw of its object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Observed<S> {
+    /// The target answered, and it is not there. `lacks` names the containing object where that is missing too.
+    Absent {
+        /// The missing containing object, in the form of [`Driver::object`].
+        lacks: Option<String>,
+    },
+    /// It is there, like this.
+    Present(S),
+    /// Something is at work on it; it is looked at again later and not touched now.
+    Busy {
+        /// What is at work, for the plan.
+        reason: String,
+    },
+}
+
+/// The difference that [`Driver::steps`] has to close.
+#[derive(Debug)]
+pub struct Delta<'a, S> {
+    /// Create, Update or Replace.
+    pub action: crate::plan::Action,
+    /// What is there; `None` for Create.
+    pub before: Option<&'a S>,
+    /// What shall be, as [`Driver::desired`] gave it.
+    pub after: &'a S,
+    /// The fields that differ.
+    pub changes: &'a [FieldChange],
+}
+
+/// A problem found in a spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Where, as keys from `spec` down. Empty: the spec as a whole.
+    pub path: Vec<String>,
+    /// What is wrong, and why.
+    pub message: String,
+    /// What to write instead.
+    pub hint: Option<String>,
+    /// True for a warning, which does not stop anything.
+    pub warning: bool,
+}
+
+impl Finding {
+    /// An error at `path`.
+    pub fn error<I, S>(path: I, message: impl Into<String>) -> Self
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        let path = path.into_iter().map(Into::into).collect();
+        Finding { path, message: message.into(), hint: None, warning: false }
+    }
+
+    /// A warning at `path`.
+    pub fn warning<I, S>(path: I, message: impl Into<String>) -> Self
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        Finding { warning: true, ..Finding::error(path, message) }
+    }
+
+    /// Adds what to write instead.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// An object found on a target by [`Driver::inventory`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// The object, in the form of [`Driver::object`].
+    pub object: String,
+    /// The `spec` of a manifest that describes it exactly, without the common fields.
+    pub spec: BTreeMap<String, Value>,
+    /// The name of the resource that created it, from our mark on the object.
+    pub owner: Option<String>,
+}

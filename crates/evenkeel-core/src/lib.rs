@@ -1,0 +1,15 @@
+//! Evenkeel's pure core: what is wanted (manifests), how a backend is described (the [`driver::Driver`]
+//! trait), and the decisions in between (diff, plan, gates).
+//!
+//! Nothing here does I/O, reads a clock or draws a random number: everything that varies is an argument.
+//! The map of the whole house is in `docs/ARCHITECTURE.md`.
+
+pub mod condition;
+pub mod diagnostic;
+pub mod diff;
+pub mod driver;
+pub mod manifest;
+pub mod plan;
+pub mod request;
+pub mod target;
+pub mod transport;

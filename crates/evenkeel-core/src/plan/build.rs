@@ -1,0 +1,248 @@
+//! Building a plan: instances and what was read of their targets in, changes out.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::gate::{gate, word};
+use super::{Acceptance, Action, Change, ChangeError, Field, Gate, InstanceId, Plan, Policy};
+use crate::diagnostic::Location;
+use crate::diff::{FieldChange, leaves};
+use crate::driver::{ErasedDriver, ErasedSpec, Evaluation, ObserveError, Step};
+use crate::manifest::Node;
+use crate::request::Replies;
+
+/// One resource on one target, ready to be observed and compared.
+#[derive(Clone)]
+pub struct Instance {
+    /// The resource and its target.
+    pub id: InstanceId,
+    /// The driver that serves it.
+    pub driver: Arc<dyn ErasedDriver>,
+    /// The driver's own part of the spec.
+    pub spec: ErasedSpec,
+    /// The object on the target.
+    pub object: String,
+    /// The written spec, for the positions of its fields.
+    pub node: Arc<Node>,
+    /// Where the resource stands in the manifests.
+    pub location: Location,
+    /// How many resources it has to wait for, one after another.
+    pub level: usize,
+    /// The resources (`Kind/name`) that it waits for.
+    pub depends_on: Vec<String>,
+    /// `suspend: true`
+    pub suspend: bool,
+    /// Risks to data that were accepted.
+    pub accepted: Vec<Acceptance>,
+}
+
+impl std::fmt::Debug for Instance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Instance").field("id", &self.id).field("object", &self.object).finish_non_exhaustive()
+    }
+}
+
+/// What a plan is built from, besides the instances.
+#[derive(Debug)]
+pub struct Blueprint<'a> {
+    /// What was read, by target.
+    pub replies: &'a BTreeMap<String, Replies>,
+    /// What the mode allows.
+    pub policy: Policy,
+    /// The time of this run.
+    pub now: Timestamp,
+}
+
+/// Compares every instance with what was read of its target. Changes of objects that left the manifests
+/// (see [`super::removals`]) can be added to the result's before [`Plan::of`].
+pub fn build(instances: &[Instance], blueprint: &Blueprint<'_>) -> Plan {
+    Plan::of(changes(instances, blueprint))
+}
+
+fn changes(instances: &[Instance], blueprint: &Blueprint<'_>) -> Vec<Change> {
+    let nothing = Replies::default();
+    let mut changes = Vec::with_capacity(instances.len());
+    let mut lacking = Vec::new();
+    for instance in instances {
+        let replies = blueprint.replies.get(&instance.id.target).unwrap_or(&nothing);
+        let mut change = blank(instance);
+        match instance.driver.evaluate(&instance.spec, replies, blueprint.now) {
+            Err(error) => fail(&mut change, instance, &error),
+            Ok(Evaluation::Busy { reason }) => change.busy = Some(reason),
+            Ok(Evaluation::Known { action, observed, changes: fields, steps, lacks }) => {
+                fill(&mut change, instance, Known { action, observed, fields, steps }, blueprint);
+                lacking.extend(lacks.map(|container| (changes.len(), container)));
+            }
+        }
+        changes.push(change);
+    }
+    miss_containers(&mut changes, lacking);
+    wait_for_dependencies(&mut changes, instances);
+    changes
+}
+
+struct Known {
+    action: Action,
+    observed: Option<Value>,
+    fields: Vec<FieldChange>,
+    steps: Vec<Step>,
+}
+
+fn blank(instance: &Instance) -> Change {
+    Change {
+        id: instance.id.clone(),
+        object: instance.object.clone(),
+        location: Some(instance.location.clone()),
+        level: instance.level,
+        action: Action::NoOp,
+        risk: crate::driver::Risk::Safe,
+        gate: Gate::Open,
+        suspended: instance.suspend,
+        busy: None,
+        error: None,
+        fields: Vec::new(),
+        steps: Vec::new(),
+        notes: Vec::new(),
+        read: BTreeMap::new(),
+    }
+}
+
+fn fail(change: &mut Change, instance: &Instance, error: &ObserveError) {
+    if let ObserveError::Unfit { path, .. } = error {
+        change.location = Some(instance.node.locate(path));
+    }
+    change.error = Some(ChangeError::from(error));
+}
+
+fn fill(change: &mut Change, instance: &Instance, known: Known, blueprint: &Blueprint<'_>) {
+    let expired = instance.accepted.iter().filter(|a| a.has_expired(blueprint.now));
+    change.notes.extend(expired.map(|a| {
+        format!(
+            "the acceptance of {} ended on {} (\"{}\"): renew it or take the setting back",
+            a.of, a.until, a.reason
+        )
+    }));
+    change.action = known.action;
+    if known.action == Action::NoOp {
+        return;
+    }
+    change.steps = known.steps;
+    for step in &mut change.steps {
+        step.target.get_or_insert_with(|| instance.id.target.clone());
+    }
+    let (gate, notes) = gate(&change.steps, blueprint.policy, &instance.accepted, blueprint.now);
+    change.gate = gate;
+    change.notes.extend(notes);
+    change.risk = change.steps.iter().map(Step::risk).max().unwrap_or_default();
+    change.fields = known.fields.into_iter().map(|c| field(&*instance.driver, c)).collect();
+    change.read = known.observed.as_ref().map(|state| hashes(&*instance.driver, state)).unwrap_or_default();
+}
+
+fn field(driver: &dyn ErasedDriver, change: FieldChange) -> Field {
+    let text = |value: &Option<Value>| match value {
+        None => "(absent)".to_owned(),
+        Some(value) => driver.show(&change.path, value).unwrap_or_else(|| plain(value)),
+    };
+    Field { before_text: text(&change.before), after_text: text(&change.after), change }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A short hash of every compared field, so that a saved plan can tell what changed since.
+fn hashes(driver: &dyn ErasedDriver, state: &Value) -> BTreeMap<String, String> {
+    let volatile = driver.volatile();
+    let kept = leaves(state).into_iter().filter(|(path, _)| !volatile.iter().any(|v| path.is_within(v)));
+    kept.map(|(path, value)| (path.to_string(), short_hash(value))).collect()
+}
+
+fn short_hash(value: &Value) -> String {
+    let digest = Sha256::digest(value.to_string().as_bytes());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// An object whose container is missing too can only be created if this plan creates the container.
+fn miss_containers(changes: &mut [Change], lacking: Vec<(usize, String)>) {
+    let created: BTreeSet<(String, String, String)> =
+        changes.iter().filter(|c| c.action == Action::Create && c.error.is_none()).map(object_key).collect();
+    for (at, container) in lacking {
+        let Some(change) = changes.get_mut(at) else { continue };
+        let (target, kind, _) = object_key(change);
+        if created.contains(&(target.clone(), kind.clone(), container.clone())) {
+            continue;
+        }
+        change.error = Some(ChangeError {
+            reason: "ContainerMissing".to_owned(),
+            message: format!(
+                "cannot create {} on {target}: {container} does not exist, and no manifest creates it",
+                change.object
+            ),
+            hint: Some(format!("add a {kind} for {container}")),
+            retryable: false,
+        });
+        change.steps.clear();
+    }
+}
+
+fn object_key(change: &Change) -> (String, String, String) {
+    (change.id.target.clone(), change.id.kind.clone(), change.object.clone())
+}
+
+/// What depends on something that is not and will not be ready waits, and says for what.
+fn wait_for_dependencies(changes: &mut [Change], instances: &[Instance]) {
+    if instances.iter().all(|i| i.depends_on.is_empty()) {
+        return;
+    }
+    let mut by_level: Vec<usize> = (0..changes.len()).collect();
+    by_level.sort_by_key(|&i| instances.get(i).map_or(0, |x| x.level));
+    let mut unready: HashMap<String, &'static str> = HashMap::new();
+    for at in by_level {
+        let (Some(change), Some(instance)) = (changes.get_mut(at), instances.get(at)) else { continue };
+        let waits = instance
+            .depends_on
+            .iter()
+            .filter_map(|d| unready.get(d).map(|why| format!("waits for {d}, which is {why}")));
+        let reasons: Vec<String> = waits.collect();
+        if !reasons.is_empty() && change.is_pending() {
+            match &mut change.gate {
+                Gate::Held { reasons: known } => known.extend(reasons),
+                Gate::Open => change.gate = Gate::Held { reasons },
+            }
+        }
+        let why = match change {
+            Change { error: Some(_), .. } => Some("unknown"),
+            Change { suspended: true, .. } => Some("suspended"),
+            Change { busy: Some(_), .. } => Some("busy"),
+            c if c.is_held() => Some("held"),
+            _ => None,
+        };
+        if let Some(why) = why {
+            unready.insert(format!("{}/{}", instance.id.kind, instance.id.name), why);
+        }
+    }
+}
+
+impl Change {
+    /// One line for lists: `update ZfsDataset/pool1 (disruptive)`.
+    pub fn headline(&self) -> String {
+        let risk = if self.risk == crate::driver::Risk::Safe {
+            String::new()
+        } else {
+            format!(" ({})", word(self.risk))
+        };
+        let verb = match self.action {
+            Action::NoOp => "unchanged",
+            Action::Create => "create",
+            Action::Update => "update",
+            Action::Replace => "replace",
+            Action::Delete => "delete",
+            Action::Forget => "forget",
+        };
+        format!("{verb} {}/{}{risk}", self.id.kind, self.id.name)
+    }
+}

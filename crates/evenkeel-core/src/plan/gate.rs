@@ -1,0 +1,138 @@
+//! Gates: what may be sent.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::driver::{Hazard, Risk, Step};
+
+/// Whether a change may be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "camelCase")]
+pub enum Gate {
+    /// It may.
+    Open,
+    /// It is reported and never sent as things are.
+    Held {
+        /// Why, and what would open it.
+        reasons: Vec<String>,
+    },
+}
+
+/// What the mode of this run allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// The highest risk that is sent. Data loss is never allowed by mode: it wants an [`Acceptance`].
+    pub allow: Risk,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy { allow: Risk::Disruptive }
+    }
+}
+
+/// A person's word that a risk to data is wanted, written beside the setting in the manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Acceptance {
+    /// The setting it is about, for instance `sync=disabled`.
+    pub of: String,
+    /// Why the risk is right here.
+    pub reason: String,
+    /// The last day (UTC) on which it holds, for instance `2027-03-31`.
+    #[schemars(with = "String", extend("format" = "date"))]
+    pub until: Date,
+}
+
+impl Acceptance {
+    /// True where the acceptance has run out.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        now.to_zoned(TimeZone::UTC).date() > self.until
+    }
+}
+
+/// The gate for `steps`, and notes for the plan.
+pub(super) fn gate(
+    steps: &[Step],
+    policy: Policy,
+    accepted: &[Acceptance],
+    now: Timestamp,
+) -> (Gate, Vec<String>) {
+    let mut reasons = Vec::new();
+    let mut notes = Vec::new();
+    for hazard in steps.iter().flat_map(|s| &s.hazards) {
+        notes.push(format!("{}: {}", hazard.of, hazard.says));
+        if let Some(reason) = objection(hazard, policy, accepted, now) {
+            reasons.push(reason);
+        }
+    }
+    reasons.dedup();
+    notes.dedup();
+    (if reasons.is_empty() { Gate::Open } else { Gate::Held { reasons } }, notes)
+}
+
+fn objection(hazard: &Hazard, policy: Policy, accepted: &[Acceptance], now: Timestamp) -> Option<String> {
+    let of = &hazard.of;
+    match hazard.risk {
+        Risk::DataLoss => match accepted.iter().find(|a| a.of == *of) {
+            None => Some(format!(
+                "{of} risks data: write `accept: {{ dataLoss: {{ of: {of}, reason: \"…\", until: YYYY-MM-DD }} }}` in the manifest"
+            )),
+            Some(a) if a.has_expired(now) => Some(format!(
+                "the acceptance of {of} ended on {}: renew `accept.dataLoss.until` or take the setting back",
+                a.until
+            )),
+            Some(_) => None,
+        },
+        risk if risk > policy.allow => {
+            Some(format!("{of} is {}: allow it with `--allow {}`", word(risk), word(risk)))
+        }
+        _ => None,
+    }
+}
+
+/// The risk as it is written on the command line and in messages.
+pub(crate) fn word(risk: Risk) -> &'static str {
+    match risk {
+        Risk::Safe => "safe",
+        Risk::Disruptive => "disruptive",
+        Risk::Destructive => "destructive",
+        Risk::DataLoss => "data-loss",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::{Exec, Request};
+
+    fn steps(risk: Risk) -> Vec<Step> {
+        vec![Step::new(Request::Exec(Exec::new(["x"]))).hazard(risk, "sync=disabled", "says")]
+    }
+
+    fn acceptance(until: &str) -> Vec<Acceptance> {
+        vec![Acceptance { of: "sync=disabled".into(), reason: "r".into(), until: until.parse().unwrap() }]
+    }
+
+    fn held(risk: Risk, allow: Risk, accepted: &[Acceptance]) -> bool {
+        let now = "2026-11-20T12:00:00Z".parse().unwrap();
+        matches!(gate(&steps(risk), Policy { allow }, accepted, now).0, Gate::Held { .. })
+    }
+
+    #[test]
+    fn data_loss_is_opened_by_an_acceptance_only() {
+        assert!(held(Risk::DataLoss, Risk::DataLoss, &[]));
+        assert!(held(Risk::DataLoss, Risk::DataLoss, &acceptance("2026-11-19")), "ran out yesterday");
+        assert!(!held(Risk::DataLoss, Risk::Safe, &acceptance("2026-11-20")), "holds through its last day");
+    }
+
+    #[test]
+    fn other_risks_are_opened_by_the_mode() {
+        assert!(held(Risk::Destructive, Risk::Disruptive, &[]));
+        assert!(!held(Risk::Destructive, Risk::Destructive, &[]));
+        assert!(!held(Risk::Safe, Risk::Safe, &[]));
+    }
+}

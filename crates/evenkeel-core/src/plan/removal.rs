@@ -1,0 +1,93 @@
+//! Objects that left the manifests.
+
+use std::collections::BTreeSet;
+
+use super::gate::gate;
+use super::{Action, Change, ChangeError, Gate, InstanceId, Policy};
+use crate::driver::{ErasedDriver, Risk, Step};
+use crate::request::Replies;
+
+/// What [`removals`] looks at: one kind on one target whose spec says `prune: true`.
+pub struct Removal<'a> {
+    /// The target's name.
+    pub target: &'a str,
+    /// The driver of the kind.
+    pub driver: &'a dyn ErasedDriver,
+    /// The objects of this kind that manifests still want here.
+    pub keep: &'a [&'a str],
+    /// What was read of the target, the inventory included.
+    pub replies: &'a Replies,
+    /// What the mode allows.
+    pub policy: Policy,
+    /// The time of this run.
+    pub now: jiff::Timestamp,
+}
+
+impl std::fmt::Debug for Removal<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Removal")
+            .field("target", &self.target)
+            .field("kind", &self.driver.kind())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Deletions of the objects that carry our mark and are in no manifest. An inventory that could not be read
+/// gives one change with the error and no deletion: unknown is never absent.
+pub fn removals(removal: &Removal<'_>) -> Vec<Change> {
+    let found = match removal.driver.inventory(removal.replies) {
+        Ok(found) => found,
+        Err(error) => {
+            let mut change = delete(removal, "*", "*");
+            change.action = Action::NoOp;
+            change.error = Some(ChangeError::from(&error));
+            return vec![change];
+        }
+    };
+    let kept: BTreeSet<&str> = removal.keep.iter().copied().collect();
+    let ours = found.into_iter().filter(|f| !kept.contains(f.object.as_str()));
+    ours.filter_map(|found| Some((found.object, found.owner?)))
+        .map(|(object, owner)| {
+            let mut change = delete(removal, &owner, &object);
+            match removal.driver.removal(&object, removal.keep, removal.replies) {
+                Ok(steps) => open(&mut change, steps, removal),
+                Err(reason) => change.gate = Gate::Held { reasons: vec![reason] },
+            }
+            change
+        })
+        .collect()
+}
+
+fn open(change: &mut Change, mut steps: Vec<Step>, removal: &Removal<'_>) {
+    for step in &mut steps {
+        step.target.get_or_insert_with(|| removal.target.to_owned());
+    }
+    let (gate, notes) = gate(&steps, removal.policy, &[], removal.now);
+    change.risk = steps.iter().map(Step::risk).max().unwrap_or_default();
+    change.gate = gate;
+    change.notes = notes;
+    change.steps = steps;
+}
+
+fn delete(removal: &Removal<'_>, name: &str, object: &str) -> Change {
+    Change {
+        id: InstanceId {
+            target: removal.target.to_owned(),
+            kind: removal.driver.kind().to_owned(),
+            name: name.to_owned(),
+        },
+        object: object.to_owned(),
+        location: None,
+        level: 0,
+        action: Action::Delete,
+        risk: Risk::Destructive,
+        gate: Gate::Open,
+        suspended: false,
+        busy: None,
+        error: None,
+        fields: Vec::new(),
+        steps: Vec::new(),
+        notes: Vec::new(),
+        read: std::collections::BTreeMap::new(),
+    }
+}

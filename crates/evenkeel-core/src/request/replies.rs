@@ -1,0 +1,203 @@
+//! What came back, and how a driver finds the answer to its query.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::join::shape;
+use super::{Query, Request};
+use crate::driver::ObserveError;
+use crate::transport::TransportError;
+
+/// What a program printed and how it ended. Output is bytes: hosts print what they like.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reply {
+    /// The exit status; 128 + n for a program ended by signal n.
+    pub exit: i32,
+    /// Standard output.
+    #[serde(with = "bytes_as_text")]
+    pub stdout: Vec<u8>,
+    /// Standard error.
+    #[serde(with = "bytes_as_text")]
+    pub stderr: Vec<u8>,
+}
+
+impl Reply {
+    /// Standard error as text for messages: invalid UTF-8 replaced, trimmed.
+    pub fn stderr_text(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).trim().to_owned()
+    }
+}
+
+/// The answer to one request that was sent, with a memory for what was parsed from it.
+pub struct Answer {
+    request: Request,
+    result: Result<Reply, TransportError>,
+    parsed: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").field("request", &self.request).field("result", &self.result).finish()
+    }
+}
+
+impl Answer {
+    /// The request as it was sent: a driver's query, or several joined.
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+}
+
+/// Every answer of one target so far.
+#[derive(Debug, Default)]
+pub struct Replies {
+    by_shape: HashMap<Request, Vec<Arc<Answer>>>,
+}
+
+impl Replies {
+    /// Adds what came back for `request` (as it was sent).
+    pub fn insert(&mut self, request: Request, result: Result<Reply, TransportError>) {
+        let answer = Answer { request, result, parsed: Mutex::default() };
+        self.by_shape.entry(shape(&answer.request)).or_default().push(Arc::new(answer));
+    }
+
+    /// The answer that covers `query`, if it was asked: its own, or that of a joined request.
+    pub fn answer(&self, query: &Query) -> Option<&Answer> {
+        let answers = self.by_shape.get(&shape(query.request()))?;
+        answers.iter().find(|a| covers(&a.request, query.request())).map(Arc::as_ref)
+    }
+
+    /// True where `query` was answered, be it by an error.
+    pub fn has(&self, query: &Query) -> bool {
+        self.answer(query).is_some()
+    }
+
+    /// The reply to `query`; a transport failure or a query that was never asked is an error.
+    pub fn get(&self, query: &Query) -> Result<&Reply, ObserveError> {
+        let answer = self.asked(query)?;
+        answer.result.as_ref().map_err(|e| ObserveError::Transport(e.clone()))
+    }
+
+    /// The reply to `query` parsed by `parse`, which runs once per answer and type however many instances
+    /// share it. `parse` sees the request as it was sent.
+    pub fn parsed<T, F>(&self, query: &Query, parse: F) -> Result<Arc<T>, ObserveError>
+    where
+        T: Any + Send + Sync,
+        F: FnOnce(&Request, &Reply) -> Result<T, ObserveError>,
+    {
+        let answer = self.asked(query)?;
+        let reply = answer.result.as_ref().map_err(|e| ObserveError::Transport(e.clone()))?;
+        let mut memory = answer.parsed.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = TypeId::of::<Result<T, ObserveError>>();
+        let found =
+            memory.get(&key).cloned().and_then(|any| any.downcast::<Result<Arc<T>, ObserveError>>().ok());
+        if let Some(known) = found {
+            return known.as_ref().clone();
+        }
+        let fresh = parse(&answer.request, reply).map(Arc::new);
+        memory.insert(key, Arc::new(fresh.clone()));
+        fresh
+    }
+
+    fn asked(&self, query: &Query) -> Result<&Answer, ObserveError> {
+        self.answer(query).ok_or_else(|| ObserveError::NotAsked { command: query.request().display() })
+    }
+}
+
+/// True where the answer to `sent` also answers `wanted`, given that their shapes are equal.
+fn covers(sent: &Request, wanted: &Request) -> bool {
+    let (Request::Exec(sent), Request::Exec(wanted)) = (sent, wanted);
+    wanted.operands.is_subset(&sent.operands)
+        && wanted.argv.iter().zip(&sent.argv).all(|(w, s)| match (w, s) {
+            (super::Arg::Set(w), super::Arg::Set(s)) => w.is_subset(s),
+            (w, s) => w == s,
+        })
+}
+
+/// Bytes that are text stay readable in recordings; others are written as `{"base16": …}`.
+mod bytes_as_text {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Form {
+        Text(String),
+        Raw { base16: String },
+    }
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], s: S) -> Result<S::Ok, S::Error> {
+        let form = match std::str::from_utf8(bytes) {
+            Ok(text) => Form::Text(text.to_owned()),
+            Err(_) => Form::Raw { base16: bytes.iter().map(|b| format!("{b:02x}")).collect() },
+        };
+        form.serialize(s)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<u8>, D::Error> {
+        match Form::deserialize(d)? {
+            Form::Text(text) => Ok(text.into_bytes()),
+            Form::Raw { base16 } => {
+                decode(&base16).ok_or_else(|| de::Error::custom("base16 is not hexadecimal"))
+            }
+        }
+    }
+
+    fn decode(hex: &str) -> Option<Vec<u8>> {
+        if !hex.is_ascii() || hex.len() % 2 != 0 {
+            return None;
+        }
+        (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(hex.get(i..i + 2)?, 16).ok()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Arg, Exec};
+    use super::*;
+
+    fn get(props: &[&str], datasets: &[&str]) -> Query {
+        let set = Arg::Set(props.iter().map(|p| (*p).to_owned()).collect());
+        Query::reading(Request::Exec(Exec::new([Arg::from("zfs"), "get".into(), set]).on(datasets.to_vec())))
+    }
+
+    #[test]
+    fn a_joined_answer_covers_its_parts_and_nothing_more() {
+        let mut replies = Replies::default();
+        let reply = Reply { exit: 0, stdout: b"x".to_vec(), stderr: vec![] };
+        replies.insert(get(&["atime", "sync"], &["a", "b"]).request().clone(), Ok(reply));
+        assert!(replies.has(&get(&["sync"], &["b"])));
+        assert!(!replies.has(&get(&["sync"], &["c"])));
+        assert!(!replies.has(&get(&["quota"], &["a"])));
+        assert!(!replies.has(&get(&["sync"], &[])), "no operands means: all of them");
+    }
+
+    #[test]
+    fn parsing_runs_once_per_answer() {
+        let mut replies = Replies::default();
+        let query = get(&["sync"], &["a"]);
+        replies.insert(query.request().clone(), Ok(Reply { exit: 0, stdout: b"7".to_vec(), stderr: vec![] }));
+        let mut runs = 0;
+        for _ in 0..3 {
+            let parse = |_: &Request, reply: &Reply| {
+                runs += 1;
+                Ok(reply.stdout.len())
+            };
+            assert_eq!(*replies.parsed(&query, parse).unwrap(), 1);
+        }
+        assert_eq!(runs, 1);
+    }
+
+    #[test]
+    fn a_reply_survives_json_whatever_its_bytes() {
+        for stdout in [b"plain".to_vec(), vec![0xff, 0x00, b'a']] {
+            let reply = Reply { exit: 3, stdout, stderr: vec![] };
+            let json = serde_json::to_string(&reply).unwrap();
+            assert_eq!(serde_json::from_str::<Reply>(&json).unwrap(), reply);
+        }
+    }
+}

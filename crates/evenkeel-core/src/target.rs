@@ -1,0 +1,118 @@
+//! Targets: the machines and endpoints that are reached.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A machine or endpoint, named in manifests by `target` or found by `targetSelector`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    /// The name in `metadata.name`.
+    pub name: String,
+    /// The labels in `metadata.labels`, which selectors match.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// How to reach it.
+    pub spec: TargetSpec,
+}
+
+/// How a target is reached. Exactly one of `ssh` and `local` is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TargetSpec {
+    /// Reach the machine over SSH.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ssh: Option<SshSpec>,
+    /// The machine that Evenkeel itself runs on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local: Option<LocalSpec>,
+    /// Destroy what carries Evenkeel's mark on this target and is in no manifest any more. Such a change is
+    /// Destructive and therefore Held unless it is allowed. Default: false, what left the manifests is left alone.
+    pub prune: bool,
+}
+
+/// This machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LocalSpec {
+    /// Become root by this program.
+    #[serde(rename = "become", skip_serializing_if = "Option::is_none")]
+    pub become_: Option<Become>,
+    /// The credential whose `becomePassword` the `become` program may need.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials_ref: Option<String>,
+    /// A command that takes longer than this is ended. In seconds; default 120.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command_timeout_seconds: Option<u32>,
+}
+
+/// A machine behind SSH. What is not given here is taken from `~/.ssh/config`, then from the defaults.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SshSpec {
+    /// Host name, address, or a `Host` alias of `~/.ssh/config`.
+    pub host: String,
+    /// TCP port. Default: 22, or what `~/.ssh/config` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// User to log in as. Default: what `~/.ssh/config` says, or the local user's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Private key file. `~/` is the home directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// Offer the keys of the running ssh-agent. Default: true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<bool>,
+    /// The credential that holds `password`, `passphrase` (of the key), `privateKey` or `becomePassword`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_ref: Option<String>,
+    /// File with the host keys to trust. Default: `~/.ssh/known_hosts` and `/etc/ssh/ssh_known_hosts`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_hosts: Option<String>,
+    /// What to do with a host key that is in no file. Default: strict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_key_checking: Option<HostKeyChecking>,
+    /// Jump hosts, `[user@]host[:port]`, comma-separated, nearest first; `none` switches off what
+    /// `~/.ssh/config` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_jump: Option<String>,
+    /// Become root by this program.
+    #[serde(default, rename = "become", skip_serializing_if = "Option::is_none")]
+    pub become_: Option<Become>,
+    /// Give up connecting after this many seconds. Default: 15.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect_timeout_seconds: Option<u32>,
+    /// A command that takes longer than this many seconds is given up. Default: 120.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command_timeout_seconds: Option<u32>,
+    /// Ask a silent connection for a sign of life after this many seconds; three without one end it. Default: 15.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keepalive_seconds: Option<u32>,
+    /// Also offer the algorithms that old hosts need (ESXi 4 and 5, Debian 6): SHA-1 key exchange and
+    /// signatures, CBC ciphers, ssh-dss. Default: false, since they are weak.
+    #[serde(default)]
+    pub legacy_algorithms: bool,
+}
+
+/// How an unknown host key is met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostKeyChecking {
+    /// Refuse it.
+    Strict,
+    /// Write it down at first sight; refuse a changed one.
+    AcceptNew,
+}
+
+/// The program that gives root rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Become {
+    /// `sudo`
+    Sudo,
+    /// `doas`
+    Doas,
+}

@@ -1,0 +1,108 @@
+//! The port through which everything reaches a target, and the ways in which that fails.
+//!
+//! Only the signature lives here; the implementations, and all I/O, are in `evenkeel-transport`.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use serde::{Deserialize, Serialize};
+
+use crate::request::{Reply, Request};
+use crate::target::Target;
+
+/// A boxed future, so that `dyn Transport` works.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Reaches targets. One implementation per protocol, and wrappers that record and replay.
+pub trait Transport: Send + Sync {
+    /// Sends `requests` to `target` in this order, as one exchange where the protocol allows, over a connection
+    /// that is kept for the next round. Answers come in the order of the requests and are as many.
+    ///
+    /// A connection that fails midway gives answers to what was completed and the failure for the rest.
+    fn exchange<'a>(
+        &'a self,
+        target: &'a Target,
+        requests: &'a [Request],
+    ) -> BoxFuture<'a, Vec<Result<Reply, TransportError>>>;
+}
+
+/// Why a request has no reply.
+///
+/// Clones freely: one failed connection answers every request of its round.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+#[serde(rename_all = "camelCase")]
+pub struct TransportError {
+    /// What kind of failure it is.
+    pub kind: TransportErrorKind,
+    /// One sentence: what failed, and on what.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// The kinds of transport failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TransportErrorKind {
+    /// The name does not resolve, the connection is refused, or nothing answers.
+    Unreachable,
+    /// A deadline passed: while connecting, or while a command ran.
+    Timeout,
+    /// The connection ended before the reply was complete. A write may or may not have happened.
+    ConnectionLost,
+    /// No key, agent or password was accepted.
+    AuthenticationFailed,
+    /// The host's key is in no `known_hosts` file.
+    HostKeyUnknown,
+    /// The host's key is not the one in `known_hosts`, or is revoked there.
+    HostKeyChanged,
+    /// No common algorithm: an old host that needs `legacyAlgorithms: true`.
+    NoCommonAlgorithm,
+    /// `sudo` or `doas` wants a password that was not given, or refuses this user or command.
+    BecomeFailed,
+    /// A credential is missing, unreadable or badly protected.
+    Credentials,
+    /// The reply is larger than the limit.
+    OutputTooLarge,
+    /// The answer is not what the protocol promises.
+    Protocol,
+    /// The target's settings do not work: a bad file, an unknown `become`, no such transport.
+    Configuration,
+    /// A replayed recording has no answer to this request.
+    NotRecorded,
+}
+
+impl TransportError {
+    /// An error without a hint.
+    pub fn new(kind: TransportErrorKind, message: impl Into<String>) -> Self {
+        TransportError { kind, message: message.into(), hint: None }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// True where the same request may succeed later without anybody changing anything.
+    pub fn is_retryable(&self) -> bool {
+        match self.kind {
+            TransportErrorKind::Unreachable
+            | TransportErrorKind::Timeout
+            | TransportErrorKind::ConnectionLost => true,
+            TransportErrorKind::AuthenticationFailed
+            | TransportErrorKind::HostKeyUnknown
+            | TransportErrorKind::HostKeyChanged
+            | TransportErrorKind::NoCommonAlgorithm
+            | TransportErrorKind::BecomeFailed
+            | TransportErrorKind::Credentials
+            | TransportErrorKind::OutputTooLarge
+            | TransportErrorKind::Protocol
+            | TransportErrorKind::Configuration
+            | TransportErrorKind::NotRecorded => false,
+        }
+    }
+}

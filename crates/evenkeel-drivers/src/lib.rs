@@ -1,0 +1,1 @@
+//! Evenkeel's drivers: one folder per backend, no I/O.

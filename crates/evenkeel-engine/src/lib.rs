@@ -1,0 +1,1 @@
+//! Evenkeel's reconcile path: observe, plan, apply, verify.

@@ -1,0 +1,1 @@
+//! Simulated targets behind a real SSH server, for tests and the demo.

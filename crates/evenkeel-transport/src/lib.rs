@@ -1,0 +1,1 @@
+//! Evenkeel's transports: SSH, local, record and replay.

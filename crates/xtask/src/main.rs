@@ -1,0 +1,2 @@
+//! Project checks and code generation.
+fn main() {}
