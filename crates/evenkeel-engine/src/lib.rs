@@ -1,1 +1,22 @@
-//! Evenkeel's reconcile path: observe, plan, apply, verify.
+//! The one reconcile path: observe, plan, apply, verify.
+//!
+//! `plan` and `apply` from a workstation, a git push and the drift loop all come through [`Engine`]. It is
+//! generic over [`Transport`](evenkeel_core::transport::Transport) and [`Clock`], and knows no driver and no
+//! protocol.
+
+mod apply;
+mod clock;
+mod observe;
+mod progress;
+mod reconcile;
+mod run;
+mod saved;
+mod stop;
+mod verify;
+
+pub use clock::{Clock, SystemClock};
+pub use progress::{Event, Progress, Silent};
+pub use reconcile::{Engine, Scope};
+pub use run::{Outcome, Run, RunSummary, Sent, Verdict};
+pub use saved::{InputFile, SavedPlan, SavedPlanError};
+pub use stop::Stop;

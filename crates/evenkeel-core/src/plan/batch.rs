@@ -15,8 +15,8 @@ pub struct Batch {
 
 /// The writes for the open changes among `changes`, all of one target and in plan order.
 ///
-/// Level by level (`dependsOn`), within a level: creations and replacements one object after another, then
-/// updates step by step with equal steps joined, at the very end removals.
+/// Level by level (`dependsOn`; removals have the last), within a level: creations, replacements and removals
+/// one object after another, then updates step by step with equal steps joined.
 pub fn batches(changes: &[Change]) -> Vec<Batch> {
     let mut out = Vec::new();
     let open = || changes.iter().enumerate().filter(|(_, c)| c.is_open());
@@ -26,10 +26,9 @@ pub fn batches(changes: &[Change]) -> Vec<Batch> {
     for level in levels {
         let of =
             |wanted: fn(Action) -> bool| open().filter(move |(_, c)| c.level == level && wanted(c.action));
-        whole(of(|a| matches!(a, Action::Create | Action::Replace)), &mut out);
+        whole(of(|a| a != Action::Update), &mut out);
         stepwise(&of(|a| a == Action::Update).collect::<Vec<_>>(), &mut out);
     }
-    whole(open().filter(|(_, c)| c.action == Action::Delete), &mut out);
     out
 }
 

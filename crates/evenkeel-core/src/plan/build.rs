@@ -1,5 +1,6 @@
 //! Building a plan: instances and what was read of their targets in, changes out.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -58,16 +59,16 @@ pub struct Blueprint<'a> {
 }
 
 /// Compares every instance with what was read of its target. Changes of objects that left the manifests
-/// (see [`super::removals`]) can be added to the result's before [`Plan::of`].
-pub fn build(instances: &[Instance], blueprint: &Blueprint<'_>) -> Plan {
+/// (see [`super::removals`]) can be added to the result by [`Plan::of`].
+pub fn build<I: Borrow<Instance>>(instances: &[I], blueprint: &Blueprint<'_>) -> Plan {
     Plan::of(changes(instances, blueprint))
 }
 
-fn changes(instances: &[Instance], blueprint: &Blueprint<'_>) -> Vec<Change> {
+fn changes<I: Borrow<Instance>>(instances: &[I], blueprint: &Blueprint<'_>) -> Vec<Change> {
     let nothing = Replies::default();
     let mut changes = Vec::with_capacity(instances.len());
     let mut lacking = Vec::new();
-    for instance in instances {
+    for instance in instances.iter().map(Borrow::borrow) {
         let replies = blueprint.replies.get(&instance.id.target).unwrap_or(&nothing);
         let mut change = blank(instance);
         match instance.driver.evaluate(&instance.spec, replies, blueprint.now) {
@@ -194,15 +195,18 @@ fn object_key(change: &Change) -> (String, String, String) {
 }
 
 /// What depends on something that is not and will not be ready waits, and says for what.
-fn wait_for_dependencies(changes: &mut [Change], instances: &[Instance]) {
-    if instances.iter().all(|i| i.depends_on.is_empty()) {
+fn wait_for_dependencies<I: Borrow<Instance>>(changes: &mut [Change], instances: &[I]) {
+    if instances.iter().all(|i| i.borrow().depends_on.is_empty()) {
         return;
     }
     let mut by_level: Vec<usize> = (0..changes.len()).collect();
-    by_level.sort_by_key(|&i| instances.get(i).map_or(0, |x| x.level));
+    by_level.sort_by_key(|&i| instances.get(i).map_or(0, |x| x.borrow().level));
     let mut unready: HashMap<String, &'static str> = HashMap::new();
     for at in by_level {
-        let (Some(change), Some(instance)) = (changes.get_mut(at), instances.get(at)) else { continue };
+        let (Some(change), Some(instance)) = (changes.get_mut(at), instances.get(at).map(Borrow::borrow))
+        else {
+            continue;
+        };
         let waits = instance
             .depends_on
             .iter()

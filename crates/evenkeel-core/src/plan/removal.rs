@@ -78,7 +78,8 @@ fn delete(removal: &Removal<'_>, name: &str, object: &str) -> Change {
         },
         object: object.to_owned(),
         location: None,
-        level: 0,
+        // After everything else: what is created first must not need what is removed.
+        level: usize::MAX,
         action: Action::Delete,
         risk: Risk::Destructive,
         gate: Gate::Open,

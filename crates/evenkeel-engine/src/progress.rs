@@ -1,0 +1,58 @@
+//! What is going on, for progress bars and logs.
+
+/// Something that happened during a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A target is being read, for so many instances.
+    Observing {
+        /// The target's name.
+        target: &'a str,
+        /// How many instances live on it.
+        instances: usize,
+    },
+    /// A target was read, or could not be.
+    Observed {
+        /// The target's name.
+        target: &'a str,
+    },
+    /// Writes to a target begin.
+    Applying {
+        /// The target's name.
+        target: &'a str,
+        /// How many commands will be sent.
+        steps: usize,
+    },
+    /// A command is about to be sent.
+    Sending {
+        /// The target's name.
+        target: &'a str,
+        /// The command as a person would type it, without secrets.
+        command: &'a str,
+    },
+    /// A command ended.
+    Sent {
+        /// The target's name.
+        target: &'a str,
+        /// Whether it succeeded.
+        ok: bool,
+    },
+    /// A target's writes are done and read back.
+    Applied {
+        /// The target's name.
+        target: &'a str,
+    },
+}
+
+/// Hears of events. Called from many tasks; must not block.
+pub trait Progress: Send + Sync {
+    /// Something happened.
+    fn on(&self, event: &Event<'_>);
+}
+
+/// Hears nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn on(&self, _: &Event<'_>) {}
+}
