@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154 # the variables are set by zfshost
+# shellcheck shell=bash
 # Sourced by zfshost: `build`. A version's image is one folder: vmlinuz, initrd, root.img,
 # hostkey.pub, and the files `recipe` (what it was made from) and `id` (which build it is).
 

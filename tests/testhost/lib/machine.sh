@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154 # the variables are set by zfshost
+# shellcheck shell=bash
 # Sourced by zfshost: `bake`, `start`, `stop`, `list`. A machine is one folder, $run: disks, qmp.sock,
 # console.log, pid, port, known_hosts, and `env` for whoever wants to connect.
 
