@@ -18,6 +18,8 @@ build() {
     log=$home/build-$zfs.log
     work=$home/work-$zfs
     modules=$home/modules/$zfs
+    cached=$cache/zfs-modules-$zfs.tar.zst
+    [ -e "$modules/vmlinuz" ] || [ -e "$cached" ] || say "no $cached: compiling the modules takes tens of minutes"
     rm -rf "$work"
     mkdir -p "$work" "$home/modules" "$home/image"
     trap 'tail -n 30 "$log" >&2; rm -rf "$work"' EXIT
@@ -58,13 +60,13 @@ debian_root() {
     # shellcheck disable=SC2016 # $1 is for the hook's own shell
     mmdebstrap --quiet --setup-hook='mkdir -p "$1/etc/apt/preferences.d"' \
         --setup-hook="upload '$work/preferences' /etc/apt/preferences.d/zfs" \
-        --aptopt='APT::Install-Recommends "false"' "$@" bookworm "$target" - <<<"$sources"
+        --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Retries "3"' "$@" bookworm "$target" - <<<"$sources"
 }
 
 # Compiling takes tens of minutes on two cores; a cache of its result beside the repository saves it.
 get_modules() {
     [ ! -e "$modules/vmlinuz" ] || return 0
-    local cached=$cache/zfs-modules-$zfs.tar.zst made=$work/modules
+    local made=$work/modules
     mkdir "$made"
     if [ -e "$cached" ]; then
         tar --zstd -C "$made" -xf "$cached"

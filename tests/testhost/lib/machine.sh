@@ -38,8 +38,8 @@ is_running() {
 
 patience=10
 connect() { # USER COMMAND...
-    ssh -q -i "$key" -p "$(<"$run/port")" -o BatchMode=yes -o IdentitiesOnly=yes \
-        -o ConnectTimeout="$patience" -o StrictHostKeyChecking=yes \
+    ssh -F none -i "$key" -p "$(<"$run/port")" -o LogLevel=ERROR -o BatchMode=yes \
+        -o IdentitiesOnly=yes -o ConnectTimeout="$patience" -o StrictHostKeyChecking=yes \
         -o UserKnownHostsFile="$run/known_hosts" "$1@127.0.0.1" "${@:2}"
 }
 
