@@ -10,6 +10,7 @@ pub mod diff;
 pub mod driver;
 pub mod manifest;
 pub mod plan;
+pub mod reference;
 pub mod request;
 pub mod target;
 pub mod transport;

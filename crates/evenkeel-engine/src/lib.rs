@@ -6,6 +6,7 @@
 
 mod apply;
 mod clock;
+mod inventory;
 mod observe;
 mod progress;
 mod reconcile;

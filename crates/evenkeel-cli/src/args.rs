@@ -1,0 +1,205 @@
+//! The command line: every command and flag, with its help beside it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use evenkeel_core::driver::Risk;
+
+/// Keeps machines as your manifests say: reads them, shows the difference, closes it.
+///
+/// Exit codes: 0 nothing to do or done, 2 changes pending, 1 error, 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "evenkeel", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Form of the output.
+    #[arg(long, short, global = true, value_enum, default_value_t = Output::Human)]
+    pub(crate) output: Output,
+    /// Colour in the output; NO_COLOR is respected.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+}
+
+/// Forms of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// Text for people.
+    Human,
+    /// One JSON document for scripts, with a `formatVersion`.
+    Json,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check manifests; nothing is contacted.
+    Validate(Manifests),
+    /// Read the targets and show what would be sent. Never writes.
+    Plan(Plan),
+    /// Send what a plan shows, after asking, and read it back.
+    Apply(Apply),
+    /// Show for each resource whether it is as its manifest says. Never writes.
+    Status(Status),
+    /// Explain a kind or a field: `explain ZfsDataset.properties`.
+    Explain(Explain),
+    /// Write the JSON Schemas of all kinds, for editors and CI.
+    Schema(Schema),
+    /// Read a live target and print the manifests that leave it as it is.
+    Import(Import),
+    /// Print a completion script for a shell.
+    Completions(Completions),
+    /// Print the version.
+    Version,
+}
+
+/// Which manifests.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Manifests {
+    /// Files and folders with manifests (`*.yaml`, `*.yml`; folders with all below them), and resources to
+    /// select, as KIND/NAME. Default: the current folder.
+    #[arg(value_name = "PATH|KIND/NAME")]
+    pub(crate) paths: Vec<String>,
+    /// File with values for `${name}`; may be given several times, later ones override.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) values: Vec<PathBuf>,
+    /// Only resources that, themselves or by their target, have this label. Several: all of them.
+    #[arg(long, short = 'l', value_name = "KEY=VALUE")]
+    pub(crate) label: Vec<String>,
+    /// Only resources on this target. Several: any of them.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) target: Vec<String>,
+}
+
+/// How targets are reached.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Reach {
+    /// Folder of credentials: DIR/NAME/password, DIR/NAME/passphrase, … readable by you only.
+    /// Default: `~/.config/evenkeel/credentials`.
+    #[arg(long, value_name = "DIR", env = "EVENKEEL_CREDENTIALS")]
+    pub(crate) credentials: Option<PathBuf>,
+    /// The OpenSSH client configuration to respect. Default: `~/.ssh/config`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ssh_config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) manifests: Manifests,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    #[command(flatten)]
+    pub(crate) show: Show,
+    /// Save the plan for `apply FILE`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Also write every reply into this folder, secrets redacted: attach it to a bug report.
+    #[arg(long, value_name = "DIR", conflicts_with = "replay")]
+    pub(crate) record: Option<PathBuf>,
+    /// Plan from a recorded folder; nothing is contacted.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) replay: Option<PathBuf>,
+}
+
+/// What is allowed and shown.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Show {
+    /// The highest risk that may be sent. Data loss is accepted in the manifest only.
+    #[arg(long, value_enum, default_value_t = Allow::Disruptive)]
+    pub(crate) allow: Allow,
+    /// Show the exact commands.
+    #[arg(long)]
+    pub(crate) show_commands: bool,
+    /// Show each change by itself, also where many are equal.
+    #[arg(long)]
+    pub(crate) full: bool,
+}
+
+/// Risks that a mode can allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Allow {
+    /// Can be put back and disturbs nobody.
+    Safe,
+    /// Interrupts or slows what is using the object.
+    Disruptive,
+    /// Removes objects.
+    Destructive,
+}
+
+impl From<Allow> for Risk {
+    fn from(allow: Allow) -> Self {
+        match allow {
+            Allow::Safe => Risk::Safe,
+            Allow::Disruptive => Risk::Disruptive,
+            Allow::Destructive => Risk::Destructive,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    /// A saved plan instead of manifests is given as the only path.
+    #[command(flatten)]
+    pub(crate) manifests: Manifests,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    #[command(flatten)]
+    pub(crate) show: Show,
+    /// Do not ask.
+    #[arg(long)]
+    pub(crate) auto_approve: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) manifests: Manifests,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// `KIND` or `KIND.field.field`; without it, the kinds.
+    pub(crate) what: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// Folder to write into; it is created where missing.
+    #[arg(long, value_name = "DIR", default_value = "schemas")]
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The target to read, as its manifest names it.
+    pub(crate) target: String,
+    /// Files and folders with the target's manifest. Default: the current folder.
+    pub(crate) paths: Vec<String>,
+    /// Only this kind.
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// File with values for `${name}`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) values: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
+}

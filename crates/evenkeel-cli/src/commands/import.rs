@@ -1,0 +1,159 @@
+//! `evenkeel import`
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use evenkeel_core::driver::{ErasedDriver, Found, Registry};
+use evenkeel_core::plan::FORMAT_VERSION;
+use evenkeel_engine::{Engine, Stop};
+use serde_json::{Value, json};
+
+use crate::args::{Import as Args, Manifests, Output};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::session::{self, Workspace};
+use crate::ui::{self, Bars};
+
+pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
+    let registry = evenkeel_drivers::registry();
+    let drivers = drivers(args, &registry)?;
+    let manifests = Manifests { paths: args.paths.clone(), values: args.values.clone(), label: vec![], target: vec![] };
+    let workspace = session::open(&manifests, &registry)?;
+    let bars = Arc::new(Bars::new());
+    let transport = session::transport(&args.reach, session::credentials(&args.reach));
+    let engine = session::engine(transport, Arc::clone(&bars) as _, &Stop::default());
+    let read = session::block_on_reading(read_all(&engine, &workspace, &args.target, &drivers));
+    bars.clear();
+    let found = match read {
+        Ok(found) => found?,
+        Err(interrupted) => return Ok(interrupted),
+    };
+    let (documents, known) = documents(found, &workspace, &args.target);
+    match output {
+        Output::Json => ui::print_json(&json!({ "formatVersion": FORMAT_VERSION, "manifests": documents }))?,
+        Output::Human => ui::print(&yaml(&documents)?),
+    }
+    if known > 0 {
+        ui::note(&format!("left out: {} that the manifests already have\n", ui::count(known, "object")));
+    }
+    Ok(Exit::Done)
+}
+
+fn drivers(args: &Args, registry: &Registry) -> Result<Vec<Arc<dyn ErasedDriver>>, CliError> {
+    let wanted = |d: &&Arc<dyn ErasedDriver>| args.kind.as_ref().is_none_or(|k| d.kind().eq_ignore_ascii_case(k));
+    let drivers: Vec<_> = registry.iter().filter(wanted).cloned().collect();
+    if drivers.is_empty() {
+        let kind = args.kind.as_deref().unwrap_or_default();
+        return Err(CliError::new(format!("no kind `{kind}`")).hint(format!("kinds: {}", registry.kinds().join(", "))));
+    }
+    Ok(drivers)
+}
+
+type Inventory = Vec<(&'static str, Vec<Found>)>;
+
+async fn read_all(
+    engine: &Engine,
+    workspace: &Workspace,
+    name: &str,
+    drivers: &[Arc<dyn ErasedDriver>],
+) -> Result<Inventory, CliError> {
+    let target = workspace.scope.targets.get(name).ok_or_else(|| {
+        let known: Vec<&str> = workspace.scope.targets.keys().map(String::as_str).collect();
+        CliError::new(format!("no target `{name}` in the manifests")).hint(format!("known targets: {}", known.join(", ")))
+    })?;
+    let mut all = Vec::new();
+    for driver in drivers {
+        let found = engine.inventory(target, driver).await.map_err(|e| {
+            let error = CliError::new(format!("cannot list {} objects on {name}", driver.kind()));
+            let hint = e.hint().map(str::to_owned);
+            let error = error.because(e);
+            hint.into_iter().fold(error, CliError::hint)
+        })?;
+        all.push((driver.kind(), found));
+    }
+    Ok(all)
+}
+
+/// Manifests for what no manifest has yet, and how many were left out.
+fn documents(found: Inventory, workspace: &Workspace, target: &str) -> (Vec<Value>, usize) {
+    let instances = &workspace.scope.instances;
+    let here = instances.iter().filter(|i| i.id.target == target);
+    let known: BTreeSet<(&str, &str)> = here.map(|i| (i.id.kind.as_str(), i.object.as_str())).collect();
+    let mut names: BTreeSet<(String, String)> = instances.iter().map(|i| (i.id.kind.clone(), i.id.name.clone())).collect();
+    let mut documents = Vec::new();
+    let mut left_out = 0;
+    for (kind, objects) in found {
+        for object in objects {
+            if known.contains(&(kind, object.object.as_str())) {
+                left_out += 1;
+                continue;
+            }
+            let name = free_name(kind, &object.object, &mut names);
+            let mut spec = BTreeMap::from([("target".to_owned(), Value::from(target))]);
+            spec.extend(object.spec.into_iter().map(|(key, value)| (key, escape(value))));
+            documents.push(json!({
+                "apiVersion": evenkeel_core::manifest::API_VERSION,
+                "kind": kind,
+                "metadata": { "name": name },
+                "spec": spec,
+            }));
+        }
+    }
+    (documents, left_out)
+}
+
+/// A resource name made from an object's, not yet taken: `tank/vm` → `tank-vm`.
+fn free_name(kind: &str, object: &str, names: &mut BTreeSet<(String, String)>) -> String {
+    let plain: String = object.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
+    let base = plain.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned();
+    let base = if base.is_empty() { "object".to_owned() } else { base };
+    let mut name = base.clone();
+    let mut nth = 2;
+    while !names.insert((kind.to_owned(), name.clone())) {
+        name = format!("{base}-{nth}");
+        nth += 1;
+    }
+    name
+}
+
+/// `${` in a value is text, not a variable.
+fn escape(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(text.replace("${", "$${")),
+        Value::Object(fields) => fields.into_iter().map(|(key, value)| (key, escape(value))).collect(),
+        Value::Array(items) => items.into_iter().map(escape).collect(),
+        other => other,
+    }
+}
+
+fn yaml(documents: &[Value]) -> Result<String, CliError> {
+    let texts = documents.iter().map(|document| {
+        // The header comes first, as people write it; a JSON map would sort it.
+        let ordered: Vec<(&str, &Value)> =
+            ["apiVersion", "kind", "metadata", "spec"].into_iter().filter_map(|key| Some((key, document.get(key)?))).collect();
+        let body = ordered.iter().map(|(key, value)| serde_saphyr::to_string(&BTreeMap::from([(key, value)])));
+        body.collect::<Result<String, _>>()
+    });
+    let texts = texts.collect::<Result<Vec<_>, _>>().map_err(|e| CliError::new("cannot write YAML").because(e))?;
+    Ok(texts.join("---\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_made_from_objects_and_stay_apart() {
+        let mut names = BTreeSet::new();
+        assert_eq!(free_name("K", "tank/vm one", &mut names), "tank-vm-one");
+        assert_eq!(free_name("K", "tank-vm/one", &mut names), "tank-vm-one-2");
+    }
+
+    #[test]
+    fn yaml_keeps_the_order_people_write_and_quotes_what_needs_it() {
+        let doc = json!({"spec": {"v": "off", "n": "10"}, "kind": "K", "apiVersion": "a/v1", "metadata": {"name": "x"}});
+        let text = yaml(&[doc]).unwrap();
+        assert!(text.starts_with("apiVersion: a/v1\nkind: K\nmetadata:\n"), "{text}");
+        assert!(text.contains("n: \"10\""), "{text}");
+    }
+}

@@ -1,0 +1,106 @@
+//! `evenkeel plan`
+
+use std::path::Path;
+use std::sync::Arc;
+
+use evenkeel_core::plan::{FORMAT_VERSION, Plan, Policy};
+use evenkeel_core::transport::Transport;
+use evenkeel_engine::{Clock, Engine, InputFile, SavedPlan, Stop, SystemClock};
+use evenkeel_transport::{Recorder, Replayer};
+use jiff::Timestamp;
+
+use crate::args::{Output, Plan as Args, Show};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::session::{self, Targets, Workspace};
+use crate::ui::{self, Bars, PlanView};
+
+pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
+    let workspace = session::open(&args.manifests, &evenkeel_drivers::registry())?;
+    let policy = Policy { allow: args.show.allow.into() };
+    let bars = Arc::new(Bars::new());
+    let (transport, clock, recorder) = reach(args)?;
+    let engine = Engine::new(transport, clock, Arc::clone(&bars) as _, Stop::default());
+    let planned = session::block_on_reading(async { Ok(engine.plan(&workspace.scope, policy).await) });
+    bars.clear();
+    let plan = match planned {
+        Ok(plan) => plan?,
+        Err(interrupted) => return Ok(interrupted),
+    };
+    if let Some(recorder) = recorder {
+        recorder.finish().map_err(|e| CliError::new("cannot write the recording").because(e))?;
+    }
+    show(&plan, &workspace.scope.targets, args.show, output)?;
+    if let Some(file) = &args.out {
+        save(file, workspace, args.show, plan.clone())?;
+    }
+    Ok(exit(&plan))
+}
+
+/// The exit code of a plan.
+pub(crate) fn exit(plan: &Plan) -> Exit {
+    match (plan.has_errors(), plan.has_changes()) {
+        (true, _) => Exit::Error,
+        (false, true) => Exit::Pending,
+        (false, false) => Exit::Done,
+    }
+}
+
+/// Prints a plan in the wanted form.
+pub(crate) fn show(plan: &Plan, targets: &Targets, show: Show, output: Output) -> Result<(), CliError> {
+    match output {
+        Output::Json => ui::print_json(plan),
+        Output::Human => {
+            ui::show_plan(plan, &PlanView { targets, show_commands: show.show_commands, full: show.full });
+            Ok(())
+        }
+    }
+}
+
+type Reached = (Arc<dyn Transport>, Arc<dyn Clock>, Option<Arc<Recorder>>);
+
+/// The transport and clock: real ones, recorded, or a recording's.
+fn reach(args: &Args) -> Result<Reached, CliError> {
+    if let Some(folder) = &args.replay {
+        let about = |e| CliError::new(format!("cannot replay {}", folder.display())).because(e);
+        let replayer = Replayer::open(folder).map_err(about)?;
+        let clock = Arc::new(RecordedClock(replayer.recorded_at()));
+        return Ok((Arc::new(replayer), clock, None));
+    }
+    let credentials = session::credentials(&args.reach);
+    let transport = session::transport(&args.reach, Arc::clone(&credentials));
+    let Some(folder) = &args.record else { return Ok((transport, Arc::new(SystemClock), None)) };
+    let now = SystemClock.now();
+    let recorder = Arc::new(Recorder::new(transport, folder, now, credentials));
+    Ok((Arc::clone(&recorder) as _, Arc::new(RecordedClock(now)), Some(recorder)))
+}
+
+/// The time at which a recording was made: the same replies at the same time give the same plan.
+struct RecordedClock(Timestamp);
+
+impl Clock for RecordedClock {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+fn save(file: &Path, workspace: Workspace, show: Show, plan: Plan) -> Result<(), CliError> {
+    let about = |e: Box<dyn std::error::Error + Send + Sync>| CliError::new(format!("cannot save the plan to {}", file.display())).because(e);
+    let texts = |files: Vec<evenkeel_core::manifest::SourceFile>| {
+        files.into_iter().map(|f| InputFile { path: f.path, text: String::from_utf8_lossy(&f.bytes).into_owned() }).collect()
+    };
+    let saved = SavedPlan {
+        format_version: FORMAT_VERSION,
+        evenkeel: env!("CARGO_PKG_VERSION").to_owned(),
+        created: SystemClock.now(),
+        manifests: texts(workspace.manifests),
+        values: texts(workspace.values),
+        allow: show.allow.into(),
+        partial: workspace.partial,
+        plan,
+    };
+    let text = serde_json::to_string_pretty(&saved).map_err(|e| about(e.into()))?;
+    std::fs::write(file, text + "\n").map_err(|e| about(e.into()))?;
+    ui::note(&format!("saved: apply exactly this with `evenkeel apply {}`\n", file.display()));
+    Ok(())
+}

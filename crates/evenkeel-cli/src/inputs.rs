@@ -1,0 +1,150 @@
+//! Reading manifests and values from files and folders.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use evenkeel_core::manifest::SourceFile;
+
+use crate::args::Manifests;
+use crate::error::CliError;
+
+/// One more byte than the manifest reader takes, so that it can say that a file is too large.
+const READ_LIMIT: u64 = evenkeel_core::manifest::MAX_FILE_BYTES as u64 + 1;
+
+/// More files than this in one run are a mistake in the path, not manifests.
+const MAX_FILES: usize = 20_000;
+
+/// The values file that belongs to a folder of manifests.
+const FOLDER_VALUES: &str = "values.yaml";
+
+/// What the user pointed at.
+#[derive(Debug, Default)]
+pub(crate) struct Inputs {
+    pub(crate) manifests: Vec<SourceFile>,
+    pub(crate) values: Vec<SourceFile>,
+    /// Arguments that are `KIND/NAME` and not paths.
+    pub(crate) names: Vec<String>,
+}
+
+/// Reads everything that `args` names. A path is a file, a folder, or (where no such path exists) `KIND/NAME`.
+pub(crate) fn read(args: &Manifests, is_kind: impl Fn(&str) -> bool) -> Result<Inputs, CliError> {
+    let mut inputs = Inputs::default();
+    let mut paths = Vec::new();
+    for arg in &args.paths {
+        let named = arg.split_once('/').is_some_and(|(kind, name)| is_kind(kind) && !name.is_empty());
+        if named && !Path::new(arg).exists() { inputs.names.push(arg.clone()) } else { paths.push(PathBuf::from(arg)) }
+    }
+    if paths.is_empty() {
+        paths.push(PathBuf::from("."));
+    }
+    for path in &paths {
+        add(path, &mut inputs)?;
+    }
+    for path in &args.values {
+        inputs.values.push(read_file(path)?);
+    }
+    if inputs.manifests.is_empty() {
+        let shown: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
+        return Err(CliError::new(format!("no manifests (*.yaml, *.yml) in {}", shown.join(", ")))
+            .hint("name the file or folder that holds them"));
+    }
+    Ok(inputs)
+}
+
+fn add(path: &Path, inputs: &mut Inputs) -> Result<(), CliError> {
+    let about = |e| CliError::new(format!("cannot read {}", path.display())).because(e);
+    if !std::fs::metadata(path).map_err(about)?.is_dir() {
+        inputs.manifests.push(read_file(path)?);
+        return Ok(());
+    }
+    let values = path.join(FOLDER_VALUES);
+    if values.is_file() {
+        inputs.values.push(read_file(&values)?);
+    }
+    walk(path, inputs)
+}
+
+/// Files of a folder in the order of their names, then its folders. Hidden entries and links to folders are
+/// left out: `.git` holds no manifests, and links can go round in circles.
+fn walk(folder: &Path, inputs: &mut Inputs) -> Result<(), CliError> {
+    let about = |e| CliError::new(format!("cannot read {}", folder.display())).because(e);
+    let mut entries = std::fs::read_dir(folder).map_err(about)?.collect::<Result<Vec<_>, _>>().map_err(about)?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    let mut folders = Vec::new();
+    for entry in entries {
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let kind = entry.file_type().map_err(about)?;
+        if name.starts_with('.') {
+            continue;
+        }
+        if kind.is_dir() {
+            folders.push(path);
+        } else if is_manifest(&name) && path.is_file() {
+            inputs.manifests.push(read_file(&path)?);
+        }
+        if inputs.manifests.len() > MAX_FILES {
+            return Err(CliError::new(format!("more than {MAX_FILES} manifest files below {}", folder.display()))
+                .hint("name a folder further down"));
+        }
+    }
+    folders.iter().try_for_each(|f| walk(f, inputs))
+}
+
+/// `*.yaml` and `*.yml`, but not values files.
+fn is_manifest(name: &str) -> bool {
+    let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"));
+    stem.is_some_and(|stem| stem != "values" && !stem.ends_with(".values"))
+}
+
+fn read_file(path: &Path) -> Result<SourceFile, CliError> {
+    let about = |e| CliError::new(format!("cannot read {}", path.display())).because(e);
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|f| f.take(READ_LIMIT).read_to_end(&mut bytes)).map_err(about)?;
+    let shown = path.strip_prefix(".").unwrap_or(path);
+    Ok(SourceFile { path: shown.display().to_string(), bytes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(paths: &[&str]) -> Manifests {
+        let paths = paths.iter().map(|p| (*p).to_owned()).collect();
+        Manifests { paths, values: vec![], label: vec![], target: vec![] }
+    }
+
+    #[test]
+    fn folders_are_read_in_order_without_hidden_and_values_files() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["b.yaml", "a.yml", "values.yaml", "prod.values.yaml", ".hidden.yaml", "note.txt"] {
+            std::fs::write(dir.path().join(name), name).unwrap();
+        }
+        std::fs::create_dir_all(dir.path().join(".git")).unwrap();
+        std::fs::write(dir.path().join(".git/x.yaml"), "x").unwrap();
+        std::fs::create_dir_all(dir.path().join("sub")).unwrap();
+        std::fs::write(dir.path().join("sub/c.yaml"), "c").unwrap();
+        let inputs = read(&args(&[dir.path().to_str().unwrap()]), |_| false).unwrap();
+        let names = |files: &[SourceFile]| -> Vec<String> {
+            files.iter().map(|f| f.path.rsplit('/').next().unwrap().to_owned()).collect()
+        };
+        assert_eq!(names(&inputs.manifests), ["a.yml", "b.yaml", "c.yaml"]);
+        assert_eq!(names(&inputs.values), ["values.yaml"]);
+    }
+
+    #[test]
+    fn a_kind_and_name_selects_where_no_such_path_exists() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.yaml"), "").unwrap();
+        let inputs = read(&args(&[dir.path().to_str().unwrap(), "ZfsDataset/pool1"]), |k| k == "ZfsDataset").unwrap();
+        assert_eq!(inputs.names, ["ZfsDataset/pool1"]);
+    }
+
+    #[test]
+    fn an_empty_folder_is_an_error_with_a_hint() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = read(&args(&[dir.path().to_str().unwrap()]), |_| false).unwrap_err();
+        assert!(error.to_string().contains("no manifests") && error.to_string().contains("hint:"), "{error}");
+    }
+}

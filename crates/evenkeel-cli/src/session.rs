@@ -1,0 +1,94 @@
+//! Putting the pieces together: manifests loaded, targets reachable.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use evenkeel_core::diagnostic::{Diagnostic, Severity};
+use evenkeel_core::driver::Registry;
+use evenkeel_core::manifest::{Loaded, SourceFile, load};
+use evenkeel_core::transport::Transport;
+use evenkeel_engine::{Clock, Engine, Progress, Scope, Stop, SystemClock};
+use evenkeel_transport::{CredentialStore, Router, RouterConfig};
+
+use crate::args::{Manifests, Reach};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::inputs::{self, Inputs};
+use crate::select::Selection;
+use crate::ui;
+
+/// Manifests that were read and found good.
+pub(crate) struct Workspace {
+    pub(crate) manifests: Vec<SourceFile>,
+    pub(crate) values: Vec<SourceFile>,
+    pub(crate) scope: Scope,
+    /// True where only a part was selected.
+    pub(crate) partial: bool,
+}
+
+/// Reads and checks manifests. Warnings are printed, errors end the command.
+pub(crate) fn open(args: &Manifests, registry: &Registry) -> Result<Workspace, CliError> {
+    let is_kind = |kind: &str| registry.kinds().iter().any(|k| k.eq_ignore_ascii_case(kind));
+    let Inputs { manifests, values, names } = inputs::read(args, is_kind)?;
+    let selection = Selection::new(args, names)?;
+    let loaded = load(registry, &manifests, &values, SystemClock.now());
+    check(&loaded.diagnostics)?;
+    let instances = selection.pick(&loaded)?;
+    let partial = !selection.is_all();
+    Ok(Workspace { manifests, values, scope: scope(loaded, instances, registry, partial), partial })
+}
+
+/// A scope of `instances`; nothing is prunable where they are only a part.
+pub(crate) fn scope(
+    loaded: Loaded,
+    instances: Vec<evenkeel_core::plan::Instance>,
+    registry: &Registry,
+    partial: bool,
+) -> Scope {
+    let prunable = if partial { Registry::default() } else { registry.clone() };
+    Scope { targets: loaded.targets, instances, prunable }
+}
+
+/// Prints what was found in manifests; errors end the command.
+pub(crate) fn check(diagnostics: &[Diagnostic]) -> Result<(), CliError> {
+    ui::show_diagnostics(diagnostics);
+    if diagnostics.iter().any(|d| d.severity == Severity::Error) {
+        return Err(CliError::new("the manifests have errors; nothing was contacted"));
+    }
+    Ok(())
+}
+
+/// Where secrets come from.
+pub(crate) fn credentials(reach: &Reach) -> Arc<CredentialStore> {
+    let default = || std::env::home_dir().map(|home| home.join(".config/evenkeel/credentials"));
+    Arc::new(CredentialStore::new(reach.credentials.clone().or_else(default)))
+}
+
+/// The transports for `reach`.
+pub(crate) fn transport(reach: &Reach, credentials: Arc<CredentialStore>) -> Arc<dyn Transport> {
+    Arc::new(Router::new(RouterConfig { ssh_config: reach.ssh_config.clone(), credentials }))
+}
+
+/// An engine with the machine's clock.
+pub(crate) fn engine(transport: Arc<dyn Transport>, progress: Arc<dyn Progress>, stop: &Stop) -> Engine {
+    Engine::new(transport, Arc::new(SystemClock), progress, stop.clone())
+}
+
+/// Runs `work` on a runtime of its own; Ctrl-C ends it. Only for work that writes nothing.
+pub(crate) fn block_on_reading<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<Result<T, CliError>, Exit> {
+    let Ok(runtime) = runtime() else { return Ok(Err(CliError::new("cannot start the runtime"))) };
+    runtime.block_on(async {
+        tokio::select! {
+            result = work => Ok(result),
+            _ = tokio::signal::ctrl_c() => Err(Exit::Interrupted),
+        }
+    })
+}
+
+/// A runtime for I/O.
+pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+}
+
+/// Targets by name, for views.
+pub(crate) type Targets = BTreeMap<String, Arc<evenkeel_core::target::Target>>;

@@ -1,0 +1,96 @@
+//! What an apply did, as a person reads it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use evenkeel_engine::{Outcome, Run, Verdict};
+
+use super::print;
+use super::style::{Tone, paint};
+
+/// Prints what became of everything that is not simply unchanged, with a summary line.
+pub(crate) fn show_run(run: &Run) {
+    let mut text = String::new();
+    for (message, outcomes) in alike(run) {
+        let Some(first) = outcomes.first() else { continue };
+        let (word, tone) = word(&first.verdict);
+        let who = match outcomes.as_slice() {
+            [one] => format!("{} {}", one.id, paint(Tone::Faint, &one.object)),
+            many if many.len() <= 3 => many.iter().map(|o| o.id.to_string()).collect::<Vec<_>>().join(", "),
+            many => format!("{} and {} more", first.id, many.len() - 1),
+        };
+        let _ = writeln!(text, "{} {who}", paint(tone, format!("{word:<9}")));
+        for line in message.lines() {
+            let _ = writeln!(text, "          {line}");
+        }
+    }
+    let _ = writeln!(text, "{}", summary(run));
+    print(&text);
+}
+
+/// Outcomes with the same verdict and message, in order of first appearance.
+fn alike(run: &Run) -> Vec<(String, Vec<&Outcome>)> {
+    let mut groups: Vec<(String, Vec<&Outcome>)> = Vec::new();
+    let mut known: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    for outcome in run.outcomes.iter().filter(|o| o.verdict != Verdict::Unchanged) {
+        let message = detail(&outcome.verdict);
+        let at = *known.entry((word(&outcome.verdict).0, message.clone())).or_insert(groups.len());
+        match groups.get_mut(at) {
+            Some((_, group)) => group.push(outcome),
+            None => groups.push((message, vec![outcome])),
+        }
+    }
+    groups
+}
+
+fn word(verdict: &Verdict) -> (&'static str, Tone) {
+    match verdict {
+        Verdict::Unchanged => ("unchanged", Tone::Faint),
+        Verdict::Applied => ("applied", Tone::Good),
+        Verdict::Held { .. } => ("held", Tone::Warn),
+        Verdict::Skipped { .. } => ("skipped", Tone::Warn),
+        Verdict::Stale { .. } => ("stale", Tone::Bad),
+        Verdict::Failed { .. } => ("failed", Tone::Bad),
+        Verdict::Unknown { .. } => ("unknown", Tone::Bad),
+        Verdict::NotStarted => ("not sent", Tone::Warn),
+    }
+}
+
+fn detail(verdict: &Verdict) -> String {
+    let with_hint = |message: &str, hint: &Option<String>| match hint {
+        Some(hint) => format!("{message}\nhint: {hint}"),
+        None => message.to_owned(),
+    };
+    match verdict {
+        Verdict::Unchanged | Verdict::Applied | Verdict::NotStarted => String::new(),
+        Verdict::Held { reasons } => reasons.join("\n"),
+        Verdict::Skipped { reason } => reason.clone(),
+        Verdict::Stale { fields } => {
+            format!("changed on the target since the plan: {}\nhint: plan again, look, and apply that", fields.join(", "))
+        }
+        Verdict::Failed { message, hint } | Verdict::Unknown { message, hint } => with_hint(message, hint),
+    }
+}
+
+fn summary(run: &Run) -> String {
+    let sum = &run.summary;
+    let parts = [
+        (sum.applied, "applied", Tone::Good),
+        (sum.failed, "failed", Tone::Bad),
+        (sum.stale, "stale", Tone::Bad),
+        (sum.unknown, "unknown", Tone::Bad),
+        (sum.not_started, "not sent", Tone::Warn),
+        (sum.held, "held", Tone::Warn),
+        (sum.skipped, "skipped", Tone::Warn),
+    ];
+    let mut words: Vec<String> =
+        parts.iter().filter(|(n, ..)| *n > 0).map(|(n, what, tone)| paint(*tone, format!("{n} {what}"))).collect();
+    words.push(format!("{} unchanged", sum.unchanged));
+    let commands = match sum.commands {
+        0 => "nothing was sent".to_owned(),
+        1 => "1 command sent".to_owned(),
+        n => format!("{n} commands sent"),
+    };
+    let head = if run.stopped { "Stopped:" } else { "Apply:" };
+    format!("{} {}; {commands}.", paint(Tone::Strong, head), words.join(", "))
+}
