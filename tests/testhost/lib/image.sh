@@ -19,7 +19,7 @@ build() {
     work=$home/work-$zfs
     modules=$home/modules/$zfs
     cached=$cache/zfs-modules-$zfs.tar.zst
-    [ -e "$modules/vmlinuz" ] || [ -e "$cached" ] || say "no $cached: compiling the modules takes tens of minutes"
+    [ -e "$modules/vmlinuz" ] || [ -e "$cached" ] || say "no $cached: compiling the modules takes some minutes"
     rm -rf "$work"
     mkdir -p "$work" "$home/modules" "$home/image"
     trap 'tail -n 30 "$log" >&2; rm -rf "$work"' EXIT
@@ -63,7 +63,7 @@ debian_root() {
         --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Retries "3"' "$@" bookworm "$target" - <<<"$sources"
 }
 
-# Compiling takes tens of minutes on two cores; a cache of its result beside the repository saves it.
+# Compiling takes four minutes on two fast cores; a cache of its result beside the repository saves it.
 get_modules() {
     [ ! -e "$modules/vmlinuz" ] || return 0
     local made=$work/modules
