@@ -11,7 +11,11 @@ use crate::reconcile::Engine;
 
 impl Engine {
     /// Every object of `driver`'s kind on `target`, as the manifests that leave it as it is. Sends queries only.
-    pub async fn inventory(&self, target: &Arc<Target>, driver: &Arc<dyn ErasedDriver>) -> Result<Vec<Found>, ObserveError> {
+    pub async fn inventory(
+        &self,
+        target: &Arc<Target>,
+        driver: &Arc<dyn ErasedDriver>,
+    ) -> Result<Vec<Found>, ObserveError> {
         self.progress.on(&Event::Observing { target: &target.name, instances: 0 });
         let survey = Survey { target, instances: Vec::new(), inventory: vec![Arc::clone(driver)] };
         let replies = self.observe_target(&survey).await;

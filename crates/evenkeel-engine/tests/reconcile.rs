@@ -1,0 +1,227 @@
+//! The reconcile path against toy hosts: what is sent, when, and what is said about it.
+
+mod toy;
+
+use evenkeel_core::driver::Risk;
+use evenkeel_core::plan::{Action, Policy};
+use evenkeel_engine::{Run, Stop, Verdict};
+use toy::{Hosts, Trouble, engine, kv, scope};
+
+fn verdict<'r>(run: &'r Run, name: &str) -> &'r Verdict {
+    &run.outcomes.iter().find(|o| o.id.name == name).unwrap().verdict
+}
+
+fn two_keys() -> String {
+    [kv("a", "h", "a", "1", ""), kv("b", "h", "b", "1", "")].join("---\n")
+}
+
+#[tokio::test]
+async fn plan_only_reads_apply_converges_and_a_second_one_sends_nothing() {
+    let hosts = Hosts::new(&[("h", &[("a", "0")])]);
+    let scope = scope(&["h"], &two_keys());
+    let engine = engine(&hosts, &Stop::default());
+    let plan = engine.plan(&scope, Policy::default()).await;
+    assert_eq!(plan.changes.iter().map(|c| c.action).collect::<Vec<_>>(), [Action::Update, Action::Create]);
+    assert_eq!(hosts.writes(), Vec::<String>::new());
+    let run = engine.apply(&scope, &plan, Policy::default()).await;
+    assert!(run.is_complete() && run.summary.applied == 2, "{run:#?}");
+    let again = engine.reconcile(&scope, Policy::default()).await;
+    assert_eq!((again.summary.commands, again.summary.unchanged), (0, 2));
+}
+
+#[tokio::test]
+async fn equal_changes_are_one_command_and_a_round_one_query() {
+    let hosts = Hosts::new(&[("h", &[("a", "0"), ("b", "0")])]);
+    let run =
+        engine(&hosts, &Stop::default()).reconcile(&scope(&["h"], &two_keys()), Policy::default()).await;
+    assert_eq!(hosts.writes(), ["h: kv set 1 a b"]);
+    assert_eq!(run.summary.applied, 2);
+    assert_eq!(hosts.log.lock().unwrap().first().unwrap(), "h: kv get a b");
+}
+
+#[tokio::test]
+async fn what_changed_since_the_plan_is_refused_and_the_rest_goes_on() {
+    let hosts = Hosts::new(&[("h", &[("a", "0"), ("b", "0")])]);
+    let scope = scope(&["h"], &two_keys());
+    let engine = engine(&hosts, &Stop::default());
+    let plan = engine.plan(&scope, Policy::default()).await;
+    hosts.state.lock().unwrap().get_mut("h").unwrap().insert("a".into(), "9".into());
+    let run = engine.apply(&scope, &plan, Policy::default()).await;
+    assert_eq!(verdict(&run, "a"), &Verdict::Stale { fields: vec!["value".into()] });
+    assert_eq!(verdict(&run, "b"), &Verdict::Applied);
+    assert_eq!(hosts.value("h", "a").as_deref(), Some("9"));
+    assert!(!run.is_complete());
+}
+
+#[tokio::test]
+async fn what_somebody_else_already_did_is_not_stale() {
+    let hosts = Hosts::new(&[("h", &[("a", "0"), ("b", "1")])]);
+    let scope = scope(&["h"], &two_keys());
+    let engine = engine(&hosts, &Stop::default());
+    let plan = engine.plan(&scope, Policy::default()).await;
+    hosts.state.lock().unwrap().get_mut("h").unwrap().insert("a".into(), "1".into());
+    let run = engine.apply(&scope, &plan, Policy::default()).await;
+    assert_eq!((verdict(&run, "a"), run.summary.commands), (&Verdict::Unchanged, 0));
+}
+
+#[tokio::test]
+async fn a_dead_host_is_unknown_and_stops_no_other() {
+    let hosts = Hosts::new(&[("h", &[])]);
+    let text = [kv("a", "h", "a", "1", ""), kv("b", "dead", "b", "1", "")].join("---\n");
+    let scope = scope(&["h", "dead"], &text);
+    let engine = engine(&hosts, &Stop::default());
+    let plan = engine.plan(&scope, Policy::default()).await;
+    assert_eq!((plan.summary.errors, plan.summary.create), (1, 1));
+    let run = engine.apply(&scope, &plan, Policy::default()).await;
+    assert_eq!(verdict(&run, "a"), &Verdict::Applied);
+    assert!(
+        matches!(verdict(&run, "b"), Verdict::Unknown { message, .. } if message.contains("dead does not answer"))
+    );
+    assert_eq!(hosts.writes(), ["h: kv set 1 a"]);
+}
+
+#[tokio::test]
+async fn a_refusal_is_reported_in_the_hosts_own_words() {
+    let refuse = |c: &str| if c.contains("kv set") { Trouble::Refused } else { Trouble::None };
+    let hosts = Hosts::new(&[("h", &[])]).with_fault(refuse);
+    let run = engine(&hosts, &Stop::default())
+        .reconcile(&scope(&["h"], &kv("a", "h", "a", "1", "")), Policy::default())
+        .await;
+    assert_eq!(verdict(&run, "a"), &Verdict::Failed { message: "permission denied".into(), hint: None });
+}
+
+#[tokio::test]
+async fn success_is_what_is_read_back_not_what_a_command_says() {
+    let lie = |c: &str| if c.contains("kv set") { Trouble::Lies } else { Trouble::None };
+    let hosts = Hosts::new(&[("h", &[("a", "0")])]).with_fault(lie);
+    let scope = scope(&["h"], &kv("a", "h", "a", "1", ""));
+    let run = engine(&hosts, &Stop::default()).reconcile(&scope, Policy::default()).await;
+    assert!(
+        matches!(verdict(&run, "a"), Verdict::Failed { message, .. } if message.contains("value is 0")),
+        "{run:#?}"
+    );
+    let lost = |c: &str| if c.contains("kv set") { Trouble::LostAfter } else { Trouble::None };
+    let hosts = Hosts::new(&[("h", &[("a", "0")])]).with_fault(lost);
+    let run = engine(&hosts, &Stop::default()).reconcile(&scope, Policy::default()).await;
+    assert_eq!(verdict(&run, "a"), &Verdict::Applied, "it happened, only the reply was lost");
+    assert_eq!(run.outcomes[0].sent[0].exit, None);
+}
+
+#[tokio::test]
+async fn dependents_of_what_failed_are_not_sent() {
+    let refuse = |c: &str| if c.starts_with("h: kv set") { Trouble::Refused } else { Trouble::None };
+    let hosts = Hosts::new(&[("h", &[]), ("i", &[])]).with_fault(refuse);
+    let text = [
+        kv("a", "h", "a", "1", ""),
+        kv("b", "i", "b", "1", ", dependsOn: [Kv/a]"),
+        kv("c", "i", "c", "1", ", dependsOn: [Kv/b]"),
+        kv("d", "i", "d", "1", ""),
+    ];
+    let run = engine(&hosts, &Stop::default())
+        .reconcile(&scope(&["h", "i"], &text.join("---\n")), Policy::default())
+        .await;
+    assert!(
+        matches!(verdict(&run, "b"), Verdict::Skipped { reason } if reason == "waits for Kv/a, which is failed"),
+        "{run:#?}"
+    );
+    assert!(matches!(verdict(&run, "c"), Verdict::Skipped { .. }));
+    assert_eq!(
+        hosts.writes(),
+        ["i: kv set 1 d", "h: kv set 1 a"].map(String::from).into_iter().rev().collect::<Vec<_>>()
+    );
+}
+
+#[tokio::test]
+async fn dependencies_go_first_also_across_hosts() {
+    let hosts = Hosts::new(&[("h", &[]), ("i", &[])]);
+    let text = [kv("a", "i", "a", "1", ", dependsOn: [Kv/z]"), kv("z", "h", "z", "1", "")].join("---\n");
+    engine(&hosts, &Stop::default()).reconcile(&scope(&["h", "i"], &text), Policy::default()).await;
+    assert_eq!(hosts.writes(), ["h: kv set 1 z", "i: kv set 1 a"]);
+}
+
+#[tokio::test]
+async fn a_stop_ends_after_the_step_in_flight() {
+    let stop = Stop::default();
+    let asked = stop.clone();
+    let hosts = Hosts::new(&[("h", &[])]).with_fault(move |c| {
+        if c.contains("kv set 1 a") {
+            asked.request();
+        }
+        Trouble::None
+    });
+    let run_scope = scope(&["h"], &two_keys());
+    let engine_ = engine(&hosts, &Stop::default());
+    let plan = engine_.plan(&run_scope, Policy::default()).await;
+    let run = engine(&hosts, &stop).apply(&run_scope, &plan, Policy::default()).await;
+    assert!(run.stopped && !run.is_complete());
+    assert_eq!(hosts.writes(), ["h: kv set 1 a"]);
+    assert_eq!(verdict(&run, "b"), &Verdict::NotStarted);
+    assert_eq!(verdict(&run, "a"), &Verdict::Applied, "the step in flight is read back: {run:#?}");
+}
+
+#[tokio::test]
+async fn a_risk_to_data_is_held_until_it_is_accepted() {
+    let hosts = Hosts::new(&[("h", &[])]);
+    let engine = engine(&hosts, &Stop::default());
+    let all = Policy { allow: Risk::DataLoss };
+    let run = engine.reconcile(&scope(&["h"], &kv("a", "h", "a", "risky", "")), all).await;
+    assert!(
+        matches!(verdict(&run, "a"), Verdict::Held { reasons } if reasons[0].contains("accept")),
+        "{run:#?}"
+    );
+    assert_eq!(hosts.writes(), Vec::<String>::new());
+    let accept = ", accept: { dataLoss: { of: value=risky, reason: tests, until: 2026-11-20 } }";
+    let run = engine.reconcile(&scope(&["h"], &kv("a", "h", "a", "risky", accept)), Policy::default()).await;
+    assert_eq!(verdict(&run, "a"), &Verdict::Applied);
+}
+
+#[tokio::test]
+async fn a_container_that_nobody_creates_is_an_error_before_anything_is_sent() {
+    let hosts = Hosts::new(&[("h", &[])]);
+    let engine = engine(&hosts, &Stop::default());
+    let plan = engine.plan(&scope(&["h"], &kv("b", "h", "a/b", "1", "")), Policy::default()).await;
+    assert_eq!(plan.changes[0].error.as_ref().unwrap().reason, "ContainerMissing");
+    let both = [kv("b", "h", "a/b", "1", ""), kv("a", "h", "a", "1", "")].join("---\n");
+    engine.reconcile(&scope(&["h"], &both), Policy::default()).await;
+    assert_eq!(hosts.writes(), ["h: kv set 1 a", "h: kv set 1 a/b"]);
+}
+
+#[tokio::test]
+async fn pruning_removes_what_is_ours_and_left_only_where_it_is_allowed() {
+    let keys: &[(&str, &str)] = &[("a", "1"), ("ours-old", "1"), ("theirs", "1")];
+    let hosts = Hosts::new(&[("pruned", keys), ("kept", keys)]);
+    let text = [kv("a", "pruned", "a", "1", ""), kv("b", "kept", "a", "1", "")].join("---\n");
+    let scope = scope(&["pruned", "kept"], &text);
+    let engine = engine(&hosts, &Stop::default());
+    let held = engine.reconcile(&scope, Policy::default()).await;
+    assert_eq!((held.summary.held, held.summary.commands), (1, 0));
+    let run = engine.reconcile(&scope, Policy { allow: Risk::Destructive }).await;
+    assert!(run.is_complete() && run.summary.applied == 1, "{run:#?}");
+    assert_eq!(hosts.writes(), ["pruned: kv drop ours-old"]);
+    let partial = evenkeel_engine::Scope { prunable: evenkeel_core::driver::Registry::default(), ..scope };
+    assert!(!engine.plan(&partial, Policy::default()).await.has_changes());
+}
+
+#[tokio::test]
+async fn a_suspended_resource_is_read_and_never_sent() {
+    let hosts = Hosts::new(&[("h", &[])]);
+    let run = engine(&hosts, &Stop::default())
+        .reconcile(&scope(&["h"], &kv("a", "h", "a", "1", ", suspend: true")), Policy::default())
+        .await;
+    assert!(matches!(verdict(&run, "a"), Verdict::Skipped { .. }));
+    assert_eq!(hosts.writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_lost_inventory_deletes_nothing() {
+    let lose = |c: &str| if c.contains("kv list") { Trouble::LostBefore } else { Trouble::None };
+    let hosts = Hosts::new(&[("pruned", &[("ours-old", "1")])]).with_fault(lose);
+    let run = engine(&hosts, &Stop::default())
+        .reconcile(
+            &scope(&["pruned"], &kv("a", "pruned", "ours-old", "1", "")),
+            Policy { allow: Risk::Destructive },
+        )
+        .await;
+    assert_eq!(run.summary.unknown, 1);
+    assert_eq!(hosts.writes(), Vec::<String>::new());
+}
