@@ -1,1 +1,7 @@
-//! Simulated targets behind a real SSH server, for tests and the demo.
+//! Simulated targets for tests and for the demo.
+//!
+//! [`zfs`] is the simulated machine: pure state and the answers of the real programs. Everything else puts it
+//! behind something that Evenkeel talks to.
+
+pub mod random;
+pub mod zfs;
