@@ -31,6 +31,8 @@ pub struct Instance {
     pub node: Arc<Node>,
     /// Where the resource stands in the manifests.
     pub location: Location,
+    /// The labels of the resource, for selection.
+    pub labels: Arc<BTreeMap<String, String>>,
     /// How many resources it has to wait for, one after another.
     pub level: usize,
     /// The resources (`Kind/name`) that it waits for.

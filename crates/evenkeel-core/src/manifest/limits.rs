@@ -1,0 +1,21 @@
+//! What a manifest file may cost. A hostile file ends in one error, whatever it holds.
+//!
+//! The numbers leave room for ten times the largest manifests known, and keep reading one file below a
+//! second and 200 MB.
+
+/// Bytes in one file.
+pub(super) const FILE_BYTES: usize = 16 << 20;
+/// Bytes in one document: the YAML scanner holds every token of an open `[` or `{`, about 100 bytes for two.
+pub(super) const DOCUMENT_BYTES: usize = 1 << 20;
+/// Documents in one file.
+pub(super) const DOCUMENTS: usize = 100_000;
+/// Values in one file, those that aliases stand for included.
+pub(super) const VALUES: usize = 1_500_000;
+/// Values that the anchors and aliases of one document stand for.
+pub(super) const ALIASED_VALUES: usize = 100_000;
+/// Mappings and lists within each other.
+pub(super) const DEPTH: usize = 64;
+/// Problems that are looked for in one document, and in one file, before the rest is left for the next run.
+pub(super) const PROBLEMS_PER_DOCUMENT: usize = 50;
+/// Problems in all files together.
+pub(super) const PROBLEMS: usize = 1000;

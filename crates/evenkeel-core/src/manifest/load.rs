@@ -1,0 +1,249 @@
+//! Files in, targets and instances out.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::de::short;
+use super::document::{self, Document};
+use super::node::Node;
+use super::problems::Problems;
+use super::resource::{Driven, Resource, read_resource};
+use super::selector::Selections;
+use super::source::Source;
+use super::suggest::{choices, did_you_mean};
+use super::values::Values;
+use super::{claims, depends, target, yaml};
+use crate::diagnostic::{Diagnostic, Location, Severity};
+use crate::driver::{ErasedDriver, Registry};
+use crate::plan::{Instance, InstanceId};
+use crate::target::Target;
+
+/// A file that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Its path, as the user named it.
+    pub path: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// What the manifests say.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The targets by name.
+    pub targets: BTreeMap<String, Arc<Target>>,
+    /// Every resource on every target that it is for, in the order of the files. Of use only where no
+    /// diagnostic is an error.
+    pub instances: Vec<Instance>,
+    /// How many resources there are.
+    pub resources: usize,
+    /// All problems of all files, by file and line.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Loaded {
+    /// True where a diagnostic is an error.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|d| d.severity == Severity::Error)
+    }
+}
+
+/// Reads manifests, with the values files laid over each other in this order.
+///
+/// `now` decides which acceptances have ended.
+pub fn load(registry: &Registry, files: &[SourceFile], values: &[SourceFile], now: Timestamp) -> Loaded {
+    let mut problems = Problems::default();
+    let values = read_values(values, &mut problems);
+    let mut reading = Reading::new(registry, values, now);
+    for file in files {
+        reading.file(file, &mut problems);
+    }
+    let Reading { targets, resources, .. } = reading;
+    let targets: BTreeMap<String, Arc<Target>> = targets.into_iter().map(|(n, (t, _))| (n, t)).collect();
+    let levels = depends::levels(&resources, &mut problems);
+    let (instances, owners) = expand(&resources, &targets, &levels, now, &mut problems);
+    claims::check(&resources, &instances, &owners, now, &mut problems);
+    Loaded { targets, instances, resources: resources.len(), diagnostics: problems.into_diagnostics() }
+}
+
+fn read_values(files: &[SourceFile], problems: &mut Problems) -> Values {
+    let mut values = Values::new();
+    for file in files {
+        values.are_given = true;
+        let Some(source) = decode(file, problems) else { continue };
+        for tree in yaml::parse(&source, problems) {
+            values.overlay(&source, &tree, problems);
+        }
+    }
+    values
+}
+
+fn decode(file: &SourceFile, problems: &mut Problems) -> Option<Arc<Source>> {
+    match yaml::decode(&file.path, &file.bytes) {
+        Ok(source) => Some(Arc::new(source)),
+        Err(diagnostic) => {
+            problems.push(*diagnostic);
+            None
+        }
+    }
+}
+
+/// The state of reading file after file.
+struct Reading {
+    drivers: HashMap<&'static str, Vec<Arc<dyn ErasedDriver>>>,
+    kinds: Vec<&'static str>,
+    values: Values,
+    now: Timestamp,
+    targets: BTreeMap<String, (Arc<Target>, Location)>,
+    resources: Vec<Resource>,
+    /// Index of each resource by kind and name.
+    known: HashMap<(&'static str, String), usize>,
+}
+
+impl Reading {
+    fn new(registry: &Registry, values: Values, now: Timestamp) -> Self {
+        let mut drivers: HashMap<&'static str, Vec<Arc<dyn ErasedDriver>>> = HashMap::new();
+        for driver in registry.iter() {
+            drivers.entry(driver.kind()).or_default().push(Arc::clone(driver));
+        }
+        Reading {
+            drivers,
+            kinds: registry.kinds(),
+            values,
+            now,
+            targets: BTreeMap::new(),
+            resources: Vec::new(),
+            known: HashMap::new(),
+        }
+    }
+
+    fn file(&mut self, file: &SourceFile, problems: &mut Problems) {
+        let Some(source) = decode(file, problems) else { return };
+        for mut tree in yaml::parse(&source, problems) {
+            if problems.is_full() {
+                return;
+            }
+            self.values.fill(&source, &mut tree, problems);
+            if let Some(document) = document::open(&source, tree, problems) {
+                self.document(&source, document, problems);
+            }
+        }
+    }
+
+    fn document(&mut self, source: &Arc<Source>, document: Document, problems: &mut Problems) {
+        if document.kind == target::KIND {
+            self.target(source, document, problems);
+            return;
+        }
+        let Some((&kind, drivers)) = self.drivers.get_key_value(document.kind.as_str()) else {
+            let kinds = || self.kinds.iter().copied().chain([target::KIND]);
+            let near = did_you_mean(&document.kind, kinds());
+            let message = format!("unknown kind `{}`{near}", short(&document.kind));
+            problems.error(source, document.kind_mark, message, choices("the kinds are", kinds()));
+            return;
+        };
+        let resource = read_resource(drivers, kind, source, document, self.now, problems);
+        let key = (kind, resource.name.clone());
+        if let Some(first) = self.known.get(&key).and_then(|&at| self.resources.get(at)) {
+            let message = format!("there are two resources {}", resource.id());
+            let hint = format!("the first one is at {}: rename one of them", first.location());
+            problems.error(source, resource.name_mark, message, Some(hint));
+            return;
+        }
+        self.known.insert(key, self.resources.len());
+        self.resources.push(resource);
+    }
+
+    fn target(&mut self, source: &Arc<Source>, mut document: Document, problems: &mut Problems) {
+        let (mark, name_mark) = (document.mark, document.name_mark);
+        let name = document.metadata.name.clone();
+        let spec = std::mem::replace(&mut document.spec, yaml::Tree::nothing(mark));
+        let node = Node::new(Arc::clone(source), spec, &[]);
+        let read = target::read(document, &node, problems);
+        if let Some((_, first)) = self.targets.get(&name) {
+            let message = format!("there are two targets `{}`", short(&name));
+            let hint = format!("the first one is at {first}: rename one of them");
+            problems.error(source, name_mark, message, Some(hint));
+            return;
+        }
+        // A target that could not be read is still known, so that what names it is not reported too.
+        let target = read.unwrap_or_else(|| Target {
+            name: name.clone(),
+            labels: BTreeMap::new(),
+            spec: crate::target::TargetSpec::default(),
+        });
+        self.targets.insert(name, (Arc::new(target), source.location(mark)));
+    }
+}
+
+/// Every resource on every one of its targets, and for each instance the index of its resource.
+fn expand(
+    resources: &[Resource],
+    targets: &BTreeMap<String, Arc<Target>>,
+    levels: &[usize],
+    now: Timestamp,
+    problems: &mut Problems,
+) -> (Vec<Instance>, Vec<usize>) {
+    let mut selections = Selections::new(targets);
+    let mut instances = Vec::with_capacity(resources.len());
+    let mut owners = Vec::with_capacity(resources.len());
+    for (at, resource) in resources.iter().enumerate() {
+        let on = places(resource, targets, &mut selections, problems);
+        let Some(Driven { driver, spec }) = &resource.driven else { continue };
+        let object = driver.object(spec, now).name;
+        let level = levels.get(at).copied().unwrap_or_default();
+        for target in on.iter() {
+            owners.push(at);
+            instances.push(Instance {
+                id: InstanceId {
+                    target: target.name.clone(),
+                    kind: resource.kind.to_owned(),
+                    name: resource.name.clone(),
+                },
+                driver: Arc::clone(driver),
+                spec: Arc::clone(spec),
+                object: object.clone(),
+                node: Arc::clone(&resource.node),
+                location: resource.location(),
+                labels: Arc::clone(&resource.labels),
+                level,
+                depends_on: resource.common.depends_on.clone(),
+                suspend: resource.common.suspend,
+                accepted: resource.common.accept.data_loss.clone(),
+            });
+        }
+    }
+    (instances, owners)
+}
+
+/// The targets that a resource is for.
+fn places(
+    resource: &Resource,
+    targets: &BTreeMap<String, Arc<Target>>,
+    selections: &mut Selections<'_>,
+    problems: &mut Problems,
+) -> Arc<[Arc<Target>]> {
+    if let Some(name) = &resource.common.target {
+        if let Some(target) = targets.get(name) {
+            return [Arc::clone(target)].into();
+        }
+        if !problems.is_full() {
+            let near = did_you_mean(name, targets.keys().map(String::as_str));
+            let message = format!("there is no target `{}`{near}", short(name));
+            let hint = choices("the targets are", targets.keys().map(String::as_str))
+                .unwrap_or_else(|| "add a manifest of kind Target".to_owned());
+            resource.problem(&["target"], message, Some(hint), problems);
+        }
+    } else if let Some(selector) = &resource.common.target_selector {
+        let on = selections.of(selector);
+        if on.is_empty() {
+            let message = "no target has these labels, so this does nothing".to_owned();
+            let mark = resource.node.mark_of(&["targetSelector".to_owned()]);
+            problems.warning(resource.node.source(), mark, message, None);
+        }
+        return on;
+    }
+    Arc::default()
+}

@@ -1,0 +1,65 @@
+//! The collector of problems.
+
+use std::sync::Arc;
+
+use super::limits;
+use super::node::Node;
+use super::source::{Mark, Source};
+use crate::diagnostic::{Diagnostic, Severity};
+
+/// Problems found so far, of all files.
+#[derive(Debug, Default)]
+pub struct Problems {
+    found: Vec<Diagnostic>,
+    errors: usize,
+}
+
+impl Problems {
+    /// A problem at `path` below `node`, or at the nearest parent that is written.
+    pub fn at_path(
+        &mut self,
+        node: &Node,
+        path: &[String],
+        message: String,
+        hint: Option<String>,
+        warning: bool,
+    ) {
+        let severity = if warning { Severity::Warning } else { Severity::Error };
+        self.push(node.source().diagnostic(node.mark_of(path), severity, message, hint));
+    }
+
+    pub(super) fn error(&mut self, source: &Arc<Source>, mark: Mark, message: String, hint: Option<String>) {
+        self.push(source.diagnostic(mark, Severity::Error, message, hint));
+    }
+
+    pub(super) fn warning(
+        &mut self,
+        source: &Arc<Source>,
+        mark: Mark,
+        message: String,
+        hint: Option<String>,
+    ) {
+        self.push(source.diagnostic(mark, Severity::Warning, message, hint));
+    }
+
+    /// A finished diagnostic.
+    pub(super) fn push(&mut self, diagnostic: Diagnostic) {
+        self.errors += usize::from(diagnostic.severity == Severity::Error);
+        self.found.push(diagnostic);
+    }
+
+    /// True where looking on would only bury what was found.
+    pub(super) fn is_full(&self) -> bool {
+        self.errors >= limits::PROBLEMS
+    }
+
+    /// Everything found, by file and place, each once.
+    pub(super) fn into_diagnostics(self) -> Vec<Diagnostic> {
+        let mut found = self.found;
+        found.sort_by(|a, b| {
+            (&a.location, a.severity, &a.message).cmp(&(&b.location, b.severity, &b.message))
+        });
+        found.dedup();
+        found
+    }
+}

@@ -1,0 +1,240 @@
+//! Resources out of manifests: the fields common to all kinds, and the driver's own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::de::{Fields, read};
+use super::document::Document;
+use super::node::Node;
+use super::problems::Problems;
+use super::selector::Selector;
+use super::source::{Mark, Source};
+use super::suggest::did_you_mean;
+use super::yaml::{Kind, Tree};
+use crate::diagnostic::Location;
+use crate::driver::{ErasedDriver, ErasedSpec};
+use crate::plan::Acceptance;
+
+/// The fields of `spec` that every kind has.
+pub(super) const COMMON: &[&str] = &["target", "targetSelector", "dependsOn", "suspend", "accept"];
+
+/// What every kind of resource can say about itself under `spec`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Common {
+    /// The name of the target that it is on. Give this or `targetSelector`.
+    pub(super) target: Option<String>,
+    /// The targets that it is on, one instance each, by their labels. Give this or `target`.
+    pub(super) target_selector: Option<Selector>,
+    /// Resources (`Kind/name`) that must be as their manifests say before this one is changed.
+    pub(super) depends_on: Vec<String>,
+    /// Observe and report only; change nothing. Default: false.
+    pub(super) suspend: bool,
+    /// Risks that are wanted.
+    pub(super) accept: Accept,
+}
+
+/// Risks that are wanted.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Accept {
+    /// Settings that risk data, each with the reason and the last day of the acceptance.
+    #[schemars(with = "OneOrMany")]
+    pub(super) data_loss: Vec<Acceptance>,
+}
+
+/// One acceptance or a list of them.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum OneOrMany {
+    One(Acceptance),
+    Many(Vec<Acceptance>),
+}
+
+/// A resource as far as it could be read.
+#[derive(Debug)]
+pub(super) struct Resource {
+    pub(super) kind: &'static str,
+    pub(super) name: String,
+    pub(super) labels: Arc<BTreeMap<String, String>>,
+    pub(super) node: Arc<Node>,
+    /// The place of its name.
+    pub(super) name_mark: Mark,
+    /// The place where its document begins.
+    pub(super) mark: Mark,
+    pub(super) common: Common,
+    /// `None` where the driver's part could not be read.
+    pub(super) driven: Option<Driven>,
+}
+
+/// The driver and its part of the spec.
+pub(super) struct Driven {
+    pub(super) driver: Arc<dyn ErasedDriver>,
+    pub(super) spec: ErasedSpec,
+}
+
+impl std::fmt::Debug for Driven {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Driven").field("kind", &self.driver.kind()).finish_non_exhaustive()
+    }
+}
+
+impl Resource {
+    /// `Kind/name`
+    pub(super) fn id(&self) -> String {
+        format!("{}/{}", self.kind, self.name)
+    }
+
+    /// Where its document begins.
+    pub(super) fn location(&self) -> Location {
+        self.node.source().location(self.mark)
+    }
+
+    /// A problem at a field of its spec.
+    pub(super) fn problem(
+        &self,
+        path: &[&str],
+        message: String,
+        hint: Option<String>,
+        problems: &mut Problems,
+    ) {
+        let path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
+        problems.at_path(&self.node, &path, message, hint, false);
+    }
+}
+
+/// Reads a resource of a kind that `drivers` serve (at least one).
+pub(super) fn read_resource(
+    drivers: &[Arc<dyn ErasedDriver>],
+    kind: &'static str,
+    source: &Arc<Source>,
+    document: Document,
+    now: Timestamp,
+    problems: &mut Problems,
+) -> Resource {
+    let Document { metadata, name_mark, mark, mut spec, .. } = document;
+    list_acceptances(&mut spec, source);
+    let is_mapping = matches!(spec.kind, Kind::Map(_));
+    let common: Common = if is_mapping {
+        read(source, &spec, Fields::Only(COMMON), problems).value.unwrap_or_default()
+    } else {
+        Common::default()
+    };
+    let node = Arc::new(Node::new(Arc::clone(source), spec, COMMON));
+    if is_mapping {
+        check(&common, &node, now, problems);
+    }
+    let driven = pick(drivers, kind, &node, problems).and_then(|driver| {
+        let spec = driver.read(&node, problems)?;
+        Some(Driven { driver: Arc::clone(driver), spec })
+    });
+    let labels = Arc::new(metadata.labels);
+    Resource { kind, name: metadata.name, labels, node, name_mark, mark, common, driven }
+}
+
+/// A single acceptance may be written without the list around it.
+fn list_acceptances(spec: &mut Tree, source: &Source) {
+    let data_loss =
+        spec.get_mut("accept", source.text()).and_then(|accept| accept.get_mut("dataLoss", source.text()));
+    if let Some(tree) = data_loss.filter(|tree| matches!(tree.kind, Kind::Map(_))) {
+        let mark = tree.mark;
+        let one = std::mem::replace(tree, Tree { mark, kind: Kind::List(Box::default()) });
+        tree.kind = Kind::List(Box::new([one]));
+    }
+}
+
+/// The driver for a spec: the kind's only one, or the one whose union key is written.
+fn pick<'a>(
+    drivers: &'a [Arc<dyn ErasedDriver>],
+    kind: &str,
+    node: &Node,
+    problems: &mut Problems,
+) -> Option<&'a Arc<dyn ErasedDriver>> {
+    if let Some(only) = drivers.iter().find(|driver| driver.backend().is_none()) {
+        return Some(only);
+    }
+    let Kind::Map(entries) = &node.tree().kind else {
+        let message = "expected a mapping of fields".to_owned();
+        problems.at_path(node, &[], message, None, false);
+        return None;
+    };
+    let file = node.source().text();
+    let keys: Vec<&str> = drivers.iter().filter_map(|driver| driver.backend()).collect();
+    let written: Vec<&str> =
+        entries.iter().map(|entry| entry.key.get(file)).filter(|key| keys.contains(key)).collect();
+    let one_of =
+        || format!("exactly one of {}", keys.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", "));
+    match written.as_slice() {
+        [key] => drivers.iter().find(|driver| driver.backend() == Some(key)),
+        [] => {
+            let near = entries
+                .iter()
+                .map(|entry| entry.key.get(file))
+                .filter(|key| !COMMON.contains(key))
+                .map(|key| did_you_mean(key, keys.iter().copied()))
+                .find(|near| !near.is_empty());
+            let message = format!("a {kind} wants {}{}", one_of(), near.unwrap_or_default());
+            problems.at_path(node, &[], message, None, false);
+            None
+        }
+        [first, second, ..] => {
+            let message = format!("`{second}` stands beside `{first}`: a {kind} wants {}", one_of());
+            problems.at_path(node, &[(*second).to_owned()], message, None, false);
+            None
+        }
+    }
+}
+
+fn check(common: &Common, node: &Node, now: Timestamp, problems: &mut Problems) {
+    match (&common.target, &common.target_selector) {
+        (Some(_), Some(_)) => {
+            let message = "`target` and `targetSelector` exclude each other".to_owned();
+            let hint = Some("take one of them away".to_owned());
+            problems.at_path(node, &["targetSelector".to_owned()], message, hint, false);
+        }
+        (None, None) if !is_written(node, "target") && !is_written(node, "targetSelector") => {
+            let message = "the resource does not say on which target it is".to_owned();
+            let hint = "write `target: NAME`, or `targetSelector` to choose targets by their labels";
+            problems.at_path(node, &[], message, Some(hint.to_owned()), false);
+        }
+        _ => {}
+    }
+    for (path, message) in common.target_selector.iter().flat_map(Selector::problems) {
+        let path: Vec<String> = std::iter::once("targetSelector".to_owned()).chain(path).collect();
+        problems.at_path(node, &path, message, None, false);
+    }
+    for (nth, acceptance) in common.accept.data_loss.iter().enumerate() {
+        check_acceptance(acceptance, nth, node, now, problems);
+    }
+}
+
+fn is_written(node: &Node, key: &str) -> bool {
+    node.tree().get(key, node.source().text()).is_some()
+}
+
+fn check_acceptance(
+    acceptance: &Acceptance,
+    nth: usize,
+    node: &Node,
+    now: Timestamp,
+    problems: &mut Problems,
+) {
+    let path = |field: &str| ["accept", "dataLoss", &nth.to_string(), field].map(str::to_owned);
+    for (field, text) in [("of", &acceptance.of), ("reason", &acceptance.reason)] {
+        if text.trim().is_empty() {
+            let message = format!("an acceptance wants its `{field}`");
+            let hint = "say why the risk is right here".to_owned();
+            problems.at_path(node, &path(field), message, (field == "reason").then_some(hint), false);
+        }
+    }
+    if acceptance.has_expired(now) {
+        let message = format!("the acceptance of {} ended on {}", acceptance.of, acceptance.until);
+        let hint = "renew it, or take the setting back".to_owned();
+        problems.at_path(node, &path("until"), message, Some(hint), true);
+    }
+}

@@ -1,0 +1,59 @@
+//! Targets out of manifests.
+
+use super::de::short;
+use super::document::Document;
+use super::node::Node;
+use super::problems::Problems;
+use super::read_spec;
+use crate::target::{Target, TargetSpec};
+
+/// The kind of the manifests that describe targets.
+pub(super) const KIND: &str = "Target";
+
+/// Reads and checks a target. `None` where its spec could not be read.
+pub(super) fn read(document: Document, node: &Node, problems: &mut Problems) -> Option<Target> {
+    let spec: TargetSpec = read_spec(node, problems)?;
+    match (&spec.ssh, &spec.local) {
+        (None, None) => problems.at_path(
+            node,
+            &[],
+            "the target does not say how it is reached".to_owned(),
+            Some("write `ssh: { host: … }` or `local: {}`".to_owned()),
+            false,
+        ),
+        (Some(_), Some(_)) => problems.at_path(
+            node,
+            &["local".to_owned()],
+            "a target is reached by `ssh` or is `local`, not both".to_owned(),
+            Some("take one of them away".to_owned()),
+            false,
+        ),
+        _ => {}
+    }
+    check_ssh(&spec, node, problems);
+    Some(Target { name: document.metadata.name, labels: document.metadata.labels, spec })
+}
+
+/// Host and user become arguments of other programs: neither may look like an option.
+fn check_ssh(spec: &TargetSpec, node: &Node, problems: &mut Problems) {
+    let Some(ssh) = &spec.ssh else { return };
+    for (field, text) in [("host", Some(&ssh.host)), ("user", ssh.user.as_ref())] {
+        let Some(text) = text else { continue };
+        let odd = text.is_empty()
+            || text.starts_with('-')
+            || text.chars().any(|c| c.is_whitespace() || c.is_control());
+        if odd {
+            let message = format!("`{}` cannot be a {field} name", short(text));
+            problems.at_path(node, &["ssh".to_owned(), field.to_owned()], message, None, false);
+        }
+    }
+    let times = [
+        ("connectTimeoutSeconds", ssh.connect_timeout_seconds),
+        ("commandTimeoutSeconds", ssh.command_timeout_seconds),
+        ("keepaliveSeconds", ssh.keepalive_seconds),
+    ];
+    for (field, _) in times.into_iter().filter(|(_, seconds)| *seconds == Some(0)) {
+        let message = format!("`{field}` must be at least 1");
+        problems.at_path(node, &["ssh".to_owned(), field.to_owned()], message, None, false);
+    }
+}

@@ -1,0 +1,1 @@
+//! Whole manifests in, diagnostics and instances out.
