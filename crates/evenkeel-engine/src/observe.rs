@@ -45,9 +45,6 @@ impl Engine {
     pub(crate) async fn observe_target(&self, survey: &Survey<'_>) -> Replies {
         let mut replies = Replies::default();
         for _ in 0..MAX_ROUNDS {
-            if self.stop.is_requested() {
-                break;
-            }
             let requests = join_queries(open_queries(survey, &replies));
             if requests.is_empty() {
                 break;

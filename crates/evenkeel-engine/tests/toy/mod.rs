@@ -16,16 +16,16 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub struct Kv;
+pub(crate) struct Kv;
 
 #[derive(Deserialize, JsonSchema)]
-pub struct KvSpec {
+pub(crate) struct KvSpec {
     key: String,
     value: String,
 }
 
 #[derive(Serialize)]
-pub struct KvState {
+pub(crate) struct KvState {
     value: String,
 }
 
@@ -107,10 +107,10 @@ fn list() -> Query {
 }
 
 /// What goes wrong, decided for each command by its text.
-pub type Fault = Box<dyn Fn(&str) -> Trouble + Send + Sync>;
+pub(crate) type Fault = Box<dyn Fn(&str) -> Trouble + Send + Sync>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
+pub(crate) enum Trouble {
     None,
     /// Nothing happens, the connection is gone.
     LostBefore,
@@ -123,14 +123,14 @@ pub enum Trouble {
 }
 
 /// Hosts in memory.
-pub struct Hosts {
-    pub state: Mutex<HashMap<String, BTreeMap<String, String>>>,
-    pub log: Mutex<Vec<String>>,
-    pub fault: Mutex<Fault>,
+pub(crate) struct Hosts {
+    pub(crate) state: Mutex<HashMap<String, BTreeMap<String, String>>>,
+    pub(crate) log: Mutex<Vec<String>>,
+    pub(crate) fault: Mutex<Fault>,
 }
 
 impl Hosts {
-    pub fn new(state: &[(&str, &[(&str, &str)])]) -> Arc<Self> {
+    pub(crate) fn new(state: &[(&str, &[(&str, &str)])]) -> Arc<Self> {
         let host =
             |keys: &[(&str, &str)]| keys.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let state = state.iter().map(|(name, keys)| ((*name).to_owned(), host(keys))).collect();
@@ -141,17 +141,17 @@ impl Hosts {
         })
     }
 
-    pub fn with_fault(self: Arc<Self>, fault: impl Fn(&str) -> Trouble + Send + Sync + 'static) -> Arc<Self> {
+    pub(crate) fn with_fault(self: Arc<Self>, fault: impl Fn(&str) -> Trouble + Send + Sync + 'static) -> Arc<Self> {
         *self.fault.lock().unwrap() = Box::new(fault);
         self
     }
 
-    pub fn value(&self, host: &str, key: &str) -> Option<String> {
+    pub(crate) fn value(&self, host: &str, key: &str) -> Option<String> {
         self.state.lock().unwrap()[host].get(key).cloned()
     }
 
     /// The writes that were sent, as `host: command`.
-    pub fn writes(&self) -> Vec<String> {
+    pub(crate) fn writes(&self) -> Vec<String> {
         let reads = [": kv get", ": kv list"];
         self.log.lock().unwrap().iter().filter(|l| !reads.iter().any(|r| l.contains(r))).cloned().collect()
     }
@@ -224,12 +224,12 @@ impl Clock for Fixed {
     }
 }
 
-pub fn engine(hosts: &Arc<Hosts>, stop: &Stop) -> Engine {
+pub(crate) fn engine(hosts: &Arc<Hosts>, stop: &Stop) -> Engine {
     Engine::new(Arc::clone(hosts) as _, Arc::new(Fixed), Arc::new(Silent), stop.clone())
 }
 
 /// The scope of manifests; `targets` are written for you, `resources` are the YAML of the rest.
-pub fn scope(targets: &[&str], resources: &str) -> Scope {
+pub(crate) fn scope(targets: &[&str], resources: &str) -> Scope {
     let head = "apiVersion: evenkeel.dev/v1alpha1\n";
     let mut text = String::new();
     for target in targets {
@@ -253,7 +253,7 @@ pub fn scope(targets: &[&str], resources: &str) -> Scope {
 }
 
 /// One resource.
-pub fn kv(name: &str, target: &str, key: &str, value: &str, more: &str) -> String {
+pub(crate) fn kv(name: &str, target: &str, key: &str, value: &str, more: &str) -> String {
     format!(
         "kind: Kv\nmetadata: {{ name: {name} }}\nspec: {{ target: {target}, key: {key}, value: {value}{more} }}\n"
     )
