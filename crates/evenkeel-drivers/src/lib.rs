@@ -1,1 +1,22 @@
 //! Evenkeel's drivers: one folder per backend, no I/O.
+
+pub mod zfs;
+
+use evenkeel_core::driver::Registry;
+
+/// Every driver there is. Adding one is one folder and one line here.
+pub fn registry() -> Registry {
+    Registry::default()
+        .with(zfs::ZfsDataset) //
+        .with(zfs::ZfsPool)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_kind_is_registered_once() {
+        let registry = super::registry();
+        assert_eq!(registry.kinds(), ["ZfsDataset", "ZfsPool"]);
+        assert_eq!(registry.iter().count(), 2);
+    }
+}

@@ -1,0 +1,67 @@
+//! What setting a property can do to data and to those who use it.
+
+use evenkeel_core::driver::{Risk, Step};
+
+use crate::zfs::INHERIT;
+
+/// Properties whose change takes a mount, a share or a device away for a moment or for good.
+const DISRUPTIVE: [(&str, &str); 7] = [
+    ("mountpoint", "the filesystem is unmounted and mounted elsewhere, with what is mounted below it"),
+    ("canmount", "the filesystem may be unmounted or mounted"),
+    ("sharenfs", "NFS clients may lose their mounts"),
+    ("sharesmb", "SMB clients may lose their connections"),
+    ("zoned", "the filesystem leaves this host's mounts, or comes back to them"),
+    ("jailed", "the filesystem leaves this host's mounts, or comes back to them"),
+    ("volmode", "the volume's devices may go away"),
+];
+
+/// One property about to change.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setting<'a> {
+    pub(super) name: &'a str,
+    pub(super) before: Option<&'a str>,
+    /// In normal form.
+    pub(super) after: &'a str,
+    /// As the manifest has it.
+    pub(super) written: &'a str,
+}
+
+/// Adds the hazards of changing a property of a dataset that exists.
+pub(super) fn of_change(step: Step, setting: Setting<'_>) -> Step {
+    let step = of_value(step, setting);
+    let of = format!("{}={}", setting.name, setting.written);
+    if let Some((_, says)) = DISRUPTIVE.iter().find(|(name, _)| *name == setting.name) {
+        return step.hazard(Risk::Disruptive, of, *says);
+    }
+    let number = |text: &str| text.parse::<u64>().ok();
+    let shrinks = setting.before.and_then(number).zip(number(setting.after)).is_some_and(|(b, a)| a < b);
+    match (setting.name, setting.after) {
+        ("readonly", "on") => step.hazard(Risk::Disruptive, of, "programs that write here begin to fail"),
+        ("volsize", _) if shrinks => {
+            step.hazard(Risk::DataLoss, of, "everything beyond the new end of the volume is lost at once")
+        }
+        ("copies", _) if shrinks => {
+            step.hazard(Risk::DataLoss, of, "what is written from now on is kept in fewer copies")
+        }
+        ("sync" | "checksum" | "redundant_metadata" | "copies", INHERIT) => {
+            // Nothing is known to be lost here, but the reader should look one dataset up.
+            step.hazard(Risk::Safe, of, "the value will be the parent's, which may protect data less")
+        }
+        _ => step,
+    }
+}
+
+/// Adds the hazards of a value, whatever was there before.
+pub(super) fn of_value(step: Step, setting: Setting<'_>) -> Step {
+    let says = match (setting.name, setting.after) {
+        ("sync", "disabled") => {
+            "a crash or power cut of the host loses up to about 5 s (zfs_txg_timeout) of writes that were acknowledged"
+        }
+        ("checksum", "off") => "corrupted file data is no longer noticed, nor repaired from other copies",
+        ("redundant_metadata", "some" | "none") => {
+            "one bad block of metadata can lose whole files or directories that a second copy would have saved"
+        }
+        _ => return step,
+    };
+    step.hazard(Risk::DataLoss, format!("{}={}", setting.name, setting.written), says)
+}

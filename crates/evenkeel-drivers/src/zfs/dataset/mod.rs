@@ -1,0 +1,115 @@
+//! `ZfsDataset`: filesystems and volumes.
+
+mod hazard;
+mod inventory;
+mod observe;
+mod property;
+mod queries;
+mod replace;
+mod spec;
+mod state;
+mod steps;
+mod table;
+mod wanted;
+
+pub use spec::{DatasetType, ZfsDatasetSpec};
+pub use state::{PropertyState, ZfsDatasetState};
+
+use std::collections::BTreeMap;
+
+use evenkeel_core::diff::FieldPath;
+use evenkeel_core::driver::{Delta, Driver, Finding, Found, ObserveError, Observed, Step};
+use evenkeel_core::request::{Query, Replies};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use wanted::WantedValue;
+
+/// The user property that marks a dataset as created by Evenkeel, which may therefore destroy it.
+const MARK: &str = "dev.evenkeel:managed-by";
+/// The value of [`MARK`].
+const MARK_VALUE: &str = "evenkeel";
+
+/// The driver of the kind `ZfsDataset`.
+#[derive(Debug, Clone, Copy)]
+pub struct ZfsDataset;
+
+impl Driver for ZfsDataset {
+    const KIND: &'static str = "ZfsDataset";
+    const IMMUTABLE: &'static [&'static str] = &[
+        "type",
+        "properties.casesensitivity",
+        "properties.normalization",
+        "properties.utf8only",
+        "properties.volblocksize",
+    ];
+
+    type Spec = ZfsDatasetSpec;
+    type State = ZfsDatasetState;
+
+    fn check(&self, spec: &ZfsDatasetSpec) -> Vec<Finding> {
+        spec.wanted().findings.clone()
+    }
+
+    fn object(&self, spec: &ZfsDatasetSpec) -> String {
+        spec.dataset.clone()
+    }
+
+    fn queries(&self, spec: &ZfsDatasetSpec, so_far: &Replies) -> Vec<Query> {
+        queries::wanted(spec, so_far)
+    }
+
+    fn observe(
+        &self,
+        spec: &ZfsDatasetSpec,
+        replies: &Replies,
+    ) -> Result<Observed<ZfsDatasetState>, ObserveError> {
+        observe::observe(spec, replies)
+    }
+
+    fn desired(
+        &self,
+        spec: &ZfsDatasetSpec,
+        _: Option<&ZfsDatasetState>,
+        _: Timestamp,
+    ) -> Option<ZfsDatasetState> {
+        let wanted = spec.wanted();
+        let state = |value: &WantedValue| match value {
+            WantedValue::Exactly(value) => PropertyState::Plain(value.clone()),
+            WantedValue::Inherit => PropertyState::inherited(),
+        };
+        let properties = wanted.properties.iter().map(|(name, p)| (name.clone(), state(&p.value)));
+        Some(ZfsDatasetState { kind: wanted.kind, properties: properties.collect::<BTreeMap<_, _>>() })
+    }
+
+    fn steps(&self, spec: &ZfsDatasetSpec, delta: &Delta<'_, ZfsDatasetState>) -> Vec<Step> {
+        steps::steps(spec, delta)
+    }
+
+    fn show(&self, path: &FieldPath, value: &Value) -> Option<String> {
+        let [_, name] = path.keys() else { return None };
+        match value {
+            Value::String(text) => match property::find(name) {
+                Some(known) => known.kind.show(text),
+                None => text.is_empty().then(|| "\"\"".to_owned()),
+            },
+            Value::Object(sourced) => {
+                let part = |key: &str| sourced.get(key).and_then(Value::as_str);
+                Some(format!("{} ({})", part("value")?, part("source")?))
+            }
+            _ => None,
+        }
+    }
+
+    fn inventory_queries(&self, _: &Replies) -> Vec<Query> {
+        inventory::queries()
+    }
+
+    fn inventory(&self, replies: &Replies) -> Result<Vec<Found>, ObserveError> {
+        inventory::inventory(replies)
+    }
+
+    fn removal(&self, object: &str, keep: &[&str], replies: &Replies) -> Result<Vec<Step>, String> {
+        inventory::removal(object, keep, replies)
+    }
+}

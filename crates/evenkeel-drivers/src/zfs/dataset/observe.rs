@@ -1,0 +1,250 @@
+//! From what `zfs` printed to the normal form.
+
+use std::collections::BTreeMap;
+
+use evenkeel_core::driver::{ObserveError, Observed};
+use evenkeel_core::request::{Query, Replies};
+
+use super::property::is_user;
+use super::queries;
+use super::replace;
+use super::spec::{DatasetType, ZfsDatasetSpec};
+use super::state::{PropertyState, ZfsDatasetState};
+use super::wanted::{WantedProperty, WantedValue};
+use crate::zfs::INHERIT;
+use crate::zfs::name::{parent, pool};
+use crate::zfs::reply::failure::{quote, refused, unparsable};
+use crate::zfs::reply::get::{Row, Rows, Said, Source, Table};
+use crate::zfs::reply::usage::HostProperties;
+use crate::zfs::suggest::nearest;
+
+/// How `zfs` says that there is no such dataset.
+const MISSING: &str = "dataset does not exist";
+
+pub(super) fn observe(
+    spec: &ZfsDatasetSpec,
+    replies: &Replies,
+) -> Result<Observed<ZfsDatasetState>, ObserveError> {
+    let host = match spec.wanted().depends_on_host() {
+        true => Some(replies.parsed(&queries::usage(), HostProperties::parse)?),
+        false => None,
+    };
+    if let Some(host) = &host {
+        fits_host(spec, host)?;
+    }
+    let query = queries::properties(spec);
+    let table = replies.parsed(&query, Table::parse)?;
+    let seeing = Seeing { spec, query: &query, table: &table, host: host.as_deref() };
+    match table.of(&spec.dataset) {
+        Said::Rows(rows) => seeing.present(rows, replies).map(Observed::Present),
+        Said::Refused(MISSING) => seeing.absent(),
+        other => Err(seeing.unclear(&spec.dataset, other)),
+    }
+}
+
+/// Refuses what the host's own list of properties does not allow.
+fn fits_host(spec: &ZfsDatasetSpec, host: &HostProperties) -> Result<(), ObserveError> {
+    for (name, property) in &spec.wanted().properties {
+        if is_user(name) {
+            continue;
+        }
+        let Some(said) = host.get(name) else {
+            let near = nearest(name, host.names()).filter(|_| property.known.is_none());
+            let hint = near
+                .map_or("leave it out for this host".to_owned(), |near| format!("did you mean `{near}`?"));
+            return Err(unfit(
+                property,
+                format!("the host's version of ZFS has no property `{name}`"),
+                Some(hint),
+            ));
+        };
+        let Some(value) = spec.wanted().exactly(name) else {
+            if property.known.is_none() && !said.inherits {
+                return Err(unfit(property, format!("`{name}` is never inherited"), None));
+            }
+            continue;
+        };
+        if property.known.is_none() && !said.editable {
+            return Err(unfit(property, format!("`{name}` is what ZFS reports, it cannot be set"), None));
+        }
+        let words = said.words();
+        let in_doubt = property.known.is_none_or(|p| p.newer_words.contains(&value));
+        if in_doubt && !words.is_empty() && !words.iter().any(|word| word == value) {
+            let message = format!("the host's version of ZFS takes `{name}` as one of {}", words.join(", "));
+            return Err(unfit(property, message, None));
+        }
+    }
+    Ok(())
+}
+
+fn unfit(property: &WantedProperty, message: String, hint: Option<String>) -> ObserveError {
+    ObserveError::Unfit { path: vec!["properties".to_owned(), property.written_name.clone()], message, hint }
+}
+
+struct Seeing<'a> {
+    spec: &'a ZfsDatasetSpec,
+    query: &'a Query,
+    table: &'a Table,
+    host: Option<&'a HostProperties>,
+}
+
+impl Seeing<'_> {
+    fn garbled(&self, problem: impl Into<String>) -> ObserveError {
+        unparsable(self.query.request(), problem)
+    }
+
+    /// The error for a dataset of which neither rows nor its absence were printed.
+    fn unclear(&self, dataset: &str, said: Said<'_>) -> ObserveError {
+        match said {
+            Said::Refused(reason) => refused(self.query.request(), dataset, reason),
+            Said::Broken(problem) => self.garbled(format!("{dataset}: {problem}")),
+            Said::Nothing | Said::Rows(_) => self.garbled(format!("it says nothing about {dataset}")),
+        }
+    }
+
+    /// The host said that the dataset is missing: believed where the pool is there, and the parent is either
+    /// there or said to be missing as well.
+    fn absent(&self) -> Result<Observed<ZfsDatasetState>, ObserveError> {
+        let (dataset, pool) = (self.spec.dataset.as_str(), pool(&self.spec.dataset));
+        match self.table.of(pool) {
+            Said::Rows(_) => {}
+            Said::Refused(MISSING) => {
+                return Err(ObserveError::Unfit {
+                    path: vec!["dataset".to_owned()],
+                    message: format!("the pool {pool} is not imported on this host"),
+                    hint: Some(format!("`zpool import {pool}`, or create it: Evenkeel never creates pools")),
+                });
+            }
+            other => return Err(self.unclear(pool, other)),
+        }
+        self.creatable()?;
+        let parent = parent(dataset).unwrap_or(pool);
+        match self.table.of(parent) {
+            Said::Rows(rows) if rows.get("type").is_some_and(|row| row.value == b"volume") => {
+                Err(ObserveError::Unfit {
+                    path: vec!["dataset".to_owned()],
+                    message: format!("{parent} is a volume, nothing can be created in it"),
+                    hint: None,
+                })
+            }
+            Said::Rows(_) => Ok(Observed::Absent { lacks: None }),
+            Said::Refused(MISSING) => Ok(Observed::Absent { lacks: Some(parent.to_owned()) }),
+            other => Err(self.unclear(parent, other)),
+        }
+    }
+
+    /// A volume can only be created with a size.
+    fn creatable(&self) -> Result<(), ObserveError> {
+        let wanted = self.spec.wanted();
+        if wanted.kind == DatasetType::Filesystem || wanted.exactly("volsize").is_some() {
+            return Ok(());
+        }
+        Err(ObserveError::Unfit {
+            path: vec!["properties".to_owned(), "volsize".to_owned()],
+            message: format!(
+                "the volume {} does not exist, and without a size it cannot be created",
+                self.spec.dataset
+            ),
+            hint: Some("write `volsize: 10G` among the properties".to_owned()),
+        })
+    }
+
+    fn present(&self, rows: Rows<'_>, replies: &Replies) -> Result<ZfsDatasetState, ObserveError> {
+        let dataset = &self.spec.dataset;
+        let kind = match rows.get("type").map(|row| row.value) {
+            Some(b"filesystem") => DatasetType::Filesystem,
+            Some(b"volume") => DatasetType::Volume,
+            other => {
+                let quoted = other.map(quote).unwrap_or_default();
+                return Err(self.garbled(format!("{dataset}: `{quoted}` is no type of a dataset")));
+            }
+        };
+        let fixed = replace::fixed_difference(self.spec.wanted(), rows);
+        match &fixed {
+            Some(fixed) => {
+                self.creatable()?;
+                replace::may_replace(self.spec, fixed, rows, replies)?;
+            }
+            None => self.size_fits_blocks(rows)?,
+        }
+        let mut properties = BTreeMap::new();
+        for (name, property) in &self.spec.wanted().properties {
+            let row = rows.get(name).ok_or_else(|| self.garbled(format!("{dataset}: no row of `{name}`")))?;
+            // What is replaced anyway need not be understood.
+            let applies = fixed.is_some() || is_user(name) || (row.value, row.source) != (b"-", Source::None);
+            if !applies {
+                return Err(unfit(property, format!("`{name}` does not apply to {dataset}"), None));
+            }
+            if let Some(state) = self.property(name, property, row, rows)? {
+                properties.insert(name.clone(), state);
+            }
+        }
+        Ok(ZfsDatasetState { kind, properties })
+    }
+
+    /// A volume's size must be a multiple of its block size, which cannot be changed.
+    fn size_fits_blocks(&self, rows: Rows<'_>) -> Result<(), ObserveError> {
+        let wanted = self.spec.wanted();
+        let Some((size, property)) = wanted.exactly("volsize").zip(wanted.properties.get("volsize")) else {
+            return Ok(());
+        };
+        let block = rows.get("volblocksize").and_then(number).unwrap_or(1).max(1);
+        if size.parse::<u64>().is_ok_and(|size| size % block == 0) {
+            return Ok(());
+        }
+        let message = format!("the volume's size {size} is no multiple of its block size {block}");
+        Err(unfit(property, message, None))
+    }
+
+    /// `None` for a user property that is not set.
+    fn property(
+        &self,
+        name: &str,
+        property: &WantedProperty,
+        row: Row<'_>,
+        rows: Rows<'_>,
+    ) -> Result<Option<PropertyState>, ObserveError> {
+        let own = matches!(row.source, Source::Local | Source::Received);
+        let unset = is_user(name) && row.source == Source::None;
+        match &property.value {
+            // What is temporary hides whether there is a value of its own; nothing is gained by guessing.
+            WantedValue::Inherit if !own => return Ok(Some(PropertyState::inherited())),
+            WantedValue::Exactly(_) if unset => return Ok(None),
+            _ => {}
+        }
+        let dataset = &self.spec.dataset;
+        let text = str::from_utf8(row.value).map_err(|_| {
+            self.garbled(format!("{dataset}: the value of `{name}` is not UTF-8: {}", quote(row.value)))
+        })?;
+        let value = property.known.map_or_else(|| text.to_owned(), |p| p.kind.seen(text, p.spellings));
+        Ok(Some(match &property.value {
+            WantedValue::Inherit if value == INHERIT => PropertyState::Sourced { value, source: "local" },
+            _ if row.source == Source::Temporary => PropertyState::Sourced { value, source: "temporary" },
+            WantedValue::Exactly(wanted) if self.means(name, wanted, &value, rows) => {
+                PropertyState::Plain(wanted.clone())
+            }
+            _ => PropertyState::Plain(value),
+        }))
+    }
+
+    /// True where the host prints `seen` for what was set as `wanted`.
+    fn means(&self, name: &str, wanted: &str, seen: &str, rows: Rows<'_>) -> bool {
+        match name {
+            "xattr" => {
+                let on = if self.host.is_some_and(HostProperties::xattr_on_means_sa) { "sa" } else { "dir" };
+                let spelled_out = |value: &str| if value == "on" { on.to_owned() } else { value.to_owned() };
+                spelled_out(wanted) == spelled_out(seen)
+            }
+            // The host works out how much a volume can need, which is its size and more.
+            "refreservation" if wanted == "auto" => {
+                let size = rows.get("volsize").and_then(number);
+                size.zip(seen.parse().ok()).is_some_and(|(size, reserved): (u64, u64)| reserved >= size)
+            }
+            _ => wanted == seen,
+        }
+    }
+}
+
+fn number(row: Row<'_>) -> Option<u64> {
+    str::from_utf8(row.value).ok()?.parse().ok()
+}

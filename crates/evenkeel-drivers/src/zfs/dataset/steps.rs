@@ -1,0 +1,87 @@
+//! The writes.
+
+use evenkeel_core::driver::{Delta, Risk, Step};
+use evenkeel_core::plan::Action;
+use evenkeel_core::request::{Exec, Request};
+
+use super::hazard::{self, Setting};
+use super::spec::{DatasetType, ZfsDatasetSpec};
+use super::state::ZfsDatasetState;
+use super::wanted::{WantedProperty, WantedValue};
+use super::{MARK, MARK_VALUE};
+use crate::zfs::INHERIT;
+
+pub(super) fn steps(spec: &ZfsDatasetSpec, delta: &Delta<'_, ZfsDatasetState>) -> Vec<Step> {
+    match delta.action {
+        Action::Create => vec![create(spec)],
+        Action::Replace => vec![destroy(&spec.dataset), create(spec)],
+        Action::Update => update(spec, delta),
+        Action::NoOp | Action::Delete | Action::Forget => Vec::new(),
+    }
+}
+
+/// One command with every property, so that the dataset never exists without them. Never with `-p`: a parent
+/// that nobody asked for would be nobody's.
+fn create(spec: &ZfsDatasetSpec) -> Step {
+    let wanted = spec.wanted();
+    let mut exec = Exec::new(["zfs", "create"]);
+    if wanted.kind == DatasetType::Volume {
+        exec = exec.arg("-V").arg(wanted.exactly("volsize").unwrap_or_default());
+        if spec.sparse {
+            exec = exec.arg("-s");
+        }
+        if let Some(block) = wanted.exactly("volblocksize") {
+            exec = exec.arg("-b").arg(block);
+        }
+    }
+    exec = exec.arg("-o").arg(format!("{MARK}={MARK_VALUE}"));
+    let mut settings = Vec::new();
+    for (name, property) in &wanted.properties {
+        let WantedValue::Exactly(after) = &property.value else { continue };
+        if name != "volsize" && name != "volblocksize" {
+            exec = exec.arg("-o").arg(format!("{name}={after}"));
+        }
+        settings.push(Setting { name, before: None, after, written: &property.written });
+    }
+    let step = Step::new(Request::Exec(exec.arg(spec.dataset.as_str())));
+    settings.into_iter().fold(step, hazard::of_value)
+}
+
+/// One `zfs set` for all values, since it sets all of them or none; then one `zfs inherit` for each property,
+/// because it takes only one.
+fn update(spec: &ZfsDatasetSpec, delta: &Delta<'_, ZfsDatasetState>) -> Vec<Step> {
+    let changing = delta.changes.iter().filter_map(|change| match change.path.keys() {
+        [_, name] => spec.wanted().properties.get_key_value(name),
+        _ => None,
+    });
+    let before = |name: &str| delta.before.and_then(|state| state.properties.get(name)).map(|p| p.value());
+    let mut set = Exec::new(["zfs", "set"]);
+    let (mut settings, mut inherits) = (Vec::new(), Vec::new());
+    for (name, WantedProperty { written, value, .. }) in changing {
+        let before = before(name);
+        match value {
+            WantedValue::Exactly(after) => {
+                set = set.arg(format!("{name}={after}"));
+                settings.push(Setting { name, before, after, written });
+            }
+            WantedValue::Inherit => inherits.push(Setting { name, before, after: INHERIT, written }),
+        }
+    }
+    let on = |exec: Exec| Step::new(Request::Exec(exec.on([spec.dataset.as_str()])));
+    let mut steps = Vec::new();
+    if !settings.is_empty() {
+        steps.push(settings.into_iter().fold(on(set), hazard::of_change));
+    }
+    let inherit = |s: Setting<'_>| hazard::of_change(on(Exec::new(["zfs", "inherit", s.name])), s);
+    steps.extend(inherits.into_iter().map(inherit));
+    steps
+}
+
+/// Never with `-r`: what is found below at that moment was not planned for, and makes the command fail.
+pub(super) fn destroy(dataset: &str) -> Step {
+    Step::new(Request::Exec(Exec::new(["zfs", "destroy", dataset]))).hazard(
+        Risk::Destructive,
+        format!("destroy {dataset}"),
+        "everything in it is lost, and there is no snapshot to go back to",
+    )
+}

@@ -1,0 +1,20 @@
+//! OpenZFS, by its own `zfs` and `zpool` commands.
+//!
+//! Known to versions 2.1 and 2.3 on Linux; what a host's version knows beyond or below the tables here is
+//! asked of the host itself.
+
+mod dataset;
+mod name;
+mod pool;
+mod reply;
+mod scalar;
+mod size;
+mod suggest;
+mod value;
+
+pub use dataset::{DatasetType, PropertyState, ZfsDataset, ZfsDatasetSpec, ZfsDatasetState};
+pub use pool::{ZfsPool, ZfsPoolSpec, ZfsPoolState};
+pub use scalar::Scalar;
+
+/// The word for a property that shall have no value of its own.
+const INHERIT: &str = "inherit";

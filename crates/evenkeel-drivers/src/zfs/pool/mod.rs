@@ -1,0 +1,118 @@
+//! `ZfsPool`: the properties of a pool, never the pool itself.
+
+mod observe;
+mod table;
+mod wanted;
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use evenkeel_core::diff::FieldPath;
+use evenkeel_core::driver::{Delta, Driver, Finding, Found, ObserveError, Observed, Risk, Step};
+use evenkeel_core::request::{Exec, Query, Replies, Request};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Scalar;
+use wanted::Wanted;
+
+/// The properties of a ZFS pool.
+///
+/// Properties that are not written are left as they are. Evenkeel never creates, imports or destroys a pool.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ZfsPoolSpec {
+    /// The pool's name.
+    pub pool: String,
+    /// Properties by name: `autotrim`, `autoexpand`, `autoreplace`, `bootfs`, `cachefile`, `comment`,
+    /// `compatibility`, `delegation`, `failmode`, `listsnapshots`, `multihost`, and `ashift` (for devices that
+    /// are added later). An empty text clears `bootfs`, `cachefile` and `comment`.
+    #[serde(default)]
+    pub properties: BTreeMap<String, Scalar>,
+    /// The normal form of the above, worked out at first use.
+    #[serde(skip)]
+    #[schemars(skip)]
+    wanted: OnceLock<Wanted>,
+}
+
+impl ZfsPoolSpec {
+    fn wanted(&self) -> &Wanted {
+        self.wanted.get_or_init(|| Wanted::of(self))
+    }
+}
+
+/// A pool as far as a spec speaks of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ZfsPoolState {
+    /// The properties that the spec names, exactly as `zpool get -p` prints them; empty for one that is not set.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// The driver of the kind `ZfsPool`.
+#[derive(Debug, Clone, Copy)]
+pub struct ZfsPool;
+
+impl Driver for ZfsPool {
+    const KIND: &'static str = "ZfsPool";
+
+    type Spec = ZfsPoolSpec;
+    type State = ZfsPoolState;
+
+    fn check(&self, spec: &ZfsPoolSpec) -> Vec<Finding> {
+        spec.wanted().findings.clone()
+    }
+
+    fn object(&self, spec: &ZfsPoolSpec) -> String {
+        spec.pool.clone()
+    }
+
+    fn queries(&self, spec: &ZfsPoolSpec, _: &Replies) -> Vec<Query> {
+        vec![observe::query(spec)]
+    }
+
+    fn observe(&self, spec: &ZfsPoolSpec, replies: &Replies) -> Result<Observed<ZfsPoolState>, ObserveError> {
+        observe::observe(spec, replies).map(Observed::Present)
+    }
+
+    fn desired(&self, spec: &ZfsPoolSpec, _: Option<&ZfsPoolState>, _: Timestamp) -> Option<ZfsPoolState> {
+        let properties = spec.wanted().properties.iter().map(|(name, p)| (name.clone(), p.value.clone()));
+        Some(ZfsPoolState { properties: properties.collect() })
+    }
+
+    /// One command for each property, because `zpool set` takes only one.
+    fn steps(&self, spec: &ZfsPoolSpec, delta: &Delta<'_, ZfsPoolState>) -> Vec<Step> {
+        let changing = delta.changes.iter().filter_map(|change| match change.path.keys() {
+            [_, name] => spec.wanted().properties.get_key_value(name),
+            _ => None,
+        });
+        changing
+            .map(|(name, property)| {
+                let set = format!("{name}={}", property.value);
+                let exec = Exec::new(["zpool".to_owned(), "set".to_owned(), set.clone(), spec.pool.clone()]);
+                let step = Step::new(Request::Exec(exec));
+                match set.as_str() {
+                    "failmode=panic" => step.hazard(
+                        Risk::Disruptive,
+                        set,
+                        "the host will crash when the pool loses its devices",
+                    ),
+                    _ => step,
+                }
+            })
+            .collect()
+    }
+
+    fn show(&self, _: &FieldPath, value: &Value) -> Option<String> {
+        (value == "").then(|| "\"\"".to_owned())
+    }
+
+    fn inventory_queries(&self, _: &Replies) -> Vec<Query> {
+        vec![observe::query_all()]
+    }
+
+    fn inventory(&self, replies: &Replies) -> Result<Vec<Found>, ObserveError> {
+        observe::inventory(replies)
+    }
+}
