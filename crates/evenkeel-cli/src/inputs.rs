@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use evenkeel_core::manifest::SourceFile;
+use evenkeel_core::manifest::{MAX_FILE_BYTES, SourceFile};
 
 use crate::args::Manifests;
 use crate::error::CliError;
 
 /// One more byte than the manifest reader takes, so that it can say that a file is too large.
-const READ_LIMIT: u64 = evenkeel_core::manifest::MAX_FILE_BYTES as u64 + 1;
+const READ_LIMIT: u64 = MAX_FILE_BYTES as u64 + 1;
 
 /// More files than this in one run are a mistake in the path, not manifests.
 const MAX_FILES: usize = 20_000;
@@ -33,7 +33,11 @@ pub(crate) fn read(args: &Manifests, is_kind: impl Fn(&str) -> bool) -> Result<I
     let mut paths = Vec::new();
     for arg in &args.paths {
         let named = arg.split_once('/').is_some_and(|(kind, name)| is_kind(kind) && !name.is_empty());
-        if named && !Path::new(arg).exists() { inputs.names.push(arg.clone()) } else { paths.push(PathBuf::from(arg)) }
+        if named && !Path::new(arg).exists() {
+            inputs.names.push(arg.clone())
+        } else {
+            paths.push(PathBuf::from(arg))
+        }
     }
     if paths.is_empty() {
         paths.push(PathBuf::from("."));
@@ -69,7 +73,8 @@ fn add(path: &Path, inputs: &mut Inputs) -> Result<(), CliError> {
 /// left out: `.git` holds no manifests, and links can go round in circles.
 fn walk(folder: &Path, inputs: &mut Inputs) -> Result<(), CliError> {
     let about = |e| CliError::new(format!("cannot read {}", folder.display())).because(e);
-    let mut entries = std::fs::read_dir(folder).map_err(about)?.collect::<Result<Vec<_>, _>>().map_err(about)?;
+    let mut entries =
+        std::fs::read_dir(folder).map_err(about)?.collect::<Result<Vec<_>, _>>().map_err(about)?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     let mut folders = Vec::new();
     for entry in entries {
@@ -85,8 +90,11 @@ fn walk(folder: &Path, inputs: &mut Inputs) -> Result<(), CliError> {
             inputs.manifests.push(read_file(&path)?);
         }
         if inputs.manifests.len() > MAX_FILES {
-            return Err(CliError::new(format!("more than {MAX_FILES} manifest files below {}", folder.display()))
-                .hint("name a folder further down"));
+            return Err(CliError::new(format!(
+                "more than {MAX_FILES} manifest files below {}",
+                folder.display()
+            ))
+            .hint("name a folder further down"));
         }
     }
     folders.iter().try_for_each(|f| walk(f, inputs))
@@ -137,7 +145,8 @@ mod tests {
     fn a_kind_and_name_selects_where_no_such_path_exists() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("a.yaml"), "").unwrap();
-        let inputs = read(&args(&[dir.path().to_str().unwrap(), "ZfsDataset/pool1"]), |k| k == "ZfsDataset").unwrap();
+        let inputs =
+            read(&args(&[dir.path().to_str().unwrap(), "ZfsDataset/pool1"]), |k| k == "ZfsDataset").unwrap();
         assert_eq!(inputs.names, ["ZfsDataset/pool1"]);
     }
 

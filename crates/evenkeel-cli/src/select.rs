@@ -38,14 +38,19 @@ impl Selection {
             return Err(CliError::new(format!("no target `{target}` in the manifests"))
                 .hint(format!("known targets: {}", known.join(", "))));
         }
-        let is_named = |i: &Instance, name: &str| format!("{}/{}", i.id.kind, i.id.name).eq_ignore_ascii_case(name);
-        if let Some(name) = self.names.iter().find(|name| !loaded.instances.iter().any(|i| is_named(i, name))) {
+        let is_named =
+            |i: &Instance, name: &str| format!("{}/{}", i.id.kind, i.id.name).eq_ignore_ascii_case(name);
+        if let Some(name) = self.names.iter().find(|name| !loaded.instances.iter().any(|i| is_named(i, name)))
+        {
             return Err(CliError::new(format!("no resource `{name}` in the manifests"))
                 .hint("`evenkeel status` lists what there is"));
         }
-        let picked: Vec<Instance> = loaded.instances.iter().filter(|i| self.wants(i, loaded)).cloned().collect();
+        let picked: Vec<Instance> =
+            loaded.instances.iter().filter(|i| self.wants(i, loaded)).cloned().collect();
         if picked.is_empty() && !self.is_all() {
-            return Err(CliError::new("nothing matches this selection").hint("`evenkeel status` lists what there is"));
+            return Err(
+                CliError::new("nothing matches this selection").hint("`evenkeel status` lists what there is")
+            );
         }
         Ok(picked)
     }
@@ -55,7 +60,8 @@ impl Selection {
         let named = || self.names.iter().any(|n| format!("{}/{}", id.kind, id.name).eq_ignore_ascii_case(n));
         let target = loaded.targets.get(&id.target);
         let labelled = |(key, value): &(String, String)| {
-            instance.labels.get(key) == Some(value) || target.is_some_and(|t| t.labels.get(key) == Some(value))
+            instance.labels.get(key) == Some(value)
+                || target.is_some_and(|t| t.labels.get(key) == Some(value))
         };
         (self.names.is_empty() || named())
             && (self.targets.is_empty() || self.targets.contains(&id.target))

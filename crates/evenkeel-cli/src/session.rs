@@ -8,7 +8,8 @@ use evenkeel_core::driver::Registry;
 use evenkeel_core::manifest::{Loaded, SourceFile, load};
 use evenkeel_core::transport::Transport;
 use evenkeel_engine::{Clock, Engine, Progress, Scope, Stop, SystemClock};
-use evenkeel_transport::{CredentialStore, Router, RouterConfig};
+use evenkeel_transport::credentials::{CredentialChain, DirectoryCredentials, EnvironmentCredentials};
+use evenkeel_transport::{Credentials, LocalTransport, Router, SshOptions, SshTransport};
 
 use crate::args::{Manifests, Reach};
 use crate::error::CliError;
@@ -58,15 +59,25 @@ pub(crate) fn check(diagnostics: &[Diagnostic]) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Where secrets come from.
-pub(crate) fn credentials(reach: &Reach) -> Arc<CredentialStore> {
+/// Where secrets come from: the environment, then the credentials folder.
+pub(crate) fn credentials(reach: &Reach) -> Arc<CredentialChain> {
     let default = || std::env::home_dir().map(|home| home.join(".config/evenkeel/credentials"));
-    Arc::new(CredentialStore::new(reach.credentials.clone().or_else(default)))
+    let mut sources: Vec<Box<dyn Credentials>> = vec![Box::new(EnvironmentCredentials::from_env())];
+    if let Some(folder) = reach.credentials.clone().or_else(default) {
+        sources.push(Box::new(DirectoryCredentials::new(folder)));
+    }
+    Arc::new(CredentialChain::new(sources))
 }
 
 /// The transports for `reach`.
-pub(crate) fn transport(reach: &Reach, credentials: Arc<CredentialStore>) -> Arc<dyn Transport> {
-    Arc::new(Router::new(RouterConfig { ssh_config: reach.ssh_config.clone(), credentials }))
+pub(crate) fn transport(reach: &Reach, credentials: &Arc<CredentialChain>) -> Arc<dyn Transport> {
+    let mut options = SshOptions::from_env();
+    if let Some(file) = &reach.ssh_config {
+        options.config_files = vec![file.clone()];
+    }
+    let ssh = SshTransport::new(options, Arc::clone(credentials) as _);
+    let local = LocalTransport::new(Arc::clone(credentials) as _);
+    Arc::new(Router::new(Arc::new(ssh), Arc::new(local)))
 }
 
 /// An engine with the machine's clock.
@@ -75,7 +86,9 @@ pub(crate) fn engine(transport: Arc<dyn Transport>, progress: Arc<dyn Progress>,
 }
 
 /// Runs `work` on a runtime of its own; Ctrl-C ends it. Only for work that writes nothing.
-pub(crate) fn block_on_reading<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<Result<T, CliError>, Exit> {
+pub(crate) fn block_on_reading<T>(
+    work: impl Future<Output = Result<T, CliError>>,
+) -> Result<Result<T, CliError>, Exit> {
     let Ok(runtime) = runtime() else { return Ok(Err(CliError::new("cannot start the runtime"))) };
     runtime.block_on(async {
         tokio::select! {

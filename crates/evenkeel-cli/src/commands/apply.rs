@@ -20,11 +20,13 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let runtime = session::runtime().map_err(|e| CliError::new("cannot start the runtime").because(e))?;
     let stop = Stop::default();
     let bars = Arc::new(Bars::new());
-    let transport = session::transport(&args.reach, session::credentials(&args.reach));
+    let transport = session::transport(&args.reach, &session::credentials(&args.reach));
     let engine = session::engine(transport, Arc::clone(&bars) as _, &stop);
     let (scope, policy, saved) = match plan_file(args)? {
         Some(saved) => (reopen(&saved, &registry)?, Policy { allow: saved.allow }, Some(saved.plan)),
-        None => (session::open(&args.manifests, &registry)?.scope, Policy { allow: args.show.allow.into() }, None),
+        None => {
+            (session::open(&args.manifests, &registry)?.scope, Policy { allow: args.show.allow.into() }, None)
+        }
     };
     let shown = match saved {
         Some(plan) => plan,
@@ -59,7 +61,12 @@ fn exit(run: &Run) -> Exit {
     }
 }
 
-fn reading(runtime: &tokio::runtime::Runtime, engine: &Engine, scope: &Scope, policy: Policy) -> Option<Plan> {
+fn reading(
+    runtime: &tokio::runtime::Runtime,
+    engine: &Engine,
+    scope: &Scope,
+    policy: Policy,
+) -> Option<Plan> {
     runtime.block_on(async {
         tokio::select! {
             plan = engine.plan(scope, policy) => Some(plan),
@@ -69,7 +76,14 @@ fn reading(runtime: &tokio::runtime::Runtime, engine: &Engine, scope: &Scope, po
 }
 
 /// Applies; the first Ctrl-C stops after the step in flight, a second one ends the program at once.
-fn applying(runtime: &tokio::runtime::Runtime, engine: &Engine, scope: &Scope, plan: &Plan, policy: Policy, stop: &Stop) -> Run {
+fn applying(
+    runtime: &tokio::runtime::Runtime,
+    engine: &Engine,
+    scope: &Scope,
+    plan: &Plan,
+    policy: Policy,
+    stop: &Stop,
+) -> Run {
     let stop = stop.clone();
     runtime.spawn(async move {
         while tokio::signal::ctrl_c().await.is_ok() {
@@ -91,16 +105,22 @@ fn plan_file(args: &Args) -> Result<Option<SavedPlan>, CliError> {
     if is_manifest || !file.is_file() {
         return Ok(None);
     }
-    let about = |e: Box<dyn std::error::Error + Send + Sync>| CliError::new(format!("cannot apply {path}")).because(e);
+    let about = |e: Box<dyn std::error::Error + Send + Sync>| {
+        CliError::new(format!("cannot apply {path}")).because(e)
+    };
     let text = std::fs::read_to_string(file).map_err(|e| about(e.into()))?;
-    let saved = SavedPlan::parse(&text).map_err(|e| about(e.into()).hint("plan again with `evenkeel plan --out FILE`"))?;
+    let saved = SavedPlan::parse(&text)
+        .map_err(|e| about(e.into()).hint("plan again with `evenkeel plan --out FILE`"))?;
     Ok(Some(saved))
 }
 
 /// The scope that a saved plan was made from: its own manifests, and of them what it shows.
 fn reopen(saved: &SavedPlan, registry: &evenkeel_core::driver::Registry) -> Result<Scope, CliError> {
     let files = |inputs: &[InputFile]| -> Vec<SourceFile> {
-        inputs.iter().map(|f| SourceFile { path: f.path.clone(), bytes: f.text.clone().into_bytes() }).collect()
+        inputs
+            .iter()
+            .map(|f| SourceFile { path: f.path.clone(), bytes: f.text.clone().into_bytes() })
+            .collect()
     };
     let mut loaded = load(registry, &files(&saved.manifests), &files(&saved.values), SystemClock.now());
     session::check(&loaded.diagnostics)?;
@@ -118,6 +138,9 @@ fn confirmed(output: Output) -> Result<bool, CliError> {
     }
     ui::note("\nSend this? Only `yes` is taken: ");
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).map_err(|e| CliError::new("cannot read the answer").because(e))?;
+    std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(|e| CliError::new("cannot read the answer").because(e))?;
     Ok(answer.trim() == "yes")
 }

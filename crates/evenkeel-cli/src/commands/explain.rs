@@ -23,7 +23,8 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     };
     let (wanted, path) = what.split_once('.').unwrap_or((what.as_str(), ""));
-    let unknown = || CliError::new(format!("no kind `{wanted}`")).hint(format!("kinds: {}", kinds.join(", ")));
+    let unknown =
+        || CliError::new(format!("no kind `{wanted}`")).hint(format!("kinds: {}", kinds.join(", ")));
     let kind = kinds.iter().find(|k| k.eq_ignore_ascii_case(wanted)).ok_or_else(unknown)?;
     let schema = schema::schema_for(&registry, kind).ok_or_else(unknown)?;
     let all = fields(&schema);
@@ -58,7 +59,9 @@ fn find<'a>(all: &'a [FieldDoc], keys: &[String]) -> Option<Topic<'a>> {
 fn render(kind: &str, schema: &Value, topic: &Topic<'_>) -> String {
     let about = schema.get("description").and_then(Value::as_str).unwrap_or_default();
     let (title, words) = match topic.field {
-        Some(field) => (format!("{kind}.{} <{}>", field.path.join("."), field.type_name), field.description.as_str()),
+        Some(field) => {
+            (format!("{kind}.{} <{}>", field.path.join("."), field.type_name), field.description.as_str())
+        }
         None => (format!("{kind}  ({})", evenkeel_core::manifest::API_VERSION), about),
     };
     let mut text = format!("{title}\n\n{}\n", indent(words, "  "));
@@ -77,9 +80,7 @@ fn render(kind: &str, schema: &Value, topic: &Topic<'_>) -> String {
 }
 
 fn to_json(kind: &str, schema: &Value, topic: &Topic<'_>) -> Value {
-    let show = |f: &FieldDoc| {
-        json!({ "path": f.path, "type": f.type_name, "required": f.required, "description": f.description })
-    };
+    let show = |f: &FieldDoc| json!({ "path": f.path, "type": f.type_name, "required": f.required, "description": f.description });
     let field = topic.field.map_or_else(|| json!({ "description": schema.get("description") }), show);
     json!({
         "formatVersion": evenkeel_core::plan::FORMAT_VERSION,

@@ -17,10 +17,11 @@ use crate::ui::{self, Bars};
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let registry = evenkeel_drivers::registry();
     let drivers = drivers(args, &registry)?;
-    let manifests = Manifests { paths: args.paths.clone(), values: args.values.clone(), label: vec![], target: vec![] };
+    let manifests =
+        Manifests { paths: args.paths.clone(), values: args.values.clone(), label: vec![], target: vec![] };
     let workspace = session::open(&manifests, &registry)?;
     let bars = Arc::new(Bars::new());
-    let transport = session::transport(&args.reach, session::credentials(&args.reach));
+    let transport = session::transport(&args.reach, &session::credentials(&args.reach));
     let engine = session::engine(transport, Arc::clone(&bars) as _, &Stop::default());
     let read = session::block_on_reading(read_all(&engine, &workspace, &args.target, &drivers));
     bars.clear();
@@ -40,11 +41,13 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
 }
 
 fn drivers(args: &Args, registry: &Registry) -> Result<Vec<Arc<dyn ErasedDriver>>, CliError> {
-    let wanted = |d: &&Arc<dyn ErasedDriver>| args.kind.as_ref().is_none_or(|k| d.kind().eq_ignore_ascii_case(k));
+    let wanted =
+        |d: &&Arc<dyn ErasedDriver>| args.kind.as_ref().is_none_or(|k| d.kind().eq_ignore_ascii_case(k));
     let drivers: Vec<_> = registry.iter().filter(wanted).cloned().collect();
     if drivers.is_empty() {
         let kind = args.kind.as_deref().unwrap_or_default();
-        return Err(CliError::new(format!("no kind `{kind}`")).hint(format!("kinds: {}", registry.kinds().join(", "))));
+        return Err(CliError::new(format!("no kind `{kind}`"))
+            .hint(format!("kinds: {}", registry.kinds().join(", "))));
     }
     Ok(drivers)
 }
@@ -59,7 +62,8 @@ async fn read_all(
 ) -> Result<Inventory, CliError> {
     let target = workspace.scope.targets.get(name).ok_or_else(|| {
         let known: Vec<&str> = workspace.scope.targets.keys().map(String::as_str).collect();
-        CliError::new(format!("no target `{name}` in the manifests")).hint(format!("known targets: {}", known.join(", ")))
+        CliError::new(format!("no target `{name}` in the manifests"))
+            .hint(format!("known targets: {}", known.join(", ")))
     })?;
     let mut all = Vec::new();
     for driver in drivers {
@@ -79,7 +83,8 @@ fn documents(found: Inventory, workspace: &Workspace, target: &str) -> (Vec<Valu
     let instances = &workspace.scope.instances;
     let here = instances.iter().filter(|i| i.id.target == target);
     let known: BTreeSet<(&str, &str)> = here.map(|i| (i.id.kind.as_str(), i.object.as_str())).collect();
-    let mut names: BTreeSet<(String, String)> = instances.iter().map(|i| (i.id.kind.clone(), i.id.name.clone())).collect();
+    let mut names: BTreeSet<(String, String)> =
+        instances.iter().map(|i| (i.id.kind.clone(), i.id.name.clone())).collect();
     let mut documents = Vec::new();
     let mut left_out = 0;
     for (kind, objects) in found {
@@ -104,7 +109,10 @@ fn documents(found: Inventory, workspace: &Workspace, target: &str) -> (Vec<Valu
 
 /// A resource name made from an object's, not yet taken: `tank/vm` → `tank-vm`.
 fn free_name(kind: &str, object: &str, names: &mut BTreeSet<(String, String)>) -> String {
-    let plain: String = object.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
+    let plain: String = object
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' })
+        .collect();
     let base = plain.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned();
     let base = if base.is_empty() { "object".to_owned() } else { base };
     let mut name = base.clone();
@@ -129,12 +137,16 @@ fn escape(value: Value) -> Value {
 fn yaml(documents: &[Value]) -> Result<String, CliError> {
     let texts = documents.iter().map(|document| {
         // The header comes first, as people write it; a JSON map would sort it.
-        let ordered: Vec<(&str, &Value)> =
-            ["apiVersion", "kind", "metadata", "spec"].into_iter().filter_map(|key| Some((key, document.get(key)?))).collect();
-        let body = ordered.iter().map(|(key, value)| serde_saphyr::to_string(&BTreeMap::from([(key, value)])));
+        let ordered: Vec<(&str, &Value)> = ["apiVersion", "kind", "metadata", "spec"]
+            .into_iter()
+            .filter_map(|key| Some((key, document.get(key)?)))
+            .collect();
+        let body =
+            ordered.iter().map(|(key, value)| serde_saphyr::to_string(&BTreeMap::from([(key, value)])));
         body.collect::<Result<String, _>>()
     });
-    let texts = texts.collect::<Result<Vec<_>, _>>().map_err(|e| CliError::new("cannot write YAML").because(e))?;
+    let texts =
+        texts.collect::<Result<Vec<_>, _>>().map_err(|e| CliError::new("cannot write YAML").because(e))?;
     Ok(texts.join("---\n"))
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let workspace = session::open(&args.manifests, &evenkeel_drivers::registry())?;
     let policy = Policy { allow: args.show.allow.into() };
     let bars = Arc::new(Bars::new());
-    let (transport, clock, recorder) = reach(args)?;
+    let (transport, clock) = reach(args)?;
     let engine = Engine::new(transport, clock, Arc::clone(&bars) as _, Stop::default());
     let planned = session::block_on_reading(async { Ok(engine.plan(&workspace.scope, policy).await) });
     bars.clear();
@@ -27,9 +27,6 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         Ok(plan) => plan?,
         Err(interrupted) => return Ok(interrupted),
     };
-    if let Some(recorder) = recorder {
-        recorder.finish().map_err(|e| CliError::new("cannot write the recording").because(e))?;
-    }
     show(&plan, &workspace.scope.targets, args.show, output)?;
     if let Some(file) = &args.out {
         save(file, workspace, args.show, plan.clone())?;
@@ -57,22 +54,23 @@ pub(crate) fn show(plan: &Plan, targets: &Targets, show: Show, output: Output) -
     }
 }
 
-type Reached = (Arc<dyn Transport>, Arc<dyn Clock>, Option<Arc<Recorder>>);
+type Reached = (Arc<dyn Transport>, Arc<dyn Clock>);
 
 /// The transport and clock: real ones, recorded, or a recording's.
 fn reach(args: &Args) -> Result<Reached, CliError> {
     if let Some(folder) = &args.replay {
         let about = |e| CliError::new(format!("cannot replay {}", folder.display())).because(e);
         let replayer = Replayer::open(folder).map_err(about)?;
-        let clock = Arc::new(RecordedClock(replayer.recorded_at()));
-        return Ok((Arc::new(replayer), clock, None));
+        let clock = Arc::new(RecordedClock(replayer.now()));
+        return Ok((Arc::new(replayer), clock));
     }
     let credentials = session::credentials(&args.reach);
-    let transport = session::transport(&args.reach, Arc::clone(&credentials));
-    let Some(folder) = &args.record else { return Ok((transport, Arc::new(SystemClock), None)) };
+    let transport = session::transport(&args.reach, &credentials);
+    let Some(folder) = &args.record else { return Ok((transport, Arc::new(SystemClock))) };
     let now = SystemClock.now();
-    let recorder = Arc::new(Recorder::new(transport, folder, now, credentials));
-    Ok((Arc::clone(&recorder) as _, Arc::new(RecordedClock(now)), Some(recorder)))
+    let about = |e| CliError::new(format!("cannot record into {}", folder.display())).because(e);
+    let recorder = Recorder::new(transport, folder, now, credentials).map_err(about)?;
+    Ok((Arc::new(recorder), Arc::new(RecordedClock(now))))
 }
 
 /// The time at which a recording was made: the same replies at the same time give the same plan.
@@ -85,9 +83,14 @@ impl Clock for RecordedClock {
 }
 
 fn save(file: &Path, workspace: Workspace, show: Show, plan: Plan) -> Result<(), CliError> {
-    let about = |e: Box<dyn std::error::Error + Send + Sync>| CliError::new(format!("cannot save the plan to {}", file.display())).because(e);
+    let about = |e: Box<dyn std::error::Error + Send + Sync>| {
+        CliError::new(format!("cannot save the plan to {}", file.display())).because(e)
+    };
     let texts = |files: Vec<evenkeel_core::manifest::SourceFile>| {
-        files.into_iter().map(|f| InputFile { path: f.path, text: String::from_utf8_lossy(&f.bytes).into_owned() }).collect()
+        files
+            .into_iter()
+            .map(|f| InputFile { path: f.path, text: String::from_utf8_lossy(&f.bytes).into_owned() })
+            .collect()
     };
     let saved = SavedPlan {
         format_version: FORMAT_VERSION,

@@ -8,7 +8,9 @@ use crate::exit::Exit;
 use crate::ui;
 
 pub(crate) fn run(args: &Args) -> Result<Exit, CliError> {
-    let about = |e: std::io::Error| CliError::new(format!("cannot write schemas to {}", args.dir.display())).because(e);
+    let about = |e: std::io::Error| {
+        CliError::new(format!("cannot write schemas to {}", args.dir.display())).because(e)
+    };
     std::fs::create_dir_all(&args.dir).map_err(about)?;
     for (name, text) in schema::files(&evenkeel_drivers::registry()) {
         let path = args.dir.join(name);

@@ -17,9 +17,10 @@ use crate::ui::{self, Bars};
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let workspace = session::open(&args.manifests, &evenkeel_drivers::registry())?;
     let bars = Arc::new(Bars::new());
-    let transport = session::transport(&args.reach, session::credentials(&args.reach));
+    let transport = session::transport(&args.reach, &session::credentials(&args.reach));
     let engine = session::engine(transport, Arc::clone(&bars) as _, &Stop::default());
-    let planned = session::block_on_reading(async { Ok(engine.plan(&workspace.scope, Policy::default()).await) });
+    let planned =
+        session::block_on_reading(async { Ok(engine.plan(&workspace.scope, Policy::default()).await) });
     bars.clear();
     let plan = match planned {
         Ok(plan) => plan?,

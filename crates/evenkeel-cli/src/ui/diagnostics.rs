@@ -17,7 +17,9 @@ pub(crate) fn show_diagnostics(diagnostics: &[Diagnostic]) {
     let sum = match (errors, warnings) {
         (0, w) => paint(Tone::Warn, count(w, "warning")),
         (e, 0) => paint(Tone::Bad, count(e, "error")),
-        (e, w) => format!("{}, {}", paint(Tone::Bad, count(e, "error")), paint(Tone::Warn, count(w, "warning"))),
+        (e, w) => {
+            format!("{}, {}", paint(Tone::Bad, count(e, "error")), paint(Tone::Warn, count(w, "warning")))
+        }
     };
     note(&format!("{}\n{sum}\n", text.join("\n")));
 }

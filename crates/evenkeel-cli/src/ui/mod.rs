@@ -36,7 +36,8 @@ pub(crate) fn note(text: &str) {
 
 /// Prints one JSON document.
 pub(crate) fn print_json<T: Serialize>(value: &T) -> Result<(), CliError> {
-    let text = serde_json::to_string_pretty(value).map_err(|e| CliError::new("cannot write JSON").because(e))?;
+    let text =
+        serde_json::to_string_pretty(value).map_err(|e| CliError::new("cannot write JSON").because(e))?;
     print(&(text + "\n"));
     Ok(())
 }

@@ -39,7 +39,9 @@ pub(crate) fn show_plan(plan: &Plan, view: &PlanView<'_>) {
 }
 
 fn render_target(text: &mut String, changes: &[Change], view: &PlanView<'_>) {
-    let worth_showing = |c: &&Change| c.is_pending() || c.error.is_some() || c.busy.is_some() || c.suspended || !c.notes.is_empty();
+    let worth_showing = |c: &&Change| {
+        c.is_pending() || c.error.is_some() || c.busy.is_some() || c.suspended || !c.notes.is_empty()
+    };
     let shown: Vec<&Change> = changes.iter().filter(worth_showing).collect();
     let Some(first) = shown.first() else { return };
     let name = &first.id.target;
@@ -88,9 +90,18 @@ fn groups<'a>(changes: &[&'a Change], full: bool) -> Vec<Vec<&'a Change>> {
 }
 
 fn likeness(change: &Change) -> String {
-    let fields: Vec<String> =
-        change.fields.iter().map(|f| format!("{}\u{0}{}\u{0}{}", f.change.path, f.before_text, f.after_text)).collect();
-    let rest = (&change.gate, &change.notes, change.error.as_ref().map(|e| &e.message), &change.busy, change.suspended);
+    let fields: Vec<String> = change
+        .fields
+        .iter()
+        .map(|f| format!("{}\u{0}{}\u{0}{}", f.change.path, f.before_text, f.after_text))
+        .collect();
+    let rest = (
+        &change.gate,
+        &change.notes,
+        change.error.as_ref().map(|e| &e.message),
+        &change.busy,
+        change.suspended,
+    );
     format!("{:?}{}{fields:?}{rest:?}", change.action, change.id.kind)
 }
 
@@ -99,11 +110,17 @@ fn render_group(text: &mut String, group: &[&Change]) {
     let (sign, verb, tone) = sign(first);
     let title = match group {
         [one] => format!("{}/{}  {}", one.id.kind, one.id.name, paint(Tone::Faint, &one.object)),
-        many => format!("{} {}", many.len(), first.id.kind) + &paint(Tone::Faint, format!("  {}", names(many))),
+        many => {
+            format!("{} {}", many.len(), first.id.kind) + &paint(Tone::Faint, format!("  {}", names(many)))
+        }
     };
     let _ = writeln!(text, "  {} {title}{}", paint(tone, format!("{sign} {verb}")), risk(first));
     for field in &first.fields {
-        let before = if first.action == Action::Create { String::new() } else { format!("{} → ", paint(Tone::Faint, &field.before_text)) };
+        let before = if first.action == Action::Create {
+            String::new()
+        } else {
+            format!("{} → ", paint(Tone::Faint, &field.before_text))
+        };
         let _ = writeln!(text, "      {:<28} {before}{}", field.change.path.to_string(), field.after_text);
     }
     for message in &first.notes {
@@ -116,7 +133,8 @@ fn render_group(text: &mut String, group: &[&Change]) {
     }
     if let Some(error) = &first.error {
         let place = first.location.as_ref().map(|l| format!("  ({l})")).unwrap_or_default();
-        let _ = writeln!(text, "      {}{}", error.message.replace('\n', "\n      "), paint(Tone::Faint, place));
+        let _ =
+            writeln!(text, "      {}{}", error.message.replace('\n', "\n      "), paint(Tone::Faint, place));
         if let Some(hint) = &error.hint {
             let _ = writeln!(text, "      hint: {hint}");
         }
@@ -160,7 +178,10 @@ fn risk(change: &Change) -> String {
         Risk::Destructive => "destructive",
         Risk::DataLoss => "risks data",
     };
-    format!("  {}", paint(if change.risk == Risk::Disruptive { Tone::Warn } else { Tone::Bad }, format!("[{word}]")))
+    format!(
+        "  {}",
+        paint(if change.risk == Risk::Disruptive { Tone::Warn } else { Tone::Bad }, format!("[{word}]"))
+    )
 }
 
 /// The commands as they will be sent: equal ones joined. What is held is shown too, marked.
@@ -181,8 +202,11 @@ fn summary(plan: &Plan) -> String {
         (sum.replace, "to replace", Tone::Remove),
         (sum.delete, "to delete", Tone::Remove),
     ];
-    let mut words: Vec<String> =
-        parts.iter().filter(|(n, ..)| *n > 0).map(|(n, what, tone)| paint(*tone, format!("{n} {what}"))).collect();
+    let mut words: Vec<String> = parts
+        .iter()
+        .filter(|(n, ..)| *n > 0)
+        .map(|(n, what, tone)| paint(*tone, format!("{n} {what}")))
+        .collect();
     if words.is_empty() {
         words.push(if sum.errors == 0 { "nothing to do".to_owned() } else { "nothing to send".to_owned() });
     }

@@ -32,7 +32,9 @@ impl Bars {
     fn with<R>(&self, target: &str, act: impl FnOnce(&ProgressBar) -> R) -> R {
         let mut bars = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
         let bar = bars.entry(target.to_owned()).or_insert_with(|| {
-            let bar = self.all.add(ProgressBar::new(0).with_style(style("  {prefix} [{bar:20}] {pos}/{len} {wide_msg}")));
+            let bar = self
+                .all
+                .add(ProgressBar::new(0).with_style(style("  {prefix} [{bar:20}] {pos}/{len} {wide_msg}")));
             bar.set_prefix(target.to_owned());
             bar
         });
@@ -50,7 +52,9 @@ impl Progress for Bars {
             }
             Event::Observed { .. } => self.overall.inc(1),
             Event::Applying { target, steps } => self.with(target, |bar| bar.set_length(*steps as u64)),
-            Event::Sending { target, command } => self.with(target, |bar| bar.set_message((*command).to_owned())),
+            Event::Sending { target, command } => {
+                self.with(target, |bar| bar.set_message((*command).to_owned()))
+            }
             Event::Sent { target, .. } => self.with(target, |bar| bar.inc(1)),
             Event::Applied { target } => self.with(target, ProgressBar::finish_and_clear),
         }
@@ -58,5 +62,6 @@ impl Progress for Bars {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).map_or_else(|_| ProgressStyle::default_bar(), |s| s.progress_chars("=> "))
+    ProgressStyle::with_template(template)
+        .map_or_else(|_| ProgressStyle::default_bar(), |s| s.progress_chars("=> "))
 }

@@ -66,7 +66,10 @@ fn detail(verdict: &Verdict) -> String {
         Verdict::Held { reasons } => reasons.join("\n"),
         Verdict::Skipped { reason } => reason.clone(),
         Verdict::Stale { fields } => {
-            format!("changed on the target since the plan: {}\nhint: plan again, look, and apply that", fields.join(", "))
+            format!(
+                "changed on the target since the plan: {}\nhint: plan again, look, and apply that",
+                fields.join(", ")
+            )
         }
         Verdict::Failed { message, hint } | Verdict::Unknown { message, hint } => with_hint(message, hint),
     }
@@ -83,8 +86,11 @@ fn summary(run: &Run) -> String {
         (sum.held, "held", Tone::Warn),
         (sum.skipped, "skipped", Tone::Warn),
     ];
-    let mut words: Vec<String> =
-        parts.iter().filter(|(n, ..)| *n > 0).map(|(n, what, tone)| paint(*tone, format!("{n} {what}"))).collect();
+    let mut words: Vec<String> = parts
+        .iter()
+        .filter(|(n, ..)| *n > 0)
+        .map(|(n, what, tone)| paint(*tone, format!("{n} {what}")))
+        .collect();
     words.push(format!("{} unchanged", sum.unchanged));
     let commands = match sum.commands {
         0 => "nothing was sent".to_owned(),
