@@ -238,7 +238,7 @@ fn places(
         }
     } else if let Some(selector) = &resource.common.target_selector {
         let on = selections.of(selector);
-        if on.is_empty() {
+        if on.is_empty() && selector.problems().is_empty() {
             let message = "no target has these labels, so this does nothing".to_owned();
             let mark = resource.node.mark_of(&["targetSelector".to_owned()]);
             problems.warning(resource.node.source(), mark, message, None);

@@ -39,6 +39,15 @@ impl Node {
         self.hidden
     }
 
+    /// The keys of the top mapping; none where it is no mapping.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        let entries: &[Entry] = match &self.tree.kind {
+            Kind::Map(entries) => entries,
+            Kind::Scalar { .. } | Kind::List(_) => &[],
+        };
+        entries.iter().map(|entry| entry.key.get(self.source.text()))
+    }
+
     pub(super) fn mark_of(&self, path: &[String]) -> Mark {
         self.walk(path).0
     }

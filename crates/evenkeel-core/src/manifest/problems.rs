@@ -12,6 +12,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 pub struct Problems {
     found: Vec<Diagnostic>,
     errors: usize,
+    warnings: usize,
 }
 
 impl Problems {
@@ -42,10 +43,16 @@ impl Problems {
         self.push(source.diagnostic(mark, Severity::Warning, message, hint));
     }
 
-    /// A finished diagnostic.
+    /// A finished diagnostic. Warnings never crowd out errors.
     pub(super) fn push(&mut self, diagnostic: Diagnostic) {
-        self.errors += usize::from(diagnostic.severity == Severity::Error);
-        self.found.push(diagnostic);
+        let count = match diagnostic.severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        *count += 1;
+        if *count <= limits::PROBLEMS {
+            self.found.push(diagnostic);
+        }
     }
 
     /// True where looking on would only bury what was found.
@@ -55,11 +62,22 @@ impl Problems {
 
     /// Everything found, by file and place, each once.
     pub(super) fn into_diagnostics(self) -> Vec<Diagnostic> {
+        let is_full = self.is_full();
         let mut found = self.found;
         found.sort_by(|a, b| {
             (&a.location, a.severity, &a.message).cmp(&(&b.location, b.severity, &b.message))
         });
         found.dedup();
+        if is_full {
+            found.push(Diagnostic {
+                severity: Severity::Error,
+                message: format!("there are {} problems or more; the others are left out", limits::PROBLEMS),
+                location: None,
+                source_line: String::new(),
+                length: 1,
+                hint: Some("mend these and look again".to_owned()),
+            });
+        }
         found
     }
 }

@@ -13,7 +13,7 @@ use super::node::Node;
 use super::problems::Problems;
 use super::selector::Selector;
 use super::source::{Mark, Source};
-use super::suggest::did_you_mean;
+use super::suggest::{did_you_mean, nearest};
 use super::yaml::{Kind, Tree};
 use crate::diagnostic::Location;
 use crate::driver::{ErasedDriver, ErasedSpec};
@@ -158,23 +158,19 @@ fn pick<'a>(
     if let Some(only) = drivers.iter().find(|driver| driver.backend().is_none()) {
         return Some(only);
     }
-    let Kind::Map(entries) = &node.tree().kind else {
-        let message = "expected a mapping of fields".to_owned();
-        problems.at_path(node, &[], message, None, false);
+    if !matches!(node.tree().kind, Kind::Map(_)) {
+        problems.at_path(node, &[], "expected a mapping of fields".to_owned(), None, false);
         return None;
-    };
-    let file = node.source().text();
+    }
     let keys: Vec<&str> = drivers.iter().filter_map(|driver| driver.backend()).collect();
-    let written: Vec<&str> =
-        entries.iter().map(|entry| entry.key.get(file)).filter(|key| keys.contains(key)).collect();
+    let written: Vec<&str> = node.keys().filter(|key| keys.contains(key)).collect();
     let one_of =
         || format!("exactly one of {}", keys.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", "));
     match written.as_slice() {
         [key] => drivers.iter().find(|driver| driver.backend() == Some(key)),
         [] => {
-            let near = entries
-                .iter()
-                .map(|entry| entry.key.get(file))
+            let near = node
+                .keys()
                 .filter(|key| !COMMON.contains(key))
                 .map(|key| did_you_mean(key, keys.iter().copied()))
                 .find(|near| !near.is_empty());
@@ -197,7 +193,7 @@ fn check(common: &Common, node: &Node, now: Timestamp, problems: &mut Problems) 
             let hint = Some("take one of them away".to_owned());
             problems.at_path(node, &["targetSelector".to_owned()], message, hint, false);
         }
-        (None, None) if !is_written(node, "target") && !is_written(node, "targetSelector") => {
+        (None, None) if !node.keys().any(means_target) => {
             let message = "the resource does not say on which target it is".to_owned();
             let hint = "write `target: NAME`, or `targetSelector` to choose targets by their labels";
             problems.at_path(node, &[], message, Some(hint.to_owned()), false);
@@ -213,8 +209,9 @@ fn check(common: &Common, node: &Node, now: Timestamp, problems: &mut Problems) 
     }
 }
 
-fn is_written(node: &Node, key: &str) -> bool {
-    node.tree().get(key, node.source().text()).is_some()
+/// True for `target` and `targetSelector`, even misspelt: that is reported elsewhere.
+fn means_target(key: &str) -> bool {
+    matches!(nearest(key, COMMON.iter().copied()), Some("target" | "targetSelector"))
 }
 
 fn check_acceptance(

@@ -28,7 +28,7 @@ pub(super) struct Expression {
     pub(super) key: String,
     /// How the label is compared.
     pub(super) operator: Operator,
-    /// The values for In and NotIn; not given for the others.
+    /// The values for `In` and `NotIn`; not given for the others.
     #[serde(default)]
     pub(super) values: Vec<String>,
 }

@@ -7,7 +7,7 @@ use super::limits;
 use super::problems::Problems;
 use super::source::Source;
 use super::suggest::did_you_mean;
-use super::yaml::{Kind, Text, Tree};
+use super::yaml::{Kind, Style, Text, Tree};
 
 /// The values by their dotted names (`site.pool`).
 #[derive(Debug, Default)]
@@ -86,12 +86,15 @@ impl Values {
             Kind::Map(entries) => {
                 entries.iter_mut().for_each(|entry| self.fill(source, &mut entry.value, problems));
             }
-            Kind::Scalar { text, .. } => {
+            Kind::Scalar { text, style } => {
                 let written = text.get(source.text());
                 if !written.contains("${") {
                     return;
                 }
                 let (replaced, found) = self.replace(written);
+                if !found.is_empty() {
+                    *style = Style::Unknown;
+                }
                 for (message, hint) in found {
                     problems.error(source, mark, message, hint);
                 }
@@ -176,7 +179,9 @@ mod tests {
     fn values(pairs: &[(&str, &str)]) -> Values {
         let mut values = Values::new();
         values.are_given = true;
-        pairs.iter().for_each(|(name, text)| values.set(name, text));
+        for (name, text) in pairs {
+            values.set(name, text);
+        }
         values
     }
 

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::driver::{Hazard, Risk, Step};
 
@@ -44,7 +45,13 @@ pub struct Acceptance {
     pub reason: String,
     /// The last day (UTC) on which it holds, for instance `2027-03-31`.
     #[schemars(with = "String", extend("format" = "date"))]
+    #[serde(deserialize_with = "day")]
     pub until: Date,
+}
+
+fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| D::Error::custom(format!("expected a day such as 2027-03-31, found \"{text}\"")))
 }
 
 impl Acceptance {

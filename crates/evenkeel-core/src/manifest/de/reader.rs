@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::super::limits;
 use super::super::problems::Problems;
 use super::super::source::{Mark, Source};
-use super::super::suggest::{choices, did_you_mean};
+use super::super::suggest::{choices, did_you_mean, nearest};
 use super::super::yaml::{Entry, Kind, Tree};
 use super::error::{ReadError, What, short};
 use super::value::Value;
@@ -46,6 +46,8 @@ pub(super) struct Reader<'a> {
 #[derive(Debug, Default)]
 struct Unknown {
     seen: HashSet<usize>,
+    /// The fields (by mapping) that were probably meant.
+    meant: HashSet<(usize, &'static str)>,
     problems: Vec<(Mark, String, Option<String>)>,
 }
 
@@ -89,7 +91,8 @@ fn report(error: &ReadError, at: usize, top: &Tree, reader: &Reader<'_>, problem
         }
         What::Missing(field) => {
             let written = tree.get(field, reader.source.text());
-            if written.is_none_or(|entry| !reader.is_left_out(&entry.value)) {
+            let is_misspelt = reader.unknown.borrow().meant.contains(&(at, *field));
+            if !is_misspelt && written.is_none_or(|entry| !reader.is_left_out(&entry.value)) {
                 problems.error(reader.source, tree.mark, format!("the field `{field}` is missing"), None);
             }
         }
@@ -114,7 +117,7 @@ pub(super) fn identity(tree: &Tree) -> usize {
 
 impl Reader<'_> {
     pub(super) fn is_left_out(&self, tree: &Tree) -> bool {
-        self.left_out.contains(&identity(tree))
+        tree.is_unknown() || self.left_out.contains(&identity(tree))
     }
 
     /// True where `entry` of `map` is to be read in this round.
@@ -143,6 +146,7 @@ impl Reader<'_> {
         };
         let names = || known.iter().chain(also).copied();
         let key = entry.key.get(self.source.text());
+        unknown.meant.extend(nearest(key, names()).map(|near| (identity(map), near)));
         let message = format!("unknown field `{}`{}", short(key), did_you_mean(key, names()));
         unknown.problems.push((entry.key_mark, message, choices("the fields here are", names())));
     }

@@ -50,7 +50,7 @@ impl<'a> Value<'a> {
                 Scalar::Integer(_) | Scalar::Float(_) => format!("the number {}", short(text)),
                 Scalar::Text(text) => found_text(text),
             },
-            (_, Some((text, Style::Text))) => found_text(text),
+            (_, Some((text, Style::Text | Style::Unknown))) => found_text(text),
             (_, None) => "nothing".to_owned(),
         }
     }
@@ -61,18 +61,16 @@ impl<'a> Value<'a> {
 
     fn boolean(self) -> Result<bool, ReadError> {
         let (text, style) = self.scalar().unwrap_or(("", Style::Text));
-        match (resolve(text), style) {
-            (Scalar::Bool(value), Style::Plain) => Ok(value),
-            _ => {
-                let word = text.to_ascii_lowercase();
-                let hint = match (word.as_str(), style) {
-                    ("on" | "yes" | "y" | "off" | "no" | "n", _) => Some("write true or false"),
-                    ("true" | "false", Style::Text) => Some("write it without quotes"),
-                    _ => None,
-                };
-                Err(self.expected("true or false", hint))
-            }
+        if let (Scalar::Bool(value), Style::Plain) = (resolve(text), style) {
+            return Ok(value);
         }
+        let word = text.to_ascii_lowercase();
+        let hint = match (word.as_str(), style) {
+            ("on" | "yes" | "y" | "off" | "no" | "n", _) => Some("write true or false"),
+            ("true" | "false", Style::Text) => Some("write it without quotes"),
+            _ => None,
+        };
+        Err(self.expected("true or false", hint))
     }
 
     fn integer(self, least: i128, most: i128) -> Result<i128, ReadError> {
@@ -83,7 +81,7 @@ impl<'a> Value<'a> {
             (Some(_), Style::Plain) => {
                 Err(self.expected(&format!("a whole number from {least} to {most}"), None))
             }
-            (Some(_), Style::Text) => Err(self.expected("a whole number", Some("write it without quotes"))),
+            (Some(_), _) => Err(self.expected("a whole number", Some("write it without quotes"))),
             (None, _) => Err(self.expected("a whole number", number_hint(text, style))),
         }
     }
@@ -92,7 +90,7 @@ impl<'a> Value<'a> {
         let (text, style) = self.scalar().unwrap_or(("", Style::Text));
         match (parse_float(text), style) {
             (Some(number), Style::Plain) => Ok(number),
-            (Some(_), Style::Text) => Err(self.expected("a number", Some("write it without quotes"))),
+            (Some(_), _) => Err(self.expected("a number", Some("write it without quotes"))),
             (None, _) => Err(self.expected("a number", None)),
         }
     }
@@ -132,7 +130,7 @@ impl<'de> Deserializer<'de> for Value<'_> {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match (&self.tree.kind, self.scalar()) {
-            (_, Some((text, Style::Text))) => visitor.visit_str(text),
+            (_, Some((text, Style::Text | Style::Unknown))) => visitor.visit_str(text),
             (_, Some((text, Style::Plain))) => match resolve(text) {
                 Scalar::Null => visitor.visit_unit(),
                 Scalar::Bool(value) => visitor.visit_bool(value),

@@ -8,10 +8,14 @@ use crate::diagnostic::{Diagnostic, Severity};
 pub(in crate::manifest) fn decode(path: &str, bytes: &[u8]) -> Result<Source, Box<Diagnostic>> {
     if bytes.len() > limits::FILE_BYTES {
         let message = format!("the file is larger than the limit of {} bytes", limits::FILE_BYTES);
-        return Err(whole_file(path, message, "split it into several files"));
+        return Err(Box::new(whole_file(path, message, "split it into several files")));
     }
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err(whole_file(path, "the file is UTF-16, not UTF-8".to_owned(), "save it as UTF-8"));
+        return Err(Box::new(whole_file(
+            path,
+            "the file is UTF-16, not UTF-8".to_owned(),
+            "save it as UTF-8",
+        )));
     }
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     match std::str::from_utf8(bytes) {
@@ -56,10 +60,10 @@ fn mark_at(source: &Source, byte: usize) -> Mark {
     }
 }
 
-fn whole_file(path: &str, message: String, hint: &str) -> Box<Diagnostic> {
+fn whole_file(path: &str, message: String, hint: &str) -> Diagnostic {
     let source = Source::new(path.to_owned(), String::new());
     let mark = Mark { line: 1, column: 1, width: 1 };
-    Box::new(source.diagnostic(mark, Severity::Error, message, Some(hint.to_owned())))
+    source.diagnostic(mark, Severity::Error, message, Some(hint.to_owned()))
 }
 
 #[cfg(test)]

@@ -77,12 +77,13 @@ struct Builder<'a> {
     root: Option<Tree>,
     anchors: HashMap<usize, Anchored>,
     aliased: usize,
+    complaints: usize,
 }
 
 impl<'a> Builder<'a> {
     fn new(source: &'a Arc<Source>, problems: &'a mut Problems, values: &'a mut usize) -> Self {
         let (open, root, anchors) = (Vec::new(), None, HashMap::new());
-        Builder { source, problems, values, open, root, anchors, aliased: 0 }
+        Builder { source, problems, values, open, root, anchors, aliased: 0, complaints: 0 }
     }
 
     fn read(
@@ -105,12 +106,26 @@ impl<'a> Builder<'a> {
             let (event, span) = next.map_err(|error| {
                 let mark = self.source.within(events.error_mark(&error));
                 let (message, hint) = explain(error.info(), self.source, mark);
-                Stop::Document(mark, message, hint)
+                Stop::Document(self.opening(error.info()).unwrap_or(mark), message, hint)
             })?;
             self.take(event, span, events)?;
             documents.extend(self.root.take().filter(|tree| !is_nothing(tree, self.source)));
         }
         Ok(())
+    }
+
+    /// A problem that does not end the document. Only so many are told.
+    fn complain(&mut self, mark: Mark, message: String, hint: Option<String>) {
+        self.complaints += 1;
+        if self.complaints <= limits::PROBLEMS_PER_DOCUMENT {
+            self.problems.error(self.source, mark, message, hint);
+        }
+    }
+
+    /// Where the bracket stands that a syntax error says is not closed.
+    fn opening(&self, info: &str) -> Option<Mark> {
+        let unclosed = info.contains("expected ',' or");
+        self.open.last().filter(|_| unclosed).map(|open| open.mark)
     }
 
     fn take(&mut self, event: Event<'_>, span: Span, events: &mut Events<'_>) -> Result<(), Stop> {
@@ -160,7 +175,7 @@ impl<'a> Builder<'a> {
         match (tag.is_yaml_core_schema(), tag.suffix.as_str()) {
             (true, "str") => Style::Text,
             (true, "int" | "float" | "bool" | "null") => Style::Plain,
-            (false, "") if tag.handle == "!" => Style::Text,
+            (false, suffix) if matches!((tag.handle.as_str(), suffix), ("!", "") | ("", "!")) => Style::Text,
             _ => {
                 self.refuse_tag(tag, mark);
                 by_look
@@ -176,12 +191,10 @@ impl<'a> Builder<'a> {
     }
 
     fn refuse_tag(&mut self, tag: &Tag, mark: Mark) {
-        let written = match tag.is_yaml_core_schema() {
-            true => format!("!!{}", tag.suffix),
-            false => format!("{}{}", tag.handle, tag.suffix),
-        };
+        let handle = if tag.is_yaml_core_schema() { "!!" } else { tag.handle.as_str() };
+        let written = format!("{handle}{}", tag.suffix);
         let message = format!("the tag `{written}` is not supported");
-        self.problems.error(self.source, mark, message, Some("take the tag away".to_owned()));
+        self.complain(mark, message, Some("take the tag away".to_owned()));
     }
 
     fn begin(&mut self, open: Open) -> Result<(), Stop> {
@@ -277,7 +290,7 @@ impl<'a> Builder<'a> {
                 _ => return Key::Read(text, mark),
             },
         };
-        self.problems.error(self.source, mark, message.to_owned(), hint);
+        self.complain(mark, message.to_owned(), hint);
         Key::Refused
     }
 
@@ -295,7 +308,7 @@ impl<'a> Builder<'a> {
                 Some((known, line)) if known == entry.key.get(file) => {
                     let message = format!("the key `{known}` is written twice in this mapping");
                     let hint = format!("it was first written in line {line}: take one of them away");
-                    self.problems.error(self.source, entry.key_mark, message, Some(hint));
+                    self.complain(entry.key_mark, message, Some(hint));
                     if let Some(flag) = repeated.get_mut(at) {
                         *flag = true;
                     }

@@ -25,7 +25,7 @@ pub(in crate::manifest) fn resolve(text: &str) -> Scalar<'_> {
         return Scalar::Integer(number);
     }
     match parse_float(text) {
-        Some(number) if number.is_finite() && number.to_string() == text => Scalar::Float(number),
+        Some(number) if text.contains('.') && number.to_string() == text => Scalar::Float(number),
         _ => Scalar::Text(text),
     }
 }

@@ -32,6 +32,8 @@ pub(in crate::manifest) enum Style {
     Plain,
     /// Quoted, a block scalar or tagged `!!str`: text.
     Text,
+    /// Its variables have no value, which is reported: nobody reads it.
+    Unknown,
 }
 
 /// A scalar's text: a piece of the file where it is written as it is meant.
@@ -75,6 +77,11 @@ impl Tree {
             Kind::Map(entries) => entries.iter_mut().find(|e| e.key.get(file) == key).map(|e| &mut e.value),
             Kind::Scalar { .. } | Kind::List(_) => None,
         }
+    }
+
+    /// True for a scalar that is not known, which is reported already.
+    pub(in crate::manifest) fn is_unknown(&self) -> bool {
+        matches!(self.kind, Kind::Scalar { style: Style::Unknown, .. })
     }
 
     /// How many values it holds, itself included.
