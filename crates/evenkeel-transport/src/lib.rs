@@ -1,1 +1,34 @@
 //! Evenkeel's transports: SSH, local, record and replay.
+//!
+//! Everything that reaches a target is behind [`evenkeel_core::transport::Transport`]:
+//! [`SshTransport`] and [`LocalTransport`] send a round of requests as one POSIX shell script and take the
+//! framed answers apart, [`Router`] picks between them by the target's settings, and [`Recorder`] and
+//! [`Replayer`] write a run down and answer from it without any target.
+//!
+//! Protocols are known here; kinds of resources are not.
+
+mod become_root;
+pub mod credentials;
+mod frames;
+mod local;
+mod record;
+mod recording;
+mod replay;
+mod round;
+mod router;
+mod script;
+mod ssh;
+
+pub use credentials::Credentials;
+pub use local::LocalTransport;
+pub use record::Recorder;
+pub use replay::Replayer;
+pub use router::Router;
+pub use ssh::{SshOptions, SshTransport};
+
+/// What one command may print on each of standard output and standard error, in bytes, unless an option
+/// says otherwise: 64 MiB.
+pub const DEFAULT_OUTPUT_LIMIT: usize = 64 << 20;
+
+/// How long one command may take where the target does not say: two minutes.
+const DEFAULT_COMMAND_TIMEOUT_SECONDS: u32 = 120;

@@ -1,0 +1,250 @@
+//! A round of requests: made into a script, and its outcomes made into replies. The same for every shell that a
+//! transport can reach.
+
+use std::future::Future;
+use std::time::Duration;
+
+use evenkeel_core::request::{Exec, Reply, Request, SecretRef};
+use evenkeel_core::target::Become;
+use evenkeel_core::transport::{TransportError, TransportErrorKind};
+use tokio::time::{Instant, timeout_at};
+use zeroize::Zeroizing;
+
+use crate::become_root::BecomeRoot;
+use crate::credentials::Credentials;
+use crate::frames::{Collector, Outcome, Output};
+use crate::script::{self, Command, Nonce};
+
+/// The replies of a round, one per request.
+pub(crate) type Replies = Vec<Result<Reply, TransportError>>;
+
+/// A round, ready to be sent to a shell.
+pub(crate) struct Round {
+    become_root: Option<BecomeRoot>,
+    /// Per request: `None` where its command is part of the script, else why it is not.
+    refused: Vec<Option<TransportError>>,
+    commands: Vec<Command>,
+    nonce: Nonce,
+}
+
+/// How a shell session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Every command is complete.
+    Complete,
+    /// The command in flight took longer than its time.
+    TimedOut,
+    /// The session ended first; with the exit status of the shell where that is known.
+    Closed(Option<i32>),
+    /// The server does not run the shell.
+    Refused,
+    /// What arrived is not framed.
+    Unframed,
+}
+
+/// The shell session that a round runs in, as the reader of its outputs sees it.
+pub(crate) trait Session: Send {
+    /// The next piece of output; [`Piece::Closed`] once there is nothing more to come.
+    fn next(&mut self) -> impl Future<Output = Piece> + Send;
+}
+
+/// What a session gives.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    Bytes(Output, Vec<u8>),
+    Closed(Option<i32>),
+    Refused,
+}
+
+impl Round {
+    /// Resolves the secrets of `requests`. A request that cannot be sent is answered by its error, the others are
+    /// sent all the same.
+    pub(crate) fn new(
+        requests: &[Request],
+        become_: Option<Become>,
+        credentials_ref: Option<&str>,
+        credentials: &dyn Credentials,
+    ) -> Result<Self, TransportError> {
+        let become_root =
+            become_.map(|program| become_root(program, credentials_ref, credentials)).transpose()?;
+        let nonce = Nonce::random().ok_or_else(|| {
+            TransportError::new(TransportErrorKind::Configuration, "the system gives no random numbers")
+        })?;
+        let mut round = Round { become_root, refused: Vec::new(), commands: Vec::new(), nonce };
+        for Request::Exec(exec) in requests {
+            let refused = match command(exec, credentials) {
+                Ok(command) => {
+                    let root = round.become_root.as_ref();
+                    round.commands.push(match root {
+                        Some(root) => root.wrap(command),
+                        None => command,
+                    });
+                    None
+                }
+                Err(error) => Some(error),
+            };
+            round.refused.push(refused);
+        }
+        Ok(round)
+    }
+
+    /// True where there is nothing to send.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.commands.is_empty()
+    }
+
+    pub(crate) fn script(&self) -> Zeroizing<Vec<u8>> {
+        script::script(&self.nonce, &self.commands)
+    }
+
+    pub(crate) fn collector(&self, limit: usize) -> Collector {
+        Collector::new(&self.nonce, self.commands.len(), limit)
+    }
+
+    /// The same failure for every request that was or would have been sent.
+    pub(crate) fn failed(self, error: &TransportError) -> Replies {
+        self.refused.into_iter().map(|refused| Err(refused.unwrap_or_else(|| error.clone()))).collect()
+    }
+
+    /// The replies, given what was collected until the session ended. `whose` names the target in messages.
+    pub(crate) fn replies(self, collector: Collector, end: &End, whose: &str, limits: Limits) -> Replies {
+        let unanswered = Unanswered::of(&collector, end, whose, limits);
+        let mut outcomes = collector.into_outcomes().into_iter();
+        let mut first = true;
+        let mut answer = |refused: Option<TransportError>| {
+            if let Some(error) = refused {
+                return Err(error);
+            }
+            match outcomes.next() {
+                Some(Outcome::Done(reply)) => match &self.become_root {
+                    Some(root) => root.understand(reply),
+                    None => Ok(reply),
+                },
+                Some(Outcome::TooLarge) => Err(too_large(whose, limits)),
+                None if std::mem::take(&mut first) => Err(unanswered.in_flight.clone()),
+                None => Err(unanswered.after.clone()),
+            }
+        };
+        self.refused.into_iter().map(&mut answer).collect()
+    }
+}
+
+/// The bounds of one command.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) time: Duration,
+    pub(crate) output: usize,
+}
+
+/// Collects what a session prints until the round is complete or something ends it. The time for the command in
+/// flight starts anew with each command that completes.
+pub(crate) async fn collect<S: Session>(session: &mut S, collector: &mut Collector, limits: Limits) -> End {
+    let mut completed = 0;
+    let mut deadline = Instant::now() + limits.time;
+    while !collector.finished() {
+        match timeout_at(deadline, session.next()).await {
+            Err(_elapsed) => return End::TimedOut,
+            Ok(Piece::Closed(status)) => return End::Closed(status),
+            Ok(Piece::Refused) => return End::Refused,
+            Ok(Piece::Bytes(output, bytes)) => {
+                if collector.push(output, &bytes).is_err() {
+                    return End::Unframed;
+                }
+            }
+        }
+        if collector.completed() > completed {
+            completed = collector.completed();
+            deadline = Instant::now() + limits.time;
+        }
+    }
+    End::Complete
+}
+
+/// The errors of commands without a complete reply: the one that was running, and those after it.
+struct Unanswered {
+    in_flight: TransportError,
+    after: TransportError,
+}
+
+impl Unanswered {
+    fn of(collector: &Collector, end: &End, whose: &str, limits: Limits) -> Self {
+        let both = |error: TransportError| Unanswered { in_flight: error.clone(), after: error };
+        match end {
+            End::TimedOut if collector.overflowing() => {
+                Unanswered { in_flight: too_large(whose, limits), after: not_run(whose) }
+            }
+            End::TimedOut => {
+                let seconds = limits.time.as_secs();
+                let message = format!("a command on {whose} did not end within {seconds} s and was given up");
+                let hint = "raise the target's `commandTimeoutSeconds` if it needs longer";
+                let in_flight = TransportError::new(TransportErrorKind::Timeout, message).hint(hint);
+                Unanswered { in_flight, after: not_run(whose) }
+            }
+            End::Unframed => both(TransportError::new(
+                TransportErrorKind::Protocol,
+                format!("the shell of {whose} answered out of order"),
+            )),
+            End::Refused => both(TransportError::new(
+                TransportErrorKind::Protocol,
+                format!("{whose} refuses to run commands for this user"),
+            )),
+            End::Closed(status) if !collector.begun() => both(no_shell(collector, *status, whose)),
+            End::Closed(_) | End::Complete => both(TransportError::new(
+                TransportErrorKind::ConnectionLost,
+                format!("the connection to {whose} ended before the reply was complete"),
+            )),
+        }
+    }
+}
+
+/// The session ended before the shell had read the script: nothing of the round was run.
+fn no_shell(collector: &Collector, status: Option<i32>, whose: &str) -> TransportError {
+    let Some(status) = status else {
+        let message = format!("the connection to {whose} ended before its shell began");
+        return TransportError::new(TransportErrorKind::ConnectionLost, message);
+    };
+    let noise = collector.noise();
+    let said = if noise.is_empty() { String::new() } else { format!(": {noise}") };
+    let message = format!("the login on {whose} does not run /bin/sh (exit status {status}){said}");
+    let hint = "try `ssh <host> /bin/sh -c true`; the user needs a login shell that runs commands";
+    TransportError::new(TransportErrorKind::Protocol, message).hint(hint)
+}
+
+fn not_run(whose: &str) -> TransportError {
+    let message = format!("not run: an earlier command of the same round on {whose} did not end in time");
+    TransportError::new(TransportErrorKind::Timeout, message)
+}
+
+fn too_large(whose: &str, limits: Limits) -> TransportError {
+    let message = format!("a command on {whose} printed more than {} bytes", limits.output);
+    TransportError::new(TransportErrorKind::OutputTooLarge, message)
+}
+
+fn become_root(
+    program: Become,
+    credentials_ref: Option<&str>,
+    credentials: &dyn Credentials,
+) -> Result<BecomeRoot, TransportError> {
+    let secret = |name: &str| SecretRef { name: name.to_owned(), key: "becomePassword".to_owned() };
+    let password = match credentials_ref {
+        Some(name) => credentials.find(&secret(name))?,
+        None => None,
+    };
+    Ok(BecomeRoot::new(program, password))
+}
+
+fn command(exec: &Exec, credentials: &dyn Credentials) -> Result<Command, TransportError> {
+    let refuse = |why: &str| {
+        let message = format!("`{}` cannot be run: {why}", exec.display());
+        TransportError::new(TransportErrorKind::Configuration, message)
+    };
+    let words = exec.words();
+    if words.is_empty() {
+        return Err(refuse("it has no words"));
+    }
+    if words.iter().any(|word| word.contains('\0')) {
+        return Err(refuse("an argument contains a NUL character"));
+    }
+    let stdin = exec.stdin.as_ref().map(|secret| credentials.get(secret)).transpose()?;
+    Ok(Command { words, stdin: stdin.into_iter().collect() })
+}

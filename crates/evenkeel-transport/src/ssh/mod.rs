@@ -1,0 +1,156 @@
+//! SSH: one connection per target, kept for the next round; a round is one `/bin/sh`.
+//!
+//! [`endpoint`] works out where a target is and how to get in, from its settings and `ssh_config`; [`pool`] keeps
+//! the connections, [`connect`] and [`auth`] open them, [`exec`] sends a round over one.
+
+mod algorithms;
+mod auth;
+mod config_file;
+mod connect;
+mod endpoint;
+mod exec;
+mod identities;
+mod known_hosts;
+mod local_user;
+mod patterns;
+mod pool;
+mod quickack;
+mod tokens;
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use evenkeel_core::request::Request;
+use evenkeel_core::target::{SshSpec, Target};
+use evenkeel_core::transport::{BoxFuture, Transport, TransportError, TransportErrorKind};
+
+use crate::credentials::Credentials;
+use crate::round::{End, Limits, Replies, Round};
+use crate::{DEFAULT_COMMAND_TIMEOUT_SECONDS, DEFAULT_OUTPUT_LIMIT};
+use config_file::ConfigFile;
+use endpoint::Resolver;
+use pool::Pool;
+
+/// What SSH takes from this machine and its user.
+#[derive(Debug, Clone)]
+pub struct SshOptions {
+    /// The home directory, for `~`, default keys and `known_hosts`.
+    pub home: PathBuf,
+    /// The local user's name: who to log in as where nothing says otherwise.
+    pub user: String,
+    /// `ssh_config` files, the most important first. Files that do not exist are empty.
+    pub config_files: Vec<PathBuf>,
+    /// Host keys that hold for all users, besides those in `~/.ssh/known_hosts`.
+    pub global_known_hosts: Vec<PathBuf>,
+    /// The socket of the running ssh-agent.
+    pub agent_socket: Option<PathBuf>,
+    /// What one command may print on each of its outputs, in bytes.
+    pub output_limit: usize,
+    /// How many connections may be in the making at once.
+    pub parallel_connects: usize,
+}
+
+impl SshOptions {
+    /// The settings of this process's user: `~/.ssh`, `/etc/ssh` and `SSH_AUTH_SOCK`.
+    pub fn from_env() -> Self {
+        let local = local_user::LocalUser::current();
+        let home = local.home;
+        SshOptions {
+            config_files: vec![home.join(".ssh/config"), PathBuf::from("/etc/ssh/ssh_config")],
+            global_known_hosts: vec![PathBuf::from("/etc/ssh/ssh_known_hosts")],
+            agent_socket: std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from),
+            ..SshOptions::isolated(home, local.name)
+        }
+    }
+
+    /// Settings that take nothing from this machine but what is below `home`, and no `ssh_config`.
+    pub fn isolated(home: impl Into<PathBuf>, user: impl Into<String>) -> Self {
+        SshOptions {
+            home: home.into(),
+            user: user.into(),
+            config_files: Vec::new(),
+            global_known_hosts: Vec::new(),
+            agent_socket: None,
+            output_limit: DEFAULT_OUTPUT_LIMIT,
+            parallel_connects: 100,
+        }
+    }
+}
+
+/// Reaches targets over SSH.
+///
+/// Needs a Tokio runtime with I/O and time enabled.
+pub struct SshTransport {
+    options: Arc<SshOptions>,
+    credentials: Arc<dyn Credentials>,
+    /// Read when the first target needs it.
+    config: OnceLock<Result<ConfigFile, TransportError>>,
+    pool: Arc<Pool>,
+}
+
+impl SshTransport {
+    /// A transport without connections; they are opened as targets are asked.
+    pub fn new(options: SshOptions, credentials: Arc<dyn Credentials>) -> Self {
+        let options = Arc::new(options);
+        let pool = Pool::new(&options, Arc::clone(&credentials));
+        SshTransport { options, credentials, config: OnceLock::new(), pool: Arc::new(pool) }
+    }
+
+    /// What a person should know about the `ssh_config` files: parts that are not respected.
+    pub fn warnings(&self) -> Vec<String> {
+        let Ok(config) = self.config() else { return Vec::new() };
+        let warn =
+            |at: &String| format!("{at}: `Match` blocks are not evaluated; their settings do not hold");
+        config.unevaluated().iter().map(warn).collect()
+    }
+
+    /// Ends all connections. Rounds in flight lose theirs.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    fn config(&self) -> Result<&ConfigFile, TransportError> {
+        let read = || ConfigFile::read(&self.options.config_files, &self.options.home);
+        self.config.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
+
+    async fn round(&self, name: &str, spec: &SshSpec, requests: &[Request]) -> Replies {
+        let prepared = self.config().and_then(|config| {
+            let endpoint = Resolver::new(config, &self.options).resolve(spec)?;
+            let credentials_ref = spec.credentials_ref.as_deref();
+            let round = Round::new(requests, spec.become_, credentials_ref, self.credentials.as_ref())?;
+            Ok((endpoint, round))
+        });
+        let (endpoint, round) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => return requests.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let seconds = spec.command_timeout_seconds.unwrap_or(DEFAULT_COMMAND_TIMEOUT_SECONDS);
+        let limits = Limits { time: Duration::from_secs(seconds.into()), output: self.options.output_limit };
+        if round.is_empty() {
+            let collector = round.collector(limits.output);
+            return round.replies(collector, &End::Complete, name, limits);
+        }
+        exec::exchange(&self.pool, &endpoint, name, round, limits).await
+    }
+}
+
+impl std::fmt::Debug for SshTransport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SshTransport").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl Transport for SshTransport {
+    fn exchange<'a>(&'a self, target: &'a Target, requests: &'a [Request]) -> BoxFuture<'a, Replies> {
+        Box::pin(async move {
+            if let Some(spec) = &target.spec.ssh {
+                return self.round(&target.name, spec, requests).await;
+            }
+            let message = format!("target `{}` has no `ssh` settings", target.name);
+            let error = TransportError::new(TransportErrorKind::Configuration, message);
+            requests.iter().map(|_| Err(error.clone())).collect()
+        })
+    }
+}
