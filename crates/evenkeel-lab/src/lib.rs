@@ -4,4 +4,8 @@
 //! behind something that Evenkeel talks to.
 
 pub mod random;
+pub mod server;
+pub mod shim;
+pub mod site;
+pub mod wire;
 pub mod zfs;

@@ -13,7 +13,8 @@ pub(super) fn parse(version: Version, native: &Native, text: &str) -> Result<Str
         Form::Size if name == "volsize" && parse_size(text)? == 0 => {
             Err("'volsize' cannot be zero".to_owned())
         }
-        Form::Size => Ok(parse_size(text)?.to_string()),
+        Form::Count if text == "none" => Ok(native.default(version).to_owned()),
+        Form::Size | Form::Count => Ok(parse_size(text)?.to_string()),
         Form::PowerOfTwo => parse_power(version, name, text),
         Form::ZeroOrPowerOfTwo => match parse_size(text)? {
             0 => Ok("0".to_owned()),
@@ -22,8 +23,6 @@ pub(super) fn parse(version: Version, native: &Native, text: &str) -> Result<Str
                 Err(format!("invalid '{name}={size}' property: must be zero or a power of 2 from 512B to 1M"))
             }
         },
-        Form::Count if text == "none" => Ok(native.default(version).to_owned()),
-        Form::Count => Ok(parse_size(text)?.to_string()),
         Form::Mountpoint if !text.starts_with('/') && text != "none" && text != "legacy" => {
             Err(format!("'{name}' must be an absolute path, 'none', or 'legacy'"))
         }

@@ -1,0 +1,49 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+/// Simulated targets on loopback SSH, to try Evenkeel on.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Start simulated targets and run until standard input ends.
+    Serve(Serve),
+    /// Run a command on a simulated target by hand, past Evenkeel.
+    Run(Run),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Serve {
+    /// Where to write keys, host keys, `targets.yaml` and, when all is up, `ready`. Made if missing.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// How many targets.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) targets: usize,
+    /// How many more datasets on each target, named POOL/bulk/0001 and so on.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) datasets: usize,
+    /// Adds changes made by hand that this number fixes; 0 adds none.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Run {
+    /// The folder given to `serve`.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// The target's name.
+    pub(crate) target: String,
+    /// The command: zfs or zpool and its arguments.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) command: Vec<String>,
+}

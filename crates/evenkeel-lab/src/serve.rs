@@ -1,0 +1,38 @@
+//! `serve` and `run`.
+
+use std::error::Error;
+use std::fs;
+use std::io;
+use std::process::ExitCode;
+
+use evenkeel_lab::server::{Lab, LabConfig, socket};
+use evenkeel_lab::shim;
+use evenkeel_lab::site;
+use evenkeel_lab::wire::Call;
+use evenkeel_lab::zfs::Rights;
+
+use crate::args::{Run, Serve};
+
+/// Errors are only ever printed.
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+pub(crate) fn serve(options: &Serve) -> Result<()> {
+    fs::create_dir_all(&options.dir)?;
+    let dir = options.dir.canonicalize()?;
+    // A leftover of a lab that ran here before must not look like ours.
+    drop(fs::remove_file(dir.join("ready")));
+    let targets = (0..options.targets).map(|at| site::target(at, options.datasets, options.seed)).collect();
+    let lab = Lab::start(LabConfig { dir: dir.clone(), shim: std::env::current_exe()?, targets })?;
+    fs::write(dir.join("targets.yaml"), lab.manifests())?;
+    fs::write(dir.join("ready"), "")?;
+    // The end of input is the signal to stop that also comes when the parent dies.
+    io::copy(&mut io::stdin(), &mut io::sink())?;
+    Ok(())
+}
+
+pub(crate) fn run(options: Run) -> Result<ExitCode> {
+    let path = socket(&options.dir);
+    let call = Call { target: options.target, rights: Rights::Root, argv: options.command };
+    let exit = shim::call_lab(&path.to_string_lossy(), &call);
+    exit.map_err(|error| format!("cannot reach a lab at {}: {error}; is it running?", path.display()).into())
+}

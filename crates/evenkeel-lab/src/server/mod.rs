@@ -1,0 +1,271 @@
+//! A real SSH server in this process, on loopback, with simulated machines behind it.
+//!
+//! Every target is a listening port. A command is run by a real `/bin/sh`, whose `PATH` starts with a folder of
+//! [shims](crate::shim) that reach the simulated machine through a socket.
+
+mod broker;
+mod error;
+mod fault;
+mod files;
+mod process;
+mod session;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::JoinHandle;
+
+use russh::keys::PrivateKey;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+
+use crate::zfs::ZfsHost;
+pub use error::LabError;
+pub use fault::Fault;
+pub use files::socket;
+
+/// What to start.
+#[derive(Debug)]
+pub struct LabConfig {
+    /// A folder for keys, the socket and the shims; it must exist. A socket's path has at most 107 bytes.
+    pub dir: PathBuf,
+    /// The shim binary, see [`shim_binary`].
+    pub shim: PathBuf,
+    /// The targets.
+    pub targets: Vec<LabTarget>,
+}
+
+/// A simulated machine and how it lets people in.
+#[derive(Debug, Clone)]
+pub struct LabTarget {
+    /// The name of the target.
+    pub name: String,
+    /// The machine as it is at first.
+    pub host: ZfsHost,
+    /// Who may log in; anybody but `root` has no rights of its own.
+    pub user: String,
+    /// Lets the user in by password too.
+    pub password: Option<String>,
+    /// What `sudo` and `doas` do.
+    pub sudo: Sudo,
+    /// How the machine's host key stands in `known_hosts`.
+    pub known_as: KnownAs,
+    /// Whether `zfs` and `zpool` are installed.
+    pub has_zfs: bool,
+}
+
+impl LabTarget {
+    /// A machine that `root` may log in to with the lab's key.
+    pub fn new(name: impl Into<String>, host: ZfsHost) -> Self {
+        LabTarget {
+            name: name.into(),
+            host,
+            user: "root".to_owned(),
+            password: None,
+            sudo: Sudo::Passwordless,
+            known_as: KnownAs::Itself,
+            has_zfs: true,
+        }
+    }
+}
+
+/// What `sudo` and `doas` do on a simulated machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sudo {
+    /// Run the command.
+    Passwordless,
+    /// Run it if they are given this password.
+    Password(String),
+    /// Refuse everybody.
+    Refused,
+}
+
+/// How a host key stands in the lab's `known_hosts`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KnownAs {
+    /// As it is.
+    Itself,
+    /// With another key, as after a reinstallation or with somebody in between.
+    AnotherKey,
+    /// Not at all.
+    Nobody,
+}
+
+/// A running lab. It ends when this is dropped.
+pub struct Lab {
+    dir: PathBuf,
+    targets: BTreeMap<String, Arc<Served>>,
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl fmt::Debug for Lab {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lab")
+            .field("dir", &self.dir)
+            .field("targets", &self.targets.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A target while it is served.
+struct Served {
+    target: LabTarget,
+    host: Mutex<ZfsHost>,
+    commands: Mutex<Vec<Vec<String>>>,
+    fault: Mutex<Option<Fault>>,
+    key: PrivateKey,
+    address: SocketAddr,
+    /// The shims that this target has on its path.
+    path: PathBuf,
+    socket: PathBuf,
+}
+
+/// A poisoned lock only says that a test failed while it held the machine.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Lab {
+    /// Starts everything on free loopback ports. It runs in a thread of its own, so that tests need no runtime.
+    pub fn start(config: LabConfig) -> Result<Self, LabError> {
+        if !config.shim.is_file() {
+            return Err(LabError::ShimMissing { path: config.shim });
+        }
+        let (stop, stopped) = watch::channel(false);
+        let (started, wait) = mpsc::channel();
+        let dir = config.dir.clone();
+        let thread = std::thread::Builder::new()
+            .name("lab".to_owned())
+            .spawn(move || run(config, &started, stopped))
+            .map_err(LabError::Runtime)?;
+        let targets = wait.recv().map_err(|_| LabError::Runtime(std::io::ErrorKind::Other.into()))??;
+        Ok(Lab { dir, targets, stop, thread: Some(thread) })
+    }
+
+    /// The folder given in [`LabConfig::dir`].
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The private key that every target lets in.
+    pub fn client_key(&self) -> PathBuf {
+        files::client_key(&self.dir)
+    }
+
+    /// The `known_hosts` file with the targets' keys.
+    pub fn known_hosts(&self) -> PathBuf {
+        files::known_hosts(&self.dir)
+    }
+
+    /// The targets' names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.targets.keys().map(String::as_str)
+    }
+
+    /// Where a target listens; `None` for a name that it does not have.
+    pub fn address(&self, target: &str) -> Option<SocketAddr> {
+        self.targets.get(target).map(|served| served.address)
+    }
+
+    /// Looks at or changes a target's machine by hand.
+    pub fn with_host<R>(&self, target: &str, act: impl FnOnce(&mut ZfsHost) -> R) -> Option<R> {
+        self.targets.get(target).map(|served| act(&mut locked(&served.host)))
+    }
+
+    /// The `zfs` and `zpool` commands that a target was sent so far, over SSH or by hand.
+    pub fn commands(&self, target: &str) -> Vec<Vec<String>> {
+        self.targets.get(target).map(|served| locked(&served.commands).clone()).unwrap_or_default()
+    }
+
+    /// Makes the next command on a target go wrong.
+    pub fn inject(&self, target: &str, fault: Fault) {
+        if let Some(served) = self.targets.get(target) {
+            *locked(&served.fault) = Some(fault);
+        }
+    }
+
+    /// `Target` manifests for all targets.
+    pub fn manifests(&self) -> String {
+        let manifests = self.targets.values().map(|served| files::manifest(&self.dir, served));
+        manifests.collect::<Vec<_>>().join("---\n")
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        if let Some(thread) = self.thread.take() {
+            // A panic there was printed there.
+            let _ = thread.join();
+        }
+    }
+}
+
+type Started = Result<BTreeMap<String, Arc<Served>>, LabError>;
+
+fn run(config: LabConfig, started: &mpsc::Sender<Started>, mut stopped: watch::Receiver<bool>) {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return drop(started.send(Err(LabError::Runtime(error)))),
+    };
+    runtime.block_on(async {
+        match serve(config).await {
+            Ok(targets) => {
+                drop(started.send(Ok(targets)));
+                // An error means that the lab was dropped, too.
+                let _ = stopped.wait_for(|stop| *stop).await;
+            }
+            Err(error) => drop(started.send(Err(error))),
+        }
+    });
+    runtime.shutdown_background();
+}
+
+async fn serve(config: LabConfig) -> Started {
+    let dir = &config.dir;
+    let client = files::write_client_key(dir)?;
+    let paths = files::link_shims(dir, &config.shim)?;
+    let socket = files::socket(dir);
+    files::remove_leftover(&socket)?;
+    let listener = UnixListener::bind(&socket).map_err(LabError::at(&socket))?;
+    let mut targets = BTreeMap::new();
+    let mut listeners = Vec::new();
+    for target in config.targets {
+        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(LabError::Runtime)?;
+        let address = listener.local_addr().map_err(LabError::Runtime)?;
+        let served = Arc::new(Served {
+            host: Mutex::new(target.host.clone()),
+            commands: Mutex::default(),
+            fault: Mutex::default(),
+            key: files::new_key()?,
+            address,
+            path: if target.has_zfs { paths.all.clone() } else { paths.without_zfs.clone() },
+            socket: socket.clone(),
+            target,
+        });
+        listeners.push((listener, Arc::clone(&served)));
+        targets.insert(served.target.name.clone(), served);
+    }
+    files::write_known_hosts(dir, targets.values().map(Arc::as_ref))?;
+    let trusted = client.public_key().clone();
+    for (listener, served) in listeners {
+        tokio::spawn(session::accept(listener, served, trusted.clone()));
+    }
+    tokio::spawn(broker::accept(listener, targets.clone()));
+    Ok(targets)
+}
+
+/// The shim binary of the build that a test or program belongs to: beside the program itself, or in the folder
+/// above that of test binaries.
+pub fn shim_binary() -> Result<PathBuf, LabError> {
+    let here = std::env::current_exe().map_err(LabError::Runtime)?;
+    let folders = here.ancestors().skip(1).take(2);
+    let mut candidates = folders.map(|folder| folder.join("evenkeel-lab"));
+    match candidates.find(|candidate| candidate.is_file()) {
+        Some(found) => Ok(found),
+        None => Err(LabError::ShimMissing { path: here.with_file_name("evenkeel-lab") }),
+    }
+}
