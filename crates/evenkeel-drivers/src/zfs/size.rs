@@ -51,7 +51,7 @@ fn scale(whole: &str, fraction: &str, shift: u32) -> Result<u64, SizeProblem> {
     }
     let digits: u128 = format!("{whole}{fraction}").parse().map_err(|_| SizeProblem::TooLarge)?;
     let fives = 5_u128.checked_pow(places).ok_or(SizeProblem::Fraction)?;
-    if digits % fives != 0 {
+    if !digits.is_multiple_of(fives) {
         return Err(SizeProblem::Fraction);
     }
     let bytes = (digits / fives).checked_mul(1 << (shift - places)).ok_or(SizeProblem::TooLarge)?;

@@ -3,8 +3,8 @@
 /// The candidate nearest to `word`, where one is near enough to be a slip of the fingers.
 pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_ascii_lowercase();
-    // One slip in three letters, at least one: `sinc` is near `sync`, `foo` is near nothing.
-    let allowed = (lower.chars().count() / 3).max(1);
+    // One slip in three letters: `sinc` is near `sync`, `4` is near nothing.
+    let allowed = lower.chars().count() / 3;
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&lower, candidate), candidate))
@@ -24,5 +24,6 @@ mod tests {
         assert_eq!(nearest("ATIME", words), Some("atime"));
         assert_eq!(nearest("recordsise", words), Some("recordsize"));
         assert_eq!(nearest("quota", words), None);
+        assert_eq!(nearest("4", ["1", "2"]), None);
     }
 }

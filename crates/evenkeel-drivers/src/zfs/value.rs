@@ -60,12 +60,10 @@ impl Kind {
             Kind::Size => {
                 bytes(text).and_then(|n| if n == 0 { Err(bad("must be more than 0")) } else { ok(n) })
             }
-            Kind::Limit => limit(text),
             Kind::Reservation if text == "auto" => Ok(text.to_owned()),
-            Kind::Reservation => limit(text),
-            Kind::BlockSize => block_size(text),
+            Kind::Limit | Kind::Reservation => limit(text),
             Kind::SmallBlocks if text == "0" || text == "none" => Ok("0".to_owned()),
-            Kind::SmallBlocks => block_size(text),
+            Kind::BlockSize | Kind::SmallBlocks => block_size(text),
             Kind::Count => count(text),
             Kind::Number(least, most) => number(text, least, most),
             Kind::MountPoint => mount_point(text),
@@ -211,7 +209,7 @@ fn mount_point(text: &str) -> Result<String, BadValue> {
 }
 
 fn plain(text: &str, longest: usize) -> Result<String, BadValue> {
-    if let Some(c) = text.chars().find(|c| c.is_ascii_control()) {
+    if let Some(c) = text.chars().find(char::is_ascii_control) {
         // `zfs get` prints such a value raw, so that it could never be read back for sure.
         return Err(bad(format!(
             "contains {c:?}: line breaks, tabs and other control characters are refused"

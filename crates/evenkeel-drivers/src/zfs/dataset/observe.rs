@@ -25,9 +25,10 @@ pub(super) fn observe(
     spec: &ZfsDatasetSpec,
     replies: &Replies,
 ) -> Result<Observed<ZfsDatasetState>, ObserveError> {
-    let host = match spec.wanted().depends_on_host() {
-        true => Some(replies.parsed(&queries::usage(), HostProperties::parse)?),
-        false => None,
+    let host = if spec.wanted().depends_on_host() {
+        Some(replies.parsed(&queries::usage(), HostProperties::parse)?)
+    } else {
+        None
     };
     if let Some(host) = &host {
         fits_host(spec, host)?;

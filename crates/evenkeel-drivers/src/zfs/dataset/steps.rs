@@ -6,7 +6,7 @@ use evenkeel_core::request::{Exec, Request};
 
 use super::hazard::{self, Setting};
 use super::spec::{DatasetType, ZfsDatasetSpec};
-use super::state::ZfsDatasetState;
+use super::state::{PropertyState, ZfsDatasetState};
 use super::wanted::{WantedProperty, WantedValue};
 use super::{MARK, MARK_VALUE};
 use crate::zfs::INHERIT;
@@ -47,6 +47,11 @@ fn create(spec: &ZfsDatasetSpec) -> Step {
     settings.into_iter().fold(step, hazard::of_value)
 }
 
+/// Properties that are mount options too. Up to 2.1, `zfs set` remounts only where the last property that it
+/// sets is one of them; without a remount the mount keeps the old value, which is then shown as temporary.
+const MOUNT_OPTIONS: [&str; 8] =
+    ["atime", "devices", "exec", "nbmand", "readonly", "relatime", "setuid", "xattr"];
+
 /// One `zfs set` for all values, since it sets all of them or none; then one `zfs inherit` for each property,
 /// because it takes only one.
 fn update(spec: &ZfsDatasetSpec, delta: &Delta<'_, ZfsDatasetState>) -> Vec<Step> {
@@ -54,22 +59,22 @@ fn update(spec: &ZfsDatasetSpec, delta: &Delta<'_, ZfsDatasetState>) -> Vec<Step
         [_, name] => spec.wanted().properties.get_key_value(name),
         _ => None,
     });
-    let before = |name: &str| delta.before.and_then(|state| state.properties.get(name)).map(|p| p.value());
-    let mut set = Exec::new(["zfs", "set"]);
+    let before =
+        |name: &str| delta.before.and_then(|state| state.properties.get(name)).map(PropertyState::value);
     let (mut settings, mut inherits) = (Vec::new(), Vec::new());
     for (name, WantedProperty { written, value, .. }) in changing {
         let before = before(name);
         match value {
-            WantedValue::Exactly(after) => {
-                set = set.arg(format!("{name}={after}"));
-                settings.push(Setting { name, before, after, written });
-            }
+            WantedValue::Exactly(after) => settings.push(Setting { name, before, after, written }),
             WantedValue::Inherit => inherits.push(Setting { name, before, after: INHERIT, written }),
         }
     }
+    settings.sort_by_key(|setting| MOUNT_OPTIONS.contains(&setting.name));
     let on = |exec: Exec| Step::new(Request::Exec(exec.on([spec.dataset.as_str()])));
     let mut steps = Vec::new();
     if !settings.is_empty() {
+        let words = settings.iter().map(|s| format!("{}={}", s.name, s.after));
+        let set = words.fold(Exec::new(["zfs", "set"]), Exec::arg);
         steps.push(settings.into_iter().fold(on(set), hazard::of_change));
     }
     let inherit = |s: Setting<'_>| hazard::of_change(on(Exec::new(["zfs", "inherit", s.name])), s);

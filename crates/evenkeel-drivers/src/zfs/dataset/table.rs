@@ -150,7 +150,7 @@ mod tests {
 
     use super::super::property::{AppliesTo, Settable, find};
     use super::*;
-    use crate::zfs::reply::usage::HostProperties;
+    use crate::zfs::reply::usage::{HostProperties, HostProperty};
 
     const LISTS: [&[u8]; 2] = [
         include_bytes!("../../../tests/recorded/zfs/2.1.11/117-usage-set.err"),
@@ -203,7 +203,7 @@ mod tests {
     fn every_word_of_both_lists_is_taken() {
         for host in lists() {
             for property in PROPERTIES {
-                for word in host.get(property.name).map(|p| p.words()).unwrap_or_default() {
+                for word in host.get(property.name).map(HostProperty::words).unwrap_or_default() {
                     let taken = property.kind.normalise(&word, property.spellings);
                     assert!(taken.is_ok(), "{}={word}: {taken:?}", property.name);
                 }
