@@ -75,8 +75,11 @@ pub(super) fn open(source: &Arc<Source>, tree: Tree, problems: &mut Problems) ->
     for field in missing {
         problems.error(source, mark, format!("the field `{field}` is missing"), Some(missing_hint(field)));
     }
-    let head = read::<Envelope>(source, &tree, Fields::Except(&["spec"]), problems).value?;
-    let metadata = head.metadata;
+    let head = read::<Envelope>(source, &tree, Fields::Except(&["spec"]), problems);
+    let whole = head.whole;
+    let head = head.value?;
+    // A name that is missing or could not be read is reported as that.
+    let metadata = head.metadata.filter(|metadata| whole || !metadata.name.is_empty());
     if let Some(metadata) = &metadata {
         check_metadata(source, &tree, metadata, name_mark, problems);
     }

@@ -4,7 +4,7 @@
 //! second and 200 MB.
 
 /// Bytes in one file.
-pub(super) const FILE_BYTES: usize = 16 << 20;
+pub(super) const FILE_BYTES: usize = 8 << 20;
 /// Bytes in one document: the YAML scanner holds every token of an open `[` or `{`, about 100 bytes for two.
 pub(super) const DOCUMENT_BYTES: usize = 1 << 20;
 /// Documents in one file.

@@ -1,6 +1,6 @@
 //! Files in, targets and instances out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -100,6 +100,8 @@ struct Reading {
     resources: Vec<Resource>,
     /// Index of each resource by kind and name.
     known: HashMap<(&'static str, String), usize>,
+    /// Every set of labels once: thousands of resources have the same.
+    labels: HashSet<Arc<BTreeMap<String, String>>>,
 }
 
 impl Reading {
@@ -116,6 +118,7 @@ impl Reading {
             targets: BTreeMap::new(),
             resources: Vec::new(),
             known: HashMap::new(),
+            labels: HashSet::new(),
         }
     }
 
@@ -144,13 +147,17 @@ impl Reading {
             problems.error(source, document.kind_mark, message, choices("the kinds are", kinds()));
             return;
         };
-        let resource = read_resource(drivers, kind, source, document, self.now, problems);
+        let mut resource = read_resource(drivers, kind, source, document, self.now, problems);
         let key = (kind, resource.name.clone());
         if let Some(first) = self.known.get(&key).and_then(|&at| self.resources.get(at)) {
             let message = format!("there are two resources {}", resource.id());
             let hint = format!("the first one is at {}: rename one of them", first.location());
             problems.error(source, resource.name_mark, message, Some(hint));
             return;
+        }
+        match self.labels.get(&resource.labels) {
+            Some(known) => resource.labels = Arc::clone(known),
+            None => drop(self.labels.insert(Arc::clone(&resource.labels))),
         }
         self.known.insert(key, self.resources.len());
         self.resources.push(resource);

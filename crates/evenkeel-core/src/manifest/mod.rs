@@ -1,8 +1,8 @@
 //! Manifests: text in, targets and instances out, and every problem with its place.
 //!
-//! The way of a file: [`yaml`] decodes it and makes trees with places, [`values`] fills in `${name}`, [`document`]
-//! tells targets from resources, [`de`] reads Rust types out of trees, [`load`] joins it all and checks what
-//! spans several documents ([`depends`], [`claims`], [`selector`]).
+//! The way of a file: `yaml` decodes it and makes trees with places, `values` fills in `${name}`, `document`
+//! tells targets from resources, `de` reads Rust types out of trees, `load` joins it all and checks what
+//! spans several documents (`depends`, `claims`, `selector`).
 
 mod claims;
 mod de;

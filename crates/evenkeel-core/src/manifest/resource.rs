@@ -120,11 +120,7 @@ pub(super) fn read_resource(
     let Document { metadata, name_mark, mark, mut spec, .. } = document;
     list_acceptances(&mut spec, source);
     let is_mapping = matches!(spec.kind, Kind::Map(_));
-    let common: Common = if is_mapping {
-        read(source, &spec, Fields::Only(COMMON), problems).value.unwrap_or_default()
-    } else {
-        Common::default()
-    };
+    let common = if is_mapping { read_common(source, &spec, problems) } else { Common::default() };
     let node = Arc::new(Node::new(Arc::clone(source), spec, COMMON));
     if is_mapping {
         check(&common, &node, now, problems);
@@ -135,6 +131,16 @@ pub(super) fn read_resource(
     });
     let labels = Arc::new(metadata.labels);
     Resource { kind, name: metadata.name, labels, node, name_mark, mark, common, driven }
+}
+
+fn read_common(source: &Arc<Source>, spec: &Tree, problems: &mut Problems) -> Common {
+    let outcome = read::<Common>(source, spec, Fields::Only(COMMON), problems);
+    let common = outcome.value.unwrap_or_default();
+    if outcome.whole {
+        return common;
+    }
+    // What is incomplete is not looked into any further: one mistake, one problem.
+    Common { target: common.target, depends_on: common.depends_on, ..Common::default() }
 }
 
 /// A single acceptance may be written without the list around it.

@@ -6,6 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess,
 use super::super::yaml::{Entry, Kind, Tree};
 use super::error::{ReadError, What};
 use super::reader::{Reader, identity};
+use super::stand_in::StandIn;
 use super::value::Value;
 
 /// The items of a list that are still wanted.
@@ -35,6 +36,8 @@ pub(super) struct Entries<'a> {
     pub(super) map: &'a Tree,
     pub(super) left: std::slice::Iter<'a, Entry>,
     pub(super) current: Option<&'a Tree>,
+    /// Missing fields that are still to be stood in for.
+    pub(super) missing: std::vec::IntoIter<&'static str>,
     /// The fields of the struct that is read; `None` for a map, which takes any key.
     pub(super) known: Option<&'static [&'static str]>,
     pub(super) reader: &'a Reader<'a>,
@@ -57,12 +60,16 @@ impl<'de> MapAccess<'de> for Entries<'_> {
             let read = seed.deserialize(StrDeserializer::<ReadError>::new(key));
             return read.map(Some).map_err(|error| error.or_at(identity(&entry.value)));
         }
-        Ok(None)
+        match self.missing.next() {
+            Some(field) => seed.deserialize(StrDeserializer::<ReadError>::new(field)).map(Some),
+            None => Ok(None),
+        }
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, ReadError> {
         let Some(tree) = self.current.take() else {
-            return Err(ReadError::new("a value was read before its key".to_owned(), None));
+            // Where no stand-in will do, the whole struct is left out.
+            return seed.deserialize(StandIn).map_err(|_| ReadError { what: What::LeftOut, at: None });
         };
         let read = seed.deserialize(Value { tree, reader: self.reader });
         read.map_err(|error| error.or_at(identity(tree)))
@@ -136,6 +143,7 @@ impl<'a> Entries<'a> {
     /// `None` where `tree` is no mapping.
     pub(super) fn of(tree: &'a Tree, reader: &'a Reader<'a>) -> Option<Self> {
         let Kind::Map(entries) = &tree.kind else { return None };
-        Some(Entries { map: tree, left: entries.iter(), current: None, known: None, reader })
+        let missing = reader.missing_in(tree);
+        Some(Entries { map: tree, left: entries.iter(), current: None, missing, known: None, reader })
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct Reader<'a> {
     top: usize,
     fields: Fields,
     left_out: HashSet<usize>,
+    /// Fields that mappings should have.
+    missing: HashSet<(usize, &'static str)>,
     unknown: RefCell<Unknown>,
 }
 
@@ -59,7 +61,14 @@ pub(in crate::manifest) fn read<T: DeserializeOwned>(
     problems: &mut Problems,
 ) -> Outcome<T> {
     let top = identity(tree);
-    let mut reader = Reader { source, top, fields, left_out: HashSet::new(), unknown: RefCell::default() };
+    let mut reader = Reader {
+        source,
+        top,
+        fields,
+        left_out: HashSet::new(),
+        missing: HashSet::new(),
+        unknown: RefCell::default(),
+    };
     let mut value = None;
     for _ in 0..limits::PROBLEMS_PER_DOCUMENT {
         match T::deserialize(Value { tree, reader: &reader }) {
@@ -70,7 +79,11 @@ pub(in crate::manifest) fn read<T: DeserializeOwned>(
             Err(error) => {
                 let at = error.at.unwrap_or(top);
                 report(&error, at, tree, &reader, problems);
-                if at == top || !reader.left_out.insert(at) {
+                let is_new = match error.what {
+                    What::Missing(field) => reader.missing.insert((at, field)),
+                    What::Problem { .. } | What::LeftOut => at != top && reader.left_out.insert(at),
+                };
+                if !is_new {
                     break;
                 }
             }
@@ -79,7 +92,7 @@ pub(in crate::manifest) fn read<T: DeserializeOwned>(
     for (mark, message, hint) in reader.unknown.take().problems {
         problems.error(source, mark, message, hint);
     }
-    Outcome { value, whole: reader.left_out.is_empty() }
+    Outcome { value, whole: reader.left_out.is_empty() && reader.missing.is_empty() }
 }
 
 fn report(error: &ReadError, at: usize, top: &Tree, reader: &Reader<'_>, problems: &mut Problems) {
@@ -118,6 +131,13 @@ pub(super) fn identity(tree: &Tree) -> usize {
 impl Reader<'_> {
     pub(super) fn is_left_out(&self, tree: &Tree) -> bool {
         tree.is_unknown() || self.left_out.contains(&identity(tree))
+    }
+
+    /// The fields that `map` should have and has not.
+    pub(super) fn missing_in(&self, map: &Tree) -> std::vec::IntoIter<&'static str> {
+        let map = identity(map);
+        let fields = self.missing.iter().filter(|(at, _)| *at == map).map(|(_, field)| *field);
+        fields.collect::<Vec<_>>().into_iter()
     }
 
     /// True where `entry` of `map` is to be read in this round.

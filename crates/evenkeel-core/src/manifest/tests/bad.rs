@@ -123,7 +123,7 @@ fn wrong_fields_and_forms() {
 #[test]
 fn all_problems_are_found_at_once() {
     let found = spec_problems(
-        "target: t\nlabe: x\ncount: abc\nfragile: maybe\nsize: huge\nitems:\n- name: a\n- name: [b]\n  number: 300\n  x: 1\n- 3\nproperties: { a: bad, b: {} }",
+        "target: t\nlabe: x\ncount: abc\nfragile: maybe\nsize: huge\nitems:\n- name: a\n- name: [b]\n  number: 300\n  x: 1\n- 3\n- {}\nproperties: { a: bad, b: {} }\naccept: { dataLoss: { of: a } }",
     );
     let places: Vec<&str> = found.iter().map(|f| f.split(" (").next().unwrap()).collect();
     assert_eq!(
@@ -138,7 +138,11 @@ fn all_problems_are_found_at_once() {
             "9:13 expected a whole number from 0 to 255, found the number 300",
             "10:5 unknown field `x`",
             "11:5 expected a mapping of fields, found the number 3",
-            "12:28 expected text, found a mapping",
+            "12:5 the field `name` is missing",
+            "12:5 the field `number` is missing",
+            "13:28 expected text, found a mapping",
+            "14:23 the field `reason` is missing",
+            "14:23 the field `until` is missing",
         ]
     );
 }

@@ -17,26 +17,27 @@ pub(super) struct Piece {
 
 /// Cuts a file before every line that starts with `---`: YAML allows one nowhere but between documents.
 /// Comments and directives stay with the document that follows them.
-pub(super) fn pieces(source: &Source) -> Vec<Piece> {
+pub(super) fn pieces(source: &Source) -> impl Iterator<Item = Piece> {
     let text = source.text();
-    let mut pieces = Vec::new();
-    let mut start = Piece { bytes: 0..0, lines_before: 0 };
-    let mut has_content = false;
-    for (nth, &at) in source.lines().iter().enumerate() {
-        let at = at as usize;
-        let line = text.get(at..).unwrap_or_default();
-        if is_document_start(line) {
-            if has_content {
-                pieces.push(Piece { bytes: start.bytes.start..at, ..start });
-                start = Piece { bytes: at..at, lines_before: u32::try_from(nth).unwrap_or(u32::MAX) };
+    let lines = source.lines();
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        let first = next;
+        let start = *lines.get(first)? as usize;
+        let mut has_content = false;
+        while let Some(&at) = lines.get(next) {
+            let line = text.get(at as usize..).unwrap_or_default();
+            let begins = is_document_start(line);
+            if begins && has_content {
+                break;
             }
-            has_content = true;
-        } else {
-            has_content |= !matches!(line.as_bytes().first(), None | Some(b'#' | b'%' | b'\n' | b'\r'));
+            has_content |=
+                begins || !matches!(line.as_bytes().first(), None | Some(b'#' | b'%' | b'\n' | b'\r'));
+            next += 1;
         }
-    }
-    pieces.push(Piece { bytes: start.bytes.start..text.len(), ..start });
-    pieces
+        let end = lines.get(next).map_or(text.len(), |&at| at as usize);
+        Some(Piece { bytes: start..end, lines_before: u32::try_from(first).unwrap_or(u32::MAX) })
+    })
 }
 
 fn is_document_start(line: &str) -> bool {
@@ -113,7 +114,7 @@ mod tests {
 
     fn cut(text: &str) -> Vec<(String, u32)> {
         let source = Source::new("f".into(), text.into());
-        pieces(&source).into_iter().map(|p| (text[p.bytes].to_owned(), p.lines_before)).collect()
+        pieces(&source).map(|p| (text[p.bytes].to_owned(), p.lines_before)).collect()
     }
 
     #[test]

@@ -24,13 +24,13 @@ enum Stop {
 pub(in crate::manifest) fn parse(source: &Arc<Source>, problems: &mut Problems) -> Vec<Tree> {
     let mut documents = Vec::new();
     let mut values = 0;
-    for (nth, piece) in pieces(source).iter().enumerate() {
+    for (nth, piece) in pieces(source).enumerate() {
         if problems.is_full() {
             break;
         }
-        let mut events = Events::new(source, piece);
+        let mut events = Events::new(source, &piece);
         let builder = Builder::new(source, problems, &mut values);
-        match builder.read(piece, nth, &mut events, &mut documents) {
+        match builder.read(&piece, nth, &mut events, &mut documents) {
             Ok(()) => {}
             Err(Stop::Document(mark, message, hint)) => problems.error(source, mark, message, hint),
             Err(Stop::File(mark, message, hint)) => {
