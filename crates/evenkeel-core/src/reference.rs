@@ -32,7 +32,8 @@ fn collect(root: &Value, schema: &Value, path: &[String], out: &mut Vec<FieldDoc
     let required: Vec<&str> = texts(schema.get("required"));
     for (name, field) in properties {
         let below: Vec<String> = path.iter().cloned().chain([name.clone()]).collect();
-        let described = [field, resolve(root, field)].into_iter().find_map(|s| s.get("description")?.as_str());
+        let described =
+            [field, resolve(root, field)].into_iter().find_map(|s| s.get("description")?.as_str());
         out.push(FieldDoc {
             path: below.clone(),
             type_name: type_name(root, field),
@@ -51,7 +52,11 @@ fn resolve<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
     for _ in 0..MAX_DEPTH {
         let reference = schema.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix('#'));
         let optional = || {
-            let some = schema.get("anyOf")?.as_array()?.iter().filter(|s| s.get("type").and_then(Value::as_str) != Some("null"));
+            let some = schema
+                .get("anyOf")?
+                .as_array()?
+                .iter()
+                .filter(|s| s.get("type").and_then(Value::as_str) != Some("null"));
             let some: Vec<&Value> = some.collect();
             if let [one] = some.as_slice() { Some(*one) } else { None }
         };
@@ -74,7 +79,10 @@ fn type_name(root: &Value, schema: &Value) -> String {
         return constant.to_owned();
     }
     let named = |name: &str| match name {
-        "array" => format!("list of {}", schema.get("items").map_or_else(|| "any".to_owned(), |i| type_name(root, i))),
+        "array" => format!(
+            "list of {}",
+            schema.get("items").map_or_else(|| "any".to_owned(), |i| type_name(root, i))
+        ),
         "object" => match schema.get("additionalProperties") {
             Some(values @ Value::Object(_)) => format!("map to {}", type_name(root, values)),
             _ => "object".to_owned(),
@@ -118,7 +126,11 @@ mod tests {
         });
         let shown: Vec<String> = fields(&schema)
             .iter()
-            .map(|f| format!("{} <{}> {} {}", f.path.join("."), f.type_name, f.required, f.description).trim_end().to_owned())
+            .map(|f| {
+                format!("{} <{}> {} {}", f.path.join("."), f.type_name, f.required, f.description)
+                    .trim_end()
+                    .to_owned()
+            })
             .collect();
         assert_eq!(
             shown,

@@ -31,6 +31,17 @@ pub struct TargetSpec {
     /// Destroy what carries Evenkeel's mark on this target and is in no manifest any more. Such a change is
     /// Destructive and therefore Held unless it is allowed. Default: false, what left the manifests is left alone.
     pub prune: bool,
+    /// The name in the mark on what Evenkeel creates here. Only what carries this name is pruned, so two sets of
+    /// manifests for one machine need two names. Default: `evenkeel`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
+impl Target {
+    /// The name in the mark on what is created here.
+    pub fn owner(&self) -> &str {
+        self.spec.owner.as_deref().unwrap_or("evenkeel")
+    }
 }
 
 /// This machine.

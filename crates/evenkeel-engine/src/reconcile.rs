@@ -118,7 +118,7 @@ impl Scope {
         let of_driver = |driver: Arc<dyn ErasedDriver>| {
             let kept = here.iter().filter(|i| i.id.kind == driver.kind());
             let keep: Vec<&str> = kept.map(|i| i.object.as_str()).collect();
-            removals(&Removal { target: &target.name, driver: &*driver, keep: &keep, replies, policy, now })
+            removals(&Removal { target, driver: &*driver, keep: &keep, replies, policy, now })
         };
         self.pruned_on(target).into_iter().flat_map(of_driver).collect()
     }

@@ -68,6 +68,9 @@ pub(crate) fn compare<'a>(planned: &Change, fresh: &'a Look) -> Fresh<'a> {
     if now.action == Action::NoOp {
         return Fresh::Settled(Verdict::Unchanged);
     }
+    if planned.action != Action::Create && now.action == Action::Create {
+        return Fresh::Settled(Verdict::Stale { fields: vec![format!("{} is gone", now.object)] });
+    }
     let fields = changed_since(planned, now);
     if !fields.is_empty() {
         return Fresh::Settled(Verdict::Stale { fields });

@@ -67,11 +67,13 @@ pub trait ErasedDriver: Send + Sync {
     fn object(&self, spec: &ErasedSpec, now: Timestamp) -> Object;
     /// [`Driver::queries`]
     fn queries(&self, spec: &ErasedSpec, so_far: &Replies) -> Vec<Query>;
-    /// Observes, compares and says what to write: [`Driver::observe`] to [`Driver::steps`] in one.
+    /// Observes, compares and says what to write: [`Driver::observe`] to [`Driver::steps`] in one. `owner` goes
+    /// into the mark on what is created.
     fn evaluate(
         &self,
         spec: &ErasedSpec,
         replies: &Replies,
+        owner: &str,
         now: Timestamp,
     ) -> Result<Evaluation, ObserveError>;
     /// [`Driver::show`]
@@ -126,6 +128,7 @@ impl<D: Driver> ErasedDriver for D {
         &self,
         spec: &ErasedSpec,
         replies: &Replies,
+        owner: &str,
         now: Timestamp,
     ) -> Result<Evaluation, ObserveError> {
         let spec = spec.downcast_ref::<D::Spec>().ok_or_else(foreign_spec::<D>)?;
@@ -147,8 +150,8 @@ impl<D: Driver> ErasedDriver for D {
             Some(_) if changes.iter().any(|c| is_within_any(&c.path, D::IMMUTABLE)) => Action::Replace,
             Some(_) => Action::Update,
         };
-        let steps =
-            self.steps(spec, &Delta { action, before: before.as_ref(), after: &after, changes: &changes });
+        let steps = self
+            .steps(spec, &Delta { action, before: before.as_ref(), after: &after, changes: &changes, owner });
         Ok(Evaluation::Known { action, observed, changes, steps, lacks })
     }
 

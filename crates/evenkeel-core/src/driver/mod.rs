@@ -115,6 +115,8 @@ pub struct Delta<'a, S> {
     pub after: &'a S,
     /// The fields that differ.
     pub changes: &'a [FieldChange],
+    /// The owner to write into the mark on what is created.
+    pub owner: &'a str,
 }
 
 /// A problem found in a spec.
@@ -165,6 +167,6 @@ pub struct Found {
     pub object: String,
     /// The `spec` of a manifest that describes it exactly, without the common fields.
     pub spec: BTreeMap<String, Value>,
-    /// The name of the resource that created it, from our mark on the object.
+    /// The owner in our mark on the object, where it carries one.
     pub owner: Option<String>,
 }

@@ -217,6 +217,7 @@ fn expand(
                 labels: Arc::clone(&resource.labels),
                 level,
                 depends_on: resource.common.depends_on.clone(),
+                owner: target.owner().to_owned(),
                 suspend: resource.common.suspend,
                 accepted: resource.common.accept.data_loss.clone(),
             });

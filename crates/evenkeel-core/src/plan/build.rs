@@ -37,6 +37,8 @@ pub struct Instance {
     pub level: usize,
     /// The resources (`Kind/name`) that it waits for.
     pub depends_on: Vec<String>,
+    /// The name in the mark on what is created: [`crate::target::Target::owner`].
+    pub owner: String,
     /// `suspend: true`
     pub suspend: bool,
     /// Risks to data that were accepted.
@@ -73,7 +75,7 @@ fn changes<I: Borrow<Instance>>(instances: &[I], blueprint: &Blueprint<'_>) -> V
     for instance in instances.iter().map(Borrow::borrow) {
         let replies = blueprint.replies.get(&instance.id.target).unwrap_or(&nothing);
         let mut change = blank(instance);
-        match instance.driver.evaluate(&instance.spec, replies, blueprint.now) {
+        match instance.driver.evaluate(&instance.spec, replies, &instance.owner, blueprint.now) {
             Err(error) => fail(&mut change, instance, &error),
             Ok(Evaluation::Busy { reason }) => change.busy = Some(reason),
             Ok(Evaluation::Known { action, observed, changes: fields, steps, lacks }) => {

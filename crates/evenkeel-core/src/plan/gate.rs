@@ -71,7 +71,7 @@ pub(super) fn gate(
     let mut reasons = Vec::new();
     let mut notes = Vec::new();
     for hazard in steps.iter().flat_map(|s| &s.hazards) {
-        notes.push(format!("{}: {}", hazard.of, hazard.says));
+        notes.push(format!("{}: {}{}", hazard.of, hazard.says, accepted_words(hazard, accepted)));
         if let Some(reason) = objection(hazard, policy, accepted, now) {
             reasons.push(reason);
         }
@@ -79,6 +79,12 @@ pub(super) fn gate(
     reasons.dedup();
     notes.dedup();
     (if reasons.is_empty() { Gate::Open } else { Gate::Held { reasons } }, notes)
+}
+
+/// Who reads a plan sees that a risk was taken on purpose, and for how long.
+fn accepted_words(hazard: &Hazard, accepted: &[Acceptance]) -> String {
+    let found = accepted.iter().find(|a| hazard.risk == Risk::DataLoss && a.of == hazard.of);
+    found.map(|a| format!(" (accepted until {}: {})", a.until, a.reason)).unwrap_or_default()
 }
 
 fn objection(hazard: &Hazard, policy: Policy, accepted: &[Acceptance], now: Timestamp) -> Option<String> {

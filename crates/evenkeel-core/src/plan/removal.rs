@@ -6,11 +6,12 @@ use super::gate::gate;
 use super::{Action, Change, ChangeError, Gate, InstanceId, Policy};
 use crate::driver::{ErasedDriver, Risk, Step};
 use crate::request::Replies;
+use crate::target::Target;
 
 /// What [`removals`] looks at: one kind on one target whose spec says `prune: true`.
 pub struct Removal<'a> {
-    /// The target's name.
-    pub target: &'a str,
+    /// The target.
+    pub target: &'a Target,
     /// The driver of the kind.
     pub driver: &'a dyn ErasedDriver,
     /// The objects of this kind that manifests still want here.
@@ -26,7 +27,7 @@ pub struct Removal<'a> {
 impl std::fmt::Debug for Removal<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Removal")
-            .field("target", &self.target)
+            .field("target", &self.target.name)
             .field("kind", &self.driver.kind())
             .finish_non_exhaustive()
     }
@@ -38,17 +39,18 @@ pub fn removals(removal: &Removal<'_>) -> Vec<Change> {
     let found = match removal.driver.inventory(removal.replies) {
         Ok(found) => found,
         Err(error) => {
-            let mut change = delete(removal, "*", "*");
+            let mut change = delete(removal, "*");
             change.action = Action::NoOp;
             change.error = Some(ChangeError::from(&error));
             return vec![change];
         }
     };
     let kept: BTreeSet<&str> = removal.keep.iter().copied().collect();
-    let ours = found.into_iter().filter(|f| !kept.contains(f.object.as_str()));
-    ours.filter_map(|found| Some((found.object, found.owner?)))
-        .map(|(object, owner)| {
-            let mut change = delete(removal, &owner, &object);
+    let owner = Some(removal.target.owner());
+    let ours = found.into_iter().filter(|f| f.owner.as_deref() == owner && !kept.contains(f.object.as_str()));
+    ours.map(|found| found.object)
+        .map(|object| {
+            let mut change = delete(removal, &object);
             match removal.driver.removal(&object, removal.keep, removal.replies) {
                 Ok(steps) => open(&mut change, steps, removal),
                 Err(reason) => change.gate = Gate::Held { reasons: vec![reason] },
@@ -60,7 +62,7 @@ pub fn removals(removal: &Removal<'_>) -> Vec<Change> {
 
 fn open(change: &mut Change, mut steps: Vec<Step>, removal: &Removal<'_>) {
     for step in &mut steps {
-        step.target.get_or_insert_with(|| removal.target.to_owned());
+        step.target.get_or_insert_with(|| removal.target.name.clone());
     }
     let (gate, notes) = gate(&steps, removal.policy, &[], removal.now);
     change.risk = steps.iter().map(Step::risk).max().unwrap_or_default();
@@ -69,12 +71,12 @@ fn open(change: &mut Change, mut steps: Vec<Step>, removal: &Removal<'_>) {
     change.steps = steps;
 }
 
-fn delete(removal: &Removal<'_>, name: &str, object: &str) -> Change {
+fn delete(removal: &Removal<'_>, object: &str) -> Change {
     Change {
         id: InstanceId {
-            target: removal.target.to_owned(),
+            target: removal.target.name.clone(),
             kind: removal.driver.kind().to_owned(),
-            name: name.to_owned(),
+            name: object.to_owned(),
         },
         object: object.to_owned(),
         location: None,

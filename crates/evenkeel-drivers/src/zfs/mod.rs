@@ -3,6 +3,7 @@
 //! Known to versions 2.1 and 2.3 on Linux; what a host's version knows beyond or below the tables here is
 //! asked of the host itself.
 
+mod command;
 mod dataset;
 mod name;
 mod pool;

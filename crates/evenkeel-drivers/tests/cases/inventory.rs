@@ -121,8 +121,9 @@ fn only_what_carries_our_mark_and_holds_nothing_else_is_removed() {
     host.set("tank/cl", MARK, "somebody-else");
     host.set("tank", MARK, "evenkeel");
     let (found, replies) = inventory(&host, "ZfsDataset");
-    let owned: Vec<&str> = found.iter().filter_map(|f| f.owner.as_deref()).collect();
-    assert_eq!(owned, ["tank", "tank/a/b", "tank/a/b/c"]);
+    let owned: Vec<_> = found.iter().filter_map(|f| Some((f.object.as_str(), f.owner.as_deref()?))).collect();
+    let ours = ["tank", "tank/a/b", "tank/a/b/c"].map(|object| (object, "evenkeel"));
+    assert_eq!(owned, [&ours[..], &[("tank/cl", "somebody-else")]].concat());
     let removal = |object: &str, keep: &[&str]| {
         let steps = driver("ZfsDataset").removal(object, keep, &replies)?;
         Ok::<_, String>(steps.iter().map(|s| s.request.display()).collect::<Vec<_>>())
@@ -131,10 +132,19 @@ fn only_what_carries_our_mark_and_holds_nothing_else_is_removed() {
     assert_eq!(removal("tank/a/b", &[]), Ok(vec!["zfs destroy tank/a/b".to_owned()]), "its child goes first");
     let refused = |object: &str, keep: &[&str]| removal(object, keep).unwrap_err();
     assert!(refused("tank/a/b", &["tank/a/b/c"]).contains("tank/a/b/c lies in it and is in a manifest"));
-    assert!(refused("tank/cl", &[]).contains("was not created by Evenkeel"));
     assert!(refused("tank/a", &[]).contains("was not created by Evenkeel"));
     assert!(refused("tank", &[]).contains("pool's own dataset"));
     assert!(refused("tank/gone", &[]).contains("was not created by Evenkeel"));
+}
+
+#[test]
+fn what_another_owner_created_keeps_what_it_lies_in() {
+    let mut host = Recorded::of("2.3.2");
+    host.set("tank/a/b", MARK, "evenkeel");
+    host.set("tank/a/b/c", MARK, "somebody-else");
+    let (_, replies) = inventory(&host, "ZfsDataset");
+    let refused = driver("ZfsDataset").removal("tank/a/b", &[], &replies).unwrap_err();
+    assert!(refused.contains("tank/a/b/c lies in it and was not created by these manifests"), "{refused}");
 }
 
 #[test]

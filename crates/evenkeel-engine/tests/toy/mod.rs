@@ -85,7 +85,7 @@ impl Driver for Kv {
         let text = String::from_utf8_lossy(&replies.get(&list())?.stdout).into_owned();
         let found = |line: &str| {
             let (key, _) = line.split_once('=')?;
-            let owner = key.starts_with("ours").then(|| key.to_owned());
+            let owner = key.starts_with("ours").then(|| "evenkeel".to_owned());
             Some(Found { object: key.to_owned(), spec: BTreeMap::new(), owner })
         };
         Ok(text.lines().filter_map(found).collect())
@@ -141,7 +141,10 @@ impl Hosts {
         })
     }
 
-    pub(crate) fn with_fault(self: Arc<Self>, fault: impl Fn(&str) -> Trouble + Send + Sync + 'static) -> Arc<Self> {
+    pub(crate) fn with_fault(
+        self: Arc<Self>,
+        fault: impl Fn(&str) -> Trouble + Send + Sync + 'static,
+    ) -> Arc<Self> {
         *self.fault.lock().unwrap() = Box::new(fault);
         self
     }

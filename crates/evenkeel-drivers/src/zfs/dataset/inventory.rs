@@ -7,9 +7,9 @@ use evenkeel_core::request::{Arg, Exec, Query, Replies, Request};
 use serde_json::{Map, Value, json};
 
 use super::property::{Settable, find, is_user};
-use super::queries::FIELDS;
 use super::spec::{DatasetType, ZfsDatasetSpec};
-use super::{MARK, replace, steps};
+use super::{MARK, mount, queries as reading, replace, steps};
+use crate::zfs::command::FIELDS;
 use crate::zfs::reply::get::{Said, Table};
 use crate::zfs::reply::list::Names;
 use crate::zfs::reply::local::LocalValues;
@@ -17,7 +17,7 @@ use crate::zfs::reply::local::LocalValues;
 const TYPES: &str = "filesystem,volume";
 
 pub(super) fn queries() -> Vec<Query> {
-    vec![marks(), values(), names()]
+    vec![marks(), values(), names(), reading::altroots()]
 }
 
 /// Type and mark of every dataset, in a form that no value can fake.
@@ -41,6 +41,7 @@ fn names() -> Query {
 pub(super) fn inventory(replies: &Replies) -> Result<Vec<Found>, ObserveError> {
     let marks = replies.parsed(&marks(), Table::parse)?;
     let values = replies.parsed(&values(), LocalValues::parse)?;
+    let pools = replies.parsed(&reading::altroots(), Table::parse)?;
     let mut found = Vec::new();
     for name in marks.names() {
         // A dataset whose rows are broken is left out: neither ours to remove nor safe to describe.
@@ -50,16 +51,17 @@ pub(super) fn inventory(replies: &Replies) -> Result<Vec<Found>, ObserveError> {
             Some(b"volume") => DatasetType::Volume,
             _ => continue,
         };
-        let owner = replace::is_ours(rows).then(|| name.to_owned());
-        found.push(Found { object: name.to_owned(), spec: describe(name, kind, &values), owner });
+        let owner = replace::owner(rows).map(str::to_owned);
+        found.push(Found { object: name.to_owned(), spec: describe(name, kind, &values, &pools), owner });
     }
     Ok(found)
 }
 
 /// The `spec` that leaves the dataset as it is.
-fn describe(name: &str, kind: DatasetType, values: &LocalValues) -> BTreeMap<String, Value> {
+fn describe(name: &str, kind: DatasetType, values: &LocalValues, pools: &Table) -> BTreeMap<String, Value> {
     let mut properties: Map<String, Value> = Map::new();
     for (property, value) in values.of(name) {
+        let value = if property == "mountpoint" { mount::as_set(name, value, pools) } else { value };
         if let Some(text) = writable(property, value, kind) {
             properties.insert(property.to_owned(), Value::String(text));
         }
@@ -98,10 +100,11 @@ pub(super) fn removal(object: &str, keep: &[&str], replies: &Replies) -> Result<
     let unknown = |error: ObserveError| format!("it is not known what lies in {object}: {error}");
     let marks = replies.parsed(&marks(), Table::parse).map_err(unknown)?;
     let names = replies.parsed(&names(), Names::parse).map_err(unknown)?;
-    let is_ours = |name: &str| matches!(marks.of(name), Said::Rows(rows) if replace::is_ours(rows));
-    if !is_ours(object) {
-        return Err(format!("{object} was not created by Evenkeel"));
-    }
+    let owner = |name: &str| match marks.of(name) {
+        Said::Rows(rows) => replace::owner(rows),
+        _ => None,
+    };
+    let Some(ours) = owner(object) else { return Err(format!("{object} was not created by Evenkeel")) };
     if !object.contains('/') {
         return Err(format!("{object} is a pool's own dataset"));
     }
@@ -115,8 +118,9 @@ pub(super) fn removal(object: &str, keep: &[&str], replies: &Replies) -> Result<
                 "{object} stays: {other} would go with it; destroy the snapshot by hand first"
             ));
         }
-        if kept.contains(other) || !is_ours(other) {
-            let why = if kept.contains(other) { "is in a manifest" } else { "was not created by Evenkeel" };
+        if kept.contains(other) || owner(other) != Some(ours) {
+            let why =
+                if kept.contains(other) { "is in a manifest" } else { "was not created by these manifests" };
             return Err(format!("{object} stays: {other} lies in it and {why}"));
         }
     }

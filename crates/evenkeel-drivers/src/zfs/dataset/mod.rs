@@ -2,6 +2,7 @@
 
 mod hazard;
 mod inventory;
+mod mount;
 mod observe;
 mod property;
 mod queries;
@@ -27,8 +28,6 @@ use wanted::WantedValue;
 
 /// The user property that marks a dataset as created by Evenkeel, which may therefore destroy it.
 const MARK: &str = "dev.evenkeel:managed-by";
-/// The value of [`MARK`].
-const MARK_VALUE: &str = "evenkeel";
 
 /// The driver of the kind `ZfsDataset`.
 #[derive(Debug, Clone, Copy)]

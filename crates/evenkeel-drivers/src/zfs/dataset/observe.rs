@@ -6,11 +6,10 @@ use evenkeel_core::driver::{ObserveError, Observed};
 use evenkeel_core::request::{Query, Replies};
 
 use super::property::is_user;
-use super::queries;
-use super::replace;
 use super::spec::{DatasetType, ZfsDatasetSpec};
 use super::state::{PropertyState, ZfsDatasetState};
 use super::wanted::{WantedProperty, WantedValue};
+use super::{mount, queries, replace};
 use crate::zfs::INHERIT;
 use crate::zfs::name::{parent, pool};
 use crate::zfs::reply::failure::{quote, refused, unparsable};
@@ -20,6 +19,9 @@ use crate::zfs::suggest::nearest;
 
 /// How `zfs` says that there is no such dataset.
 const MISSING: &str = "dataset does not exist";
+
+/// The block size that a host chooses by itself depends on its version and on the pool, up to this.
+const LARGEST_DEFAULT_BLOCK: u64 = 128 << 10;
 
 pub(super) fn observe(
     spec: &ZfsDatasetSpec,
@@ -35,7 +37,12 @@ pub(super) fn observe(
     }
     let query = queries::properties(spec);
     let table = replies.parsed(&query, Table::parse)?;
-    let seeing = Seeing { spec, query: &query, table: &table, host: host.as_deref() };
+    let pools = match queries::names_a_mount_point(spec.wanted()) {
+        true => Some(replies.parsed(&queries::altroots(), Table::parse)?),
+        false => None,
+    };
+    let (host, pools) = (host.as_deref(), pools.as_deref());
+    let seeing = Seeing { spec, query: &query, table: &table, host, pools };
     match table.of(&spec.dataset) {
         Said::Rows(rows) => seeing.present(rows, replies).map(Observed::Present),
         Said::Refused(MISSING) => seeing.absent(),
@@ -87,6 +94,8 @@ struct Seeing<'a> {
     query: &'a Query,
     table: &'a Table,
     host: Option<&'a HostProperties>,
+    /// Where each pool has its mount points, if that matters.
+    pools: Option<&'a Table>,
 }
 
 impl Seeing<'_> {
@@ -134,20 +143,30 @@ impl Seeing<'_> {
         }
     }
 
-    /// A volume can only be created with a size.
+    /// A volume can only be created with a size, and one that the host does not round up.
     fn creatable(&self) -> Result<(), ObserveError> {
         let wanted = self.spec.wanted();
-        if wanted.kind == DatasetType::Filesystem || wanted.exactly("volsize").is_some() {
+        if wanted.kind == DatasetType::Filesystem {
             return Ok(());
         }
-        Err(ObserveError::Unfit {
+        let unfit = |message: String, hint: &str| ObserveError::Unfit {
             path: vec!["properties".to_owned(), "volsize".to_owned()],
-            message: format!(
-                "the volume {} does not exist, and without a size it cannot be created",
-                self.spec.dataset
-            ),
-            hint: Some("write `volsize: 10G` among the properties".to_owned()),
-        })
+            message,
+            hint: Some(hint.to_owned()),
+        };
+        let dataset = &self.spec.dataset;
+        let Some(size) = wanted.exactly("volsize") else {
+            let message =
+                format!("the volume {dataset} does not exist, and without a size it cannot be created");
+            return Err(unfit(message, "write `volsize: 10G` among the properties"));
+        };
+        let is_whole = size.parse::<u64>().is_ok_and(|size| size.is_multiple_of(LARGEST_DEFAULT_BLOCK));
+        if is_whole || wanted.exactly("volblocksize").is_some() {
+            return Ok(());
+        }
+        let message =
+            format!("{dataset}: the host would round the size {size} up to a multiple of its own block size");
+        Err(unfit(message, "write a multiple of 128K, or the `volblocksize` too"))
     }
 
     fn present(&self, rows: Rows<'_>, replies: &Replies) -> Result<ZfsDatasetState, ObserveError> {
@@ -190,7 +209,7 @@ impl Seeing<'_> {
             return Ok(());
         };
         let block = rows.get("volblocksize").and_then(number).unwrap_or(1).max(1);
-        if size.parse::<u64>().is_ok_and(|size| size % block == 0) {
+        if size.parse::<u64>().is_ok_and(|size| size.is_multiple_of(block)) {
             return Ok(());
         }
         let message = format!("the volume's size {size} is no multiple of its block size {block}");
@@ -217,6 +236,10 @@ impl Seeing<'_> {
         let text = str::from_utf8(row.value).map_err(|_| {
             self.garbled(format!("{dataset}: the value of `{name}` is not UTF-8: {}", quote(row.value)))
         })?;
+        let text = match self.pools {
+            Some(pools) if name == "mountpoint" => mount::as_set(dataset, text, pools),
+            _ => text,
+        };
         let value = property.known.map_or_else(|| text.to_owned(), |p| p.kind.seen(text, p.spellings));
         Ok(Some(match &property.value {
             WantedValue::Inherit if value == INHERIT => PropertyState::Sourced { value, source: "local" },

@@ -12,12 +12,13 @@ use evenkeel_core::request::{Arg, Exec, Query, Replies, Request};
 use super::spec::ZfsDatasetSpec;
 use super::wanted::Wanted;
 use super::{MARK, replace};
+use crate::zfs::command::{FIELDS, zpool_get};
 use crate::zfs::name::{parent, pool};
 use crate::zfs::reply::get::{Said, Table};
 use crate::zfs::reply::usage::HostProperties;
 
-/// The fields of a row, in the order in which [`Table`] expects them.
-pub(super) const FIELDS: &str = "name,property,value,source";
+/// The property of a pool that all its mount points are printed below.
+pub(super) const ALTROOT: &str = "altroot";
 
 /// The queries of one instance, given what was answered so far.
 pub(super) fn wanted(spec: &ZfsDatasetSpec, so_far: &Replies) -> Vec<Query> {
@@ -34,6 +35,9 @@ pub(super) fn wanted(spec: &ZfsDatasetSpec, so_far: &Replies) -> Vec<Query> {
         queries.push(below(&spec.dataset));
     }
     queries.push(main);
+    if names_a_mount_point(wanted) {
+        queries.push(altroots());
+    }
     queries
 }
 
@@ -54,7 +58,7 @@ fn wants_replacing(spec: &ZfsDatasetSpec, main: &Query, so_far: &Replies) -> boo
     let Ok(table) = so_far.parsed(main, Table::parse) else { return false };
     match table.of(&spec.dataset) {
         Said::Rows(rows) => {
-            replace::is_ours(rows) && replace::fixed_difference(spec.wanted(), rows).is_some()
+            replace::owner(rows).is_some() && replace::fixed_difference(spec.wanted(), rows).is_some()
         }
         _ => false,
     }
@@ -78,6 +82,16 @@ pub(super) fn properties(spec: &ZfsDatasetSpec) -> Query {
             .collect();
     let exec = Exec::new(["zfs", "get", "-Hp", "-o", FIELDS]).arg(Arg::Set(names)).on(operands);
     Query::reading(Request::Exec(exec))
+}
+
+/// True where a mount point is compared, which is printed below the pool's `altroot`.
+pub(super) fn names_a_mount_point(wanted: &Wanted) -> bool {
+    wanted.exactly("mountpoint").is_some_and(|path| path.starts_with('/'))
+}
+
+/// Where each pool has all its mount points, if it was imported with `-R`, as TrueNAS does.
+pub(super) fn altroots() -> Query {
+    zpool_get([ALTROOT])
 }
 
 /// The host's own list of properties, which comes with the usage message.

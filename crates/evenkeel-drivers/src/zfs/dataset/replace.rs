@@ -6,7 +6,7 @@ use evenkeel_core::request::Replies;
 use super::property::Settable;
 use super::spec::ZfsDatasetSpec;
 use super::wanted::{Wanted, WantedValue};
-use super::{MARK, MARK_VALUE, queries};
+use super::{MARK, queries};
 use crate::zfs::name::pool;
 use crate::zfs::reply::failure::unparsable;
 use crate::zfs::reply::get::{Rows, Source};
@@ -39,9 +39,10 @@ pub(super) fn fixed_difference(wanted: &Wanted, rows: Rows<'_>) -> Option<Fixed>
     })
 }
 
-/// True where the dataset carries our mark itself, not by inheritance.
-pub(super) fn is_ours(rows: Rows<'_>) -> bool {
-    rows.get(MARK).is_some_and(|row| row.source == Source::Local && row.value == MARK_VALUE.as_bytes())
+/// The owner in the mark that the dataset carries itself, not by inheritance.
+pub(super) fn owner(rows: Rows<'_>) -> Option<&str> {
+    let mark = rows.get(MARK).filter(|row| row.source == Source::Local)?;
+    str::from_utf8(mark.value).ok()
 }
 
 /// Whether the dataset may be destroyed and created anew to close `fixed`; an error tells why not.
@@ -55,7 +56,7 @@ pub(super) fn may_replace(
     if pool(dataset) == dataset {
         return Err(stays(fixed, spec, "it is the pool's own dataset"));
     }
-    if !is_ours(rows) {
+    if owner(rows).is_none() {
         return Err(stays(fixed, spec, "it was not created by Evenkeel"));
     }
     let query = queries::below(dataset);

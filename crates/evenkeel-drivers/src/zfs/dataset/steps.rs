@@ -4,17 +4,17 @@ use evenkeel_core::driver::{Delta, Risk, Step};
 use evenkeel_core::plan::Action;
 use evenkeel_core::request::{Exec, Request};
 
+use super::MARK;
 use super::hazard::{self, Setting};
 use super::spec::{DatasetType, ZfsDatasetSpec};
 use super::state::{PropertyState, ZfsDatasetState};
 use super::wanted::{WantedProperty, WantedValue};
-use super::{MARK, MARK_VALUE};
 use crate::zfs::INHERIT;
 
 pub(super) fn steps(spec: &ZfsDatasetSpec, delta: &Delta<'_, ZfsDatasetState>) -> Vec<Step> {
     match delta.action {
-        Action::Create => vec![create(spec)],
-        Action::Replace => vec![destroy(&spec.dataset), create(spec)],
+        Action::Create => vec![create(spec, delta.owner)],
+        Action::Replace => vec![destroy(&spec.dataset), create(spec, delta.owner)],
         Action::Update => update(spec, delta),
         Action::NoOp | Action::Delete | Action::Forget => Vec::new(),
     }
@@ -22,7 +22,7 @@ pub(super) fn steps(spec: &ZfsDatasetSpec, delta: &Delta<'_, ZfsDatasetState>) -
 
 /// One command with every property, so that the dataset never exists without them. Never with `-p`: a parent
 /// that nobody asked for would be nobody's.
-fn create(spec: &ZfsDatasetSpec) -> Step {
+fn create(spec: &ZfsDatasetSpec, owner: &str) -> Step {
     let wanted = spec.wanted();
     let mut exec = Exec::new(["zfs", "create"]);
     if wanted.kind == DatasetType::Volume {
@@ -34,11 +34,13 @@ fn create(spec: &ZfsDatasetSpec) -> Step {
             exec = exec.arg("-b").arg(block);
         }
     }
-    exec = exec.arg("-o").arg(format!("{MARK}={MARK_VALUE}"));
+    exec = exec.arg("-o").arg(format!("{MARK}={owner}"));
     let mut settings = Vec::new();
     for (name, property) in &wanted.properties {
         let WantedValue::Exactly(after) = &property.value else { continue };
-        if name != "volsize" && name != "volblocksize" {
+        // A volume that is not sparse gets `refreservation=auto` by itself, and does not take it by name.
+        let by_itself = name == "refreservation" && after == "auto";
+        if !by_itself && name != "volsize" && name != "volblocksize" {
             exec = exec.arg("-o").arg(format!("{name}={after}"));
         }
         settings.push(Setting { name, before: None, after, written: &property.written });

@@ -259,6 +259,10 @@ impl Reading {
         if spec.dataset == crate::zfs::name::pool(&spec.dataset) {
             self.report(&["dataset"], format!("`{}` is a pool, never a volume", spec.dataset), None);
         }
+        if spec.sparse && self.wanted.exactly("refreservation") == Some("auto") {
+            let message = "a sparse volume reserves nothing, `refreservation: auto` reserves it all";
+            self.report(&["sparse"], message, Some("leave one of the two out".to_owned()));
+        }
         self.size_fits_blocks();
     }
 

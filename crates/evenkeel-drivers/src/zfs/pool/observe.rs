@@ -1,34 +1,26 @@
 //! What is read of a pool, and what it means.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use evenkeel_core::driver::{Found, ObserveError};
-use evenkeel_core::request::{Arg, Exec, Query, Replies, Request};
+use evenkeel_core::request::{Query, Replies};
 use serde_json::{Map, Value, json};
 
 use super::table::{PROPERTIES, PoolProperty, find};
 use super::{ZfsPoolSpec, ZfsPoolState};
+use crate::zfs::command::zpool_get;
 use crate::zfs::reply::failure::{quote, refused, unparsable};
 use crate::zfs::reply::get::{Rows, Said, Source, Table};
 
-/// How `zpool` says that there is no such pool.
-const MISSING: &str = "no such pool";
 /// Asked for with every pool, so that a spec without properties still learns whether the pool is there.
 const HEALTH: &str = "health";
 
-fn get(properties: BTreeSet<String>) -> Exec {
-    Exec::new(["zpool", "get", "-Hp", "-o", "name,property,value,source"]).arg(Arg::Set(properties))
-}
-
 pub(super) fn query(spec: &ZfsPoolSpec) -> Query {
-    let mut names: BTreeSet<String> = spec.wanted().properties.keys().cloned().collect();
-    names.insert(HEALTH.to_owned());
-    Query::reading(Request::Exec(get(names).on([spec.pool.as_str()])))
+    zpool_get(spec.wanted().properties.keys().map(String::as_str).chain([HEALTH]))
 }
 
 pub(super) fn query_all() -> Query {
-    let names = PROPERTIES.iter().map(|p| p.name.to_owned()).collect();
-    Query::reading(Request::Exec(get(names)))
+    zpool_get(PROPERTIES.iter().map(|p| p.name))
 }
 
 pub(super) fn observe(spec: &ZfsPoolSpec, replies: &Replies) -> Result<ZfsPoolState, ObserveError> {
@@ -37,14 +29,14 @@ pub(super) fn observe(spec: &ZfsPoolSpec, replies: &Replies) -> Result<ZfsPoolSt
     let pool = &spec.pool;
     match table.of(pool) {
         Said::Rows(rows) => state(spec, rows, &query),
-        Said::Refused(MISSING) => Err(ObserveError::Unfit {
+        // All pools were asked for, so the one that is not printed is not there.
+        Said::Nothing => Err(ObserveError::Unfit {
             path: vec!["pool".to_owned()],
             message: format!("the pool {pool} is not imported on this host"),
             hint: Some(format!("`zpool import {pool}`, or create it: Evenkeel never creates pools")),
         }),
         Said::Refused(reason) => Err(refused(query.request(), pool, reason)),
         Said::Broken(problem) => Err(unparsable(query.request(), format!("{pool}: {problem}"))),
-        Said::Nothing => Err(unparsable(query.request(), format!("it says nothing about {pool}"))),
     }
 }
 
