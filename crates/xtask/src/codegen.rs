@@ -35,11 +35,13 @@ fn settle(root: &Path, name: &str, text: &str, check: bool) -> Result<(), String
     if check {
         return Err(format!("{name} is out of date: run `cargo xtask codegen`"));
     }
-    let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, text));
+    let written =
+        path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, text));
     written.map_err(|e| format!("cannot write {name}: {e}"))
 }
 
-const GENERATED: &str = "<!-- Written by `cargo xtask codegen` from the types; edit their doc comments instead. -->";
+const GENERATED: &str =
+    "<!-- Written by `cargo xtask codegen` from the types; edit their doc comments instead. -->";
 
 fn kind_page(kind: &str, schema: &Value) -> String {
     let mut text = format!("{GENERATED}\n\n# {kind}\n");
@@ -54,7 +56,12 @@ fn kind_page(kind: &str, schema: &Value) -> String {
         }
         let must = if field.required { "**Required.** " } else { "" };
         let words = field.description.replace("\n\n", "<br>").replace('\n', " ").replace('|', "\\|");
-        let _ = writeln!(text, "| `{}` | {} | {must}{words} |", rest.join("."), field.type_name.replace('|', "\\|"));
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {must}{words} |",
+            rest.join("."),
+            field.type_name.replace('|', "\\|")
+        );
     }
     text
 }
@@ -64,17 +71,29 @@ fn command_line(root: &Path) -> Result<String, String> {
     let help = |args: &[&str]| -> Result<String, String> {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let mut command = Command::new(cargo);
-        command.args(["run", "--quiet", "--locked", "--package", "evenkeel-cli", "--"]).args(args).arg("--help");
-        let output = command.env("COLUMNS", "100").current_dir(root).output().map_err(|e| format!("cannot run evenkeel: {e}"))?;
+        command
+            .args(["run", "--quiet", "--locked", "--package", "evenkeel-cli", "--"])
+            .args(args)
+            .arg("--help");
+        let output = command
+            .env("COLUMNS", "100")
+            .current_dir(root)
+            .output()
+            .map_err(|e| format!("cannot run evenkeel: {e}"))?;
         if !output.status.success() {
-            return Err(format!("evenkeel {args:?} --help failed: {}", String::from_utf8_lossy(&output.stderr)));
+            return Err(format!(
+                "evenkeel {args:?} --help failed: {}",
+                String::from_utf8_lossy(&output.stderr)
+            ));
         }
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         Ok(text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"))
     };
     let top = help(&[])?;
-    let mut page = format!("{GENERATED}\n\n# The command line\n\n{EXIT_CODES}\n## evenkeel\n\n```text\n{top}\n```\n");
-    let commands = top.lines().skip_while(|l| !l.starts_with("Commands:")).skip(1).take_while(|l| l.starts_with("  "));
+    let mut page =
+        format!("{GENERATED}\n\n# The command line\n\n{EXIT_CODES}\n## evenkeel\n\n```text\n{top}\n```\n");
+    let commands =
+        top.lines().skip_while(|l| !l.starts_with("Commands:")).skip(1).take_while(|l| l.starts_with("  "));
     for line in commands {
         let name = line.split_whitespace().next().unwrap_or_default();
         if name != "help" && line.starts_with("  ") && !line.starts_with("   ") {

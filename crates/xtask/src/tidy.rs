@@ -35,7 +35,9 @@ pub(crate) fn run(root: &Path) -> Vec<String> {
         let text = std::fs::read_to_string(file).unwrap_or_default();
         let lines = text.lines().count();
         if lines > MAX_LINES {
-            problems.push(format!("{shown}: {lines} lines, more than {MAX_LINES}: which second idea wants its own file?"));
+            problems.push(format!(
+                "{shown}: {lines} lines, more than {MAX_LINES}: which second idea wants its own file?"
+            ));
         }
         let stem = file.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
         let folder = file.parent().and_then(Path::file_name).and_then(|s| s.to_str()).unwrap_or_default();
@@ -52,7 +54,10 @@ pub(crate) fn run(root: &Path) -> Vec<String> {
 
 fn dependencies(root: &Path) -> Vec<String> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let output = Command::new(cargo).args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(root).output();
+    let output = Command::new(cargo)
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .current_dir(root)
+        .output();
     let Some(metadata) = output.ok().and_then(|o| serde_json::from_slice::<Value>(&o.stdout).ok()) else {
         return vec!["cargo metadata does not answer".to_owned()];
     };
@@ -67,7 +72,9 @@ fn dependencies(root: &Path) -> Vec<String> {
                 continue; // Tests may use what they like.
             }
             if uses.starts_with("evenkeel") && !may.contains(&uses) {
-                problems.push(format!("{name} must not depend on {uses} (docs/ARCHITECTURE.md, the table of crates)"));
+                problems.push(format!(
+                    "{name} must not depend on {uses} (docs/ARCHITECTURE.md, the table of crates)"
+                ));
             }
             if pure && IMPURE.contains(&uses) {
                 problems.push(format!("{name} is pure and must not depend on {uses}"));
@@ -96,7 +103,9 @@ fn map_is_complete(root: &Path) -> Vec<String> {
         entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect()
     };
     let mut rooms = folders(&root.join("crates"));
-    rooms.extend(folders(&root.join("crates/evenkeel-drivers/src")).into_iter().map(|name| format!("{name}/")));
+    rooms.extend(
+        folders(&root.join("crates/evenkeel-drivers/src")).into_iter().map(|name| format!("{name}/")),
+    );
     rooms.sort();
     let missing = rooms.into_iter().filter(|room| !map.contains(room.as_str()));
     missing.map(|room| format!("docs/ARCHITECTURE.md: does not name {room}")).collect()

@@ -10,7 +10,7 @@ use super::print;
 /// Prints one line per resource: its Ready condition.
 pub(crate) fn show_status(rows: &[(&Change, Vec<Condition>)]) {
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["RESOURCE", "TARGET", "OBJECT", "READY", "REASON", "MESSAGE"]);
     for (change, conditions) in rows {
         let Some(ready) = conditions.iter().find(|c| c.kind == ConditionType::Ready) else { continue };
