@@ -95,6 +95,11 @@ impl Recorded {
     pub(crate) fn set(&mut self, dataset: &'static str, property: &'static str, value: &'static str) {
         self.zfs.entry(dataset).or_default().insert(property, (value, "local"));
     }
+
+    /// The same for a pool.
+    pub(crate) fn set_pool(&mut self, pool: &'static str, property: &'static str, value: &'static str) {
+        self.zpool.entry(pool).or_default().insert(property, (value, "local"));
+    }
 }
 
 fn rows(text: &'static str) -> Rows {

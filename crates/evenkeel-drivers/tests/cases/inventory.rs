@@ -114,16 +114,24 @@ fn values_that_cannot_be_written_are_left_out() {
 }
 
 #[test]
-fn only_what_carries_our_mark_and_holds_nothing_else_is_removed() {
+fn only_what_carries_a_mark_and_holds_nothing_else_is_removed() {
     let mut host = Recorded::of("2.3.2");
     host.set("tank/a/b", MARK, "evenkeel");
     host.set("tank/a/b/c", MARK, "evenkeel");
-    host.set("tank/cl", MARK, "somebody-else");
+    host.set("tank/vm", MARK, "evenkeel");
+    host.set("tank/vm/db", MARK, "another-site");
     host.set("tank", MARK, "evenkeel");
     let (found, replies) = inventory(&host, "ZfsDataset");
-    let owned: Vec<_> = found.iter().filter_map(|f| Some((f.object.as_str(), f.owner.as_deref()?))).collect();
-    let ours = ["tank", "tank/a/b", "tank/a/b/c"].map(|object| (object, "evenkeel"));
-    assert_eq!(owned, [&ours[..], &[("tank/cl", "somebody-else")]].concat());
+    let owned: Vec<(&str, &str)> =
+        found.iter().filter_map(|f| Some((f.object.as_str(), f.owner.as_deref()?))).collect();
+    let expected = [
+        ("tank", "evenkeel"),
+        ("tank/a/b", "evenkeel"),
+        ("tank/a/b/c", "evenkeel"),
+        ("tank/vm", "evenkeel"),
+        ("tank/vm/db", "another-site"),
+    ];
+    assert_eq!(owned, expected);
     let removal = |object: &str, keep: &[&str]| {
         let steps = driver("ZfsDataset").removal(object, keep, &replies)?;
         Ok::<_, String>(steps.iter().map(|s| s.request.display()).collect::<Vec<_>>())
@@ -132,19 +140,22 @@ fn only_what_carries_our_mark_and_holds_nothing_else_is_removed() {
     assert_eq!(removal("tank/a/b", &[]), Ok(vec!["zfs destroy tank/a/b".to_owned()]), "its child goes first");
     let refused = |object: &str, keep: &[&str]| removal(object, keep).unwrap_err();
     assert!(refused("tank/a/b", &["tank/a/b/c"]).contains("tank/a/b/c lies in it and is in a manifest"));
+    assert!(refused("tank/vm", &[]).contains("tank/vm/db lies in it and was not created by"));
     assert!(refused("tank/a", &[]).contains("was not created by Evenkeel"));
     assert!(refused("tank", &[]).contains("pool's own dataset"));
     assert!(refused("tank/gone", &[]).contains("was not created by Evenkeel"));
 }
 
 #[test]
-fn what_another_owner_created_keeps_what_it_lies_in() {
+fn mount_points_below_an_alternate_root_are_imported_as_they_were_set() {
     let mut host = Recorded::of("2.3.2");
-    host.set("tank/a/b", MARK, "evenkeel");
-    host.set("tank/a/b/c", MARK, "somebody-else");
-    let (_, replies) = inventory(&host, "ZfsDataset");
-    let refused = driver("ZfsDataset").removal("tank/a/b", &[], &replies).unwrap_err();
-    assert!(refused.contains("tank/a/b/c lies in it and was not created by these manifests"), "{refused}");
+    host.set_pool("tank", "altroot", "/mnt");
+    host.set("tank/a", "mountpoint", "/mnt/srv/a");
+    let (found, _) = inventory(&host, "ZfsDataset");
+    let a = found.iter().find(|f| f.object == "tank/a").unwrap();
+    assert_eq!(a.spec["properties"]["mountpoint"], "/srv/a");
+    let planned = actions(&host, manifests(&found, "ZfsDataset"));
+    assert!(planned.iter().all(|(_, action)| *action == Action::NoOp), "{planned:?}");
 }
 
 #[test]

@@ -37,9 +37,10 @@ pub(super) fn observe(
     }
     let query = queries::properties(spec);
     let table = replies.parsed(&query, Table::parse)?;
-    let pools = match queries::names_a_mount_point(spec.wanted()) {
-        true => Some(replies.parsed(&queries::altroots(), Table::parse)?),
-        false => None,
+    let pools = if queries::names_a_mount_point(spec.wanted()) {
+        Some(replies.parsed(&queries::altroots(), Table::parse)?)
+    } else {
+        None
     };
     let (host, pools) = (host.as_deref(), pools.as_deref());
     let seeing = Seeing { spec, query: &query, table: &table, host, pools };

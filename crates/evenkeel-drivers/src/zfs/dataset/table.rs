@@ -48,7 +48,9 @@ pub(super) const PROPERTIES: &[Property] = &[
         .alias("case")
         .settable(AtCreation),
     Property::any("checksum", Word(CHECKSUM)).newer(&["blake3"]),
-    Property::any("compression", Compression).alias("compress").spelled(&[("gzip-6", "gzip")]),
+    Property::any("compression", Compression)
+        .alias("compress")
+        .spelled(&[("gzip-6", "gzip"), ("zstd-fast-1", "zstd-fast")]),
     Property::any("context", Text(MAX_VALUE)).not_inherited().not_everywhere(),
     Property::any("copies", Word(&["1", "2", "3"])),
     Property::any("dedup", Word(DEDUP)).newer(&["blake3", "blake3,verify"]),

@@ -303,3 +303,7 @@ fn shortened(value: &str) -> String {
     let start: String = value.chars().take(LONGEST).collect();
     format!("{}…", start.escape_debug())
 }
+
+#[cfg(test)]
+#[path = "wanted_tests.rs"]
+mod tests;
