@@ -1,6 +1,11 @@
 //! Shared pieces of the end-to-end tests: the program, and the peers it is run against.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot set up its peer fails, and says why")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot set up its peer fails, and says why"
+)]
 
 pub mod evenkeel;
+pub mod sshd;
 pub mod zfshost;

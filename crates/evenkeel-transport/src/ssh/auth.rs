@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::connect::Client;
 use super::endpoint::Endpoint;
-use super::identities::{Candidate, Identities};
+use super::identities::{Agent, Candidate, Identities};
 
 /// A keyboard-interactive login may ask this often.
 const MOST_QUESTIONS: usize = 8;
@@ -29,27 +29,10 @@ pub(super) async fn log_in(
     endpoint: &Endpoint,
     identities: Identities,
 ) -> Result<(), TransportError> {
-    let mut login = Login { handle, endpoint, methods: None, offered: Vec::new() };
-    let Identities { candidates, mut agent, password, mut left_out } = identities;
-    for candidate in candidates {
-        if !login.takes(MethodKind::PublicKey) {
-            break;
-        }
-        login.offered.push(format!("key {}", candidate.label()));
-        let attempt = match candidate {
-            Candidate::Key { key, .. } => login.offer_key(key).await,
-            Candidate::Agent { identity, label } => match &mut agent {
-                Some(agent) => match login.offer_agent_key(*identity, agent).await {
-                    Ok(attempt) => Ok(attempt),
-                    Err(e) => {
-                        left_out.push(format!("{label}: {e}"));
-                        continue;
-                    }
-                },
-                None => continue,
-            },
-        };
-        if login.settle(attempt)? {
+    let Identities { candidates, mut agent, password, left_out } = identities;
+    let mut login = Login { handle, endpoint, methods: None, offered: Vec::new(), left_out };
+    for candidate in &candidates {
+        if login.takes(MethodKind::PublicKey) && login.key(candidate, agent.as_mut()).await? {
             return Ok(());
         }
     }
@@ -58,7 +41,7 @@ pub(super) async fn log_in(
     {
         return Ok(());
     }
-    Err(login.refused(&left_out))
+    Err(login.refused())
 }
 
 struct Login<'a> {
@@ -67,6 +50,8 @@ struct Login<'a> {
     /// What the server takes, once it has said so.
     methods: Option<MethodSet>,
     offered: Vec<String>,
+    /// Keys that could not be offered, and why.
+    left_out: Vec<String>,
 }
 
 impl Login<'_> {
@@ -89,21 +74,46 @@ impl Login<'_> {
         }
     }
 
-    async fn offer_key(&mut self, key: Arc<russh::keys::PrivateKey>) -> Result<Attempt, russh::Error> {
-        let hash = if key.algorithm().is_rsa() { self.rsa_hash().await? } else { None };
-        let key = PrivateKeyWithHashAlg::new(key, hash);
-        self.handle.authenticate_publickey(&self.endpoint.user, key).await.map(Attempt::from)
+    /// Offers a key. True where it got in.
+    async fn key(
+        &mut self,
+        candidate: &Candidate,
+        mut agent: Option<&mut Agent>,
+    ) -> Result<bool, TransportError> {
+        self.offered.push(format!("key {}", candidate.label()));
+        for hash in self.hashes(candidate).await? {
+            let attempt = match candidate {
+                Candidate::Key { key, .. } => {
+                    let key = PrivateKeyWithHashAlg::new(Arc::clone(key), hash);
+                    self.handle
+                        .authenticate_publickey(&self.endpoint.user, key)
+                        .await
+                        .map_err(|e| e.to_string())
+                }
+                Candidate::Agent { identity, .. } => self.sign_by(agent.as_deref_mut(), identity, hash).await,
+            };
+            match attempt {
+                Ok(result) => {
+                    if self.settle(Ok(result.into()))? {
+                        return Ok(true);
+                    }
+                }
+                Err(_) if self.handle.is_closed() => return Err(self.closed()),
+                Err(why) => self.left_out.push(format!("{}: {why}", candidate.label())),
+            }
+        }
+        Ok(false)
     }
 
-    async fn offer_agent_key(
+    async fn sign_by(
         &mut self,
-        identity: AgentIdentity,
-        agent: &mut super::identities::Agent,
-    ) -> Result<Attempt, russh::AgentAuthError> {
-        let rsa = identity.public_key().algorithm().is_rsa();
-        let hash = if rsa { self.rsa_hash().await.ok().flatten() } else { None };
+        agent: Option<&mut Agent>,
+        identity: &AgentIdentity,
+        hash: Option<HashAlg>,
+    ) -> Result<AuthResult, String> {
+        let agent = agent.ok_or("the agent is gone")?;
         let user = &self.endpoint.user;
-        let result = match identity {
+        let result = match identity.clone() {
             AgentIdentity::PublicKey { key, .. } => {
                 self.handle.authenticate_publickey_with(user, key, hash, agent).await
             }
@@ -111,16 +121,23 @@ impl Login<'_> {
                 self.handle.authenticate_certificate_with(user, certificate, hash, agent).await
             }
         };
-        result.map(Attempt::from)
+        result.map_err(|e| e.to_string())
     }
 
-    /// The hash of RSA signatures. A server that does not say what it takes gets SHA-1 only where that is opted into.
-    async fn rsa_hash(&self) -> Result<Option<HashAlg>, russh::Error> {
-        Ok(match self.handle.best_supported_rsa_hash().await? {
-            Some(Some(hash)) => Some(hash),
-            _ if self.endpoint.legacy_algorithms => None,
-            _ => Some(HashAlg::Sha256),
-        })
+    /// The hashes to sign with, for RSA keys; other keys have no choice. SHA-1 (`None`) is tried last and only where
+    /// it is opted into: a server of old takes nothing else, and some claim more than they take.
+    async fn hashes(&self, candidate: &Candidate) -> Result<Vec<Option<HashAlg>>, TransportError> {
+        let rsa = match candidate {
+            Candidate::Key { key, .. } => key.algorithm().is_rsa(),
+            Candidate::Agent { identity, .. } => identity.public_key().algorithm().is_rsa(),
+        };
+        if !rsa {
+            return Ok(vec![None]);
+        }
+        let legacy = self.endpoint.legacy_algorithms;
+        let stated = self.handle.best_supported_rsa_hash().await.map_err(|_| self.closed())?.flatten();
+        let modern = stated.or_else(|| (!legacy).then_some(HashAlg::Sha256)).map(Some);
+        Ok(modern.into_iter().chain(legacy.then_some(None)).collect())
     }
 
     /// Offers the password in both ways that servers ask for one.
@@ -160,15 +177,15 @@ impl Login<'_> {
         Ok(Attempt::Refused(MethodSet::empty()))
     }
 
-    fn refused(&self, left_out: &[String]) -> TransportError {
+    fn refused(&self) -> TransportError {
         let endpoint = self.endpoint;
         let list = |items: &[String]| items.join("; ");
         let mut message = match self.offered.as_slice() {
             [] => format!("there is nothing to log in with as {endpoint}: no key, no agent, no password"),
             offered => format!("{endpoint} accepted none of: {}", list(offered)),
         };
-        if !left_out.is_empty() {
-            message = format!("{message}. Not offered: {}", list(left_out));
+        if !self.left_out.is_empty() {
+            message = format!("{message}. Not offered: {}", list(&self.left_out));
         }
         if let Some(methods) = self.methods.as_ref().filter(|methods| !methods.is_empty()) {
             let names: Vec<&str> = methods.iter().map(<&str>::from).collect();

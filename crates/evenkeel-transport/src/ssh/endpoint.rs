@@ -143,10 +143,11 @@ impl<'a> Resolver<'a> {
         own: bool,
     ) -> Result<IdentitySettings, TransportError> {
         let manifest = spec.identity.as_deref().map(|path| tilde(&self.options.home, path));
-        let mut configured = paths(tokens, &config.all("identityfile").collect::<Vec<_>>())?;
-        // What ssh_config says about a jump host goes before what it inherits.
-        let (required, inherited) = if own { (manifest, None) } else { (None, manifest) };
-        configured.extend(inherited);
+        let configured = paths(tokens, &config.all("identityfile").collect::<Vec<_>>())?;
+        // A jump host that ssh_config has a key for inherits none, nor the credential: so targets with credentials
+        // of their own can share its connection.
+        let inherits = own || configured.is_empty();
+        let required = manifest.filter(|_| inherits);
         let explicit = required.is_some() || !configured.is_empty();
         let default = |name: &&str| self.options.home.join(".ssh").join(name);
         let agent = match config.first("identityagent") {
@@ -161,7 +162,7 @@ impl<'a> Resolver<'a> {
             defaults: if explicit { vec![] } else { DEFAULT_KEYS.iter().map(default).collect() },
             agent,
             only_files: yes(config.first("identitiesonly"))?,
-            credentials_ref: spec.credentials_ref.clone(),
+            credentials_ref: spec.credentials_ref.clone().filter(|_| inherits),
         })
     }
 
@@ -198,6 +199,9 @@ impl<'a> Resolver<'a> {
             user: hop.user,
             // None: the first hop's own ssh_config may name a jump host, too.
             proxy_jump: before,
+            // These would only keep targets from sharing the jump host's connection.
+            connect_timeout_seconds: None,
+            keepalive_seconds: None,
             ..spec.clone()
         };
         self.endpoint(&inherited, false, depth + 1).map(Some)

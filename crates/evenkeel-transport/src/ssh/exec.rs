@@ -19,18 +19,9 @@ const SHELL: &str = "/bin/sh";
 /// The number of standard error among a channel's extended data.
 const STDERR: u32 = 1;
 
-/// Runs a round on `endpoint`. `name` is the target's name for messages.
-pub(super) async fn exchange(
-    pool: &Arc<Pool>,
-    endpoint: &Endpoint,
-    name: &str,
-    round: Round,
-    limits: Limits,
-) -> Replies {
-    let SessionChannel { channel, _permit } = match session(pool, endpoint).await {
-        Ok(session) => session,
-        Err(error) => return round.failed(&error),
-    };
+/// Runs a round in a session. `name` is the target's name for messages.
+pub(super) async fn run(session: SessionChannel, name: &str, round: Round, limits: Limits) -> Replies {
+    let SessionChannel { channel, _permit } = session;
     let (reader, writer) = channel.split();
     let mut remote = Remote { reader, status: None };
     let writer = Closing(Some(writer));
@@ -56,7 +47,7 @@ pub(super) async fn exchange(
 
 /// Opens a session on the kept connection, or on a new one where the kept one turns out dead. Nothing has been sent
 /// before that, so nothing is sent twice.
-async fn session(pool: &Arc<Pool>, endpoint: &Endpoint) -> Result<SessionChannel, TransportError> {
+pub(super) async fn session(pool: &Arc<Pool>, endpoint: &Endpoint) -> Result<SessionChannel, TransportError> {
     let kept = pool.get(endpoint).await?;
     match kept.session(endpoint.connect_timeout).await {
         Ok(session) => return Ok(session),

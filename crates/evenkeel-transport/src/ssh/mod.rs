@@ -115,6 +115,22 @@ impl SshTransport {
         self.config.get_or_init(read).as_ref().map_err(Clone::clone)
     }
 
+    /// Blames `Match` blocks where a login failed: what they would have set may be what is missing.
+    fn blame(&self, error: TransportError) -> TransportError {
+        let login = matches!(
+            error.kind,
+            TransportErrorKind::AuthenticationFailed
+                | TransportErrorKind::Unreachable
+                | TransportErrorKind::Timeout
+        );
+        let warnings = if login { self.warnings() } else { Vec::new() };
+        if warnings.is_empty() {
+            return error;
+        }
+        let hints: Vec<String> = error.hint.iter().cloned().chain(warnings).collect();
+        TransportError { hint: Some(hints.join("; ")), ..error }
+    }
+
     async fn round(&self, name: &str, spec: &SshSpec, requests: &[Request]) -> Replies {
         let prepared = self.config().and_then(|config| {
             let endpoint = Resolver::new(config, &self.options).resolve(spec)?;
@@ -132,7 +148,10 @@ impl SshTransport {
             let collector = round.collector(limits.output);
             return round.replies(collector, &End::Complete, name, limits);
         }
-        exec::exchange(&self.pool, &endpoint, name, round, limits).await
+        match exec::session(&self.pool, &endpoint).await {
+            Ok(session) => exec::run(session, name, round, limits).await,
+            Err(error) => round.failed(&self.blame(error)),
+        }
     }
 }
 

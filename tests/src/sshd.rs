@@ -1,0 +1,232 @@
+//! A real OpenSSH server on a loopback port, with its own configuration, host key and authorized keys.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const SSHD: &str = "/usr/sbin/sshd";
+
+/// What holds where a test says nothing else. The first value of a keyword wins.
+const DEFAULTS: &str = "PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n\
+                        KbdInteractiveAuthentication no\nPermitRootLogin yes\nLogLevel VERBOSE\n\
+                        MaxStartups 500\nPrintMotd no\n";
+
+/// A running server. It and its sessions end with it.
+#[derive(Debug)]
+pub struct TestSshd {
+    folder: TempDir,
+    process: Child,
+    port: u16,
+}
+
+impl TestSshd {
+    /// A server that takes [`TestSshd::key`] for the current user.
+    ///
+    /// # Panics
+    /// Where OpenSSH is not installed or does not start.
+    pub fn start() -> Self {
+        TestSshd::with(&[])
+    }
+
+    /// A server with these lines of `sshd_config` before the defaults. Without a `HostKey` among them it has an
+    /// ed25519 one; `{folder}` stands for [`TestSshd::folder`].
+    ///
+    /// # Panics
+    /// Where OpenSSH is not installed or does not start.
+    pub fn with(settings: &[&str]) -> Self {
+        TestSshd::prepared(settings, |_| {})
+    }
+
+    /// Like [`TestSshd::with`]; `prepare` may put files into the folder before the server starts.
+    ///
+    /// # Panics
+    /// Where OpenSSH is not installed or does not start.
+    pub fn prepared(settings: &[&str], prepare: impl FnOnce(&Path)) -> Self {
+        assert!(Path::new(SSHD).exists(), "{SSHD} is missing: apt-get install openssh-server");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        // The sessions of other users look up their keys here.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("permissions");
+        let at = folder.path();
+        keygen(&at.join("user_key"), &["-t", "ed25519"]);
+        fs::copy(at.join("user_key.pub"), at.join("authorized_keys")).expect("authorized_keys");
+        prepare(at);
+        let mut text = settings.join("\n") + "\n";
+        if !text.contains("HostKey ") {
+            keygen(&at.join("host_key"), &["-t", "ed25519"]);
+            text += "HostKey {folder}/host_key\n";
+        }
+        let port = free_port();
+        let listen = format!("ListenAddress 127.0.0.1:{port}\n");
+        text = [&text, "AuthorizedKeysFile {folder}/authorized_keys\n", &listen, DEFAULTS].concat();
+        fs::write(at.join("sshd_config"), text.replace("{folder}", &at.display().to_string()))
+            .expect("config");
+        let sshd = TestSshd { process: spawn(at), folder, port };
+        sshd.wait_until_it_listens();
+        let keys: Vec<_> = fs::read_dir(sshd.folder()).expect("folder").filter_map(Result::ok).collect();
+        let public = keys.iter().map(fs::DirEntry::path).filter(|path| is_public_host_key(path));
+        let lines =
+            public.map(|path| format!("[127.0.0.1]:{port} {}", fs::read_to_string(path).expect("key")));
+        fs::write(sshd.known_hosts(), lines.collect::<String>()).expect("known_hosts");
+        sshd
+    }
+
+    /// The folder with its configuration, keys (`host_key*`, `user_key`) and log.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// A private key that may log in.
+    pub fn key(&self) -> PathBuf {
+        self.folder().join("user_key")
+    }
+
+    /// A `known_hosts` file with its host keys.
+    pub fn known_hosts(&self) -> PathBuf {
+        self.folder().join("known_hosts")
+    }
+
+    /// Lets the owner of this public key log in, too.
+    ///
+    /// # Panics
+    /// Where the key cannot be read.
+    pub fn authorize(&self, public_key: &Path) {
+        let file = self.folder().join("authorized_keys");
+        let keys = fs::read_to_string(&file).expect("authorized_keys");
+        fs::write(&file, keys + &fs::read_to_string(public_key).expect("public key"))
+            .expect("authorized_keys");
+    }
+
+    /// The `ssh` settings of a target that reaches it with [`TestSshd::key`].
+    pub fn spec(&self) -> Value {
+        json!({
+            "host": "127.0.0.1", "port": self.port, "user": user(), "identity": self.key(), "agent": false,
+            "knownHosts": self.known_hosts(),
+        })
+    }
+
+    /// What it logged so far, at `LogLevel VERBOSE`.
+    ///
+    /// # Panics
+    /// Where the log cannot be read.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder().join("log")).expect("log")
+    }
+
+    /// How often its log has this text.
+    pub fn logged(&self, text: &str) -> usize {
+        self.log().matches(text).count()
+    }
+
+    /// How many logins it accepted.
+    pub fn logins(&self) -> usize {
+        self.log().lines().filter(|line| line.starts_with("Accepted ") && line.contains(" for ")).count()
+    }
+
+    /// How many commands it ran.
+    pub fn execs(&self) -> usize {
+        self.logged("Starting session: command")
+    }
+
+    /// Kills its connections, as a host that crashes does; it still listens.
+    ///
+    /// # Panics
+    /// Where the processes cannot be listed.
+    pub fn kill_connections(&self) {
+        for id in descendants(self.process.id()) {
+            kill(id, "KILL");
+        }
+    }
+
+    fn wait_until_it_listens(&self) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(Instant::now() < deadline, "sshd does not listen:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for TestSshd {
+    fn drop(&mut self) {
+        self.kill_connections();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The name of the user who runs the tests.
+///
+/// # Panics
+/// Where `id` does not run.
+pub fn user() -> String {
+    let id = Command::new("id").arg("-un").output().expect("id");
+    String::from_utf8_lossy(&id.stdout).trim().to_owned()
+}
+
+/// Makes a key pair with `ssh-keygen`. Without `-N` among `options` it has no passphrase.
+///
+/// # Panics
+/// Where it cannot.
+pub fn keygen(path: &Path, options: &[&str]) {
+    let mut command = Command::new("ssh-keygen");
+    command.args(["-q", "-f"]).arg(path).args(options);
+    if !options.contains(&"-N") {
+        command.args(["-N", ""]);
+    }
+    let output = command.output().expect("ssh-keygen is missing: apt-get install openssh-client");
+    assert!(output.status.success(), "ssh-keygen: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Sends a signal to a process, which may have ended.
+///
+/// # Panics
+/// Where `kill` does not run.
+pub fn kill(id: u32, signal: &str) {
+    let arguments = [format!("-{signal}"), id.to_string()];
+    Command::new("kill").args(arguments).stderr(Stdio::null()).status().expect("kill");
+}
+
+fn spawn(folder: &Path) -> Child {
+    if user() == "root" {
+        // Where sshd separates privileges; packages make it when the service starts.
+        fs::create_dir_all("/run/sshd").expect("/run/sshd");
+    }
+    let log = fs::File::create(folder.join("log")).expect("log");
+    let mut command = Command::new(SSHD);
+    command.args(["-D", "-e", "-f"]).arg(folder.join("sshd_config"));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("sshd")
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+fn is_public_host_key(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with("host_key") && name.ends_with(".pub")
+}
+
+/// The processes below `id`, children before their children.
+fn descendants(id: u32) -> Vec<u32> {
+    let mut found = vec![id];
+    let mut at = 0;
+    while let Some(&parent) = found.get(at) {
+        let children =
+            fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
+        found.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+        at += 1;
+    }
+    found.split_off(1)
+}

@@ -1,0 +1,119 @@
+//! `become`, by a stand-in and by the real `sudo`.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::throwaway_user::ThrowawayUser;
+use super::*;
+use evenkeel_core::request::SecretRef;
+use evenkeel_tests::sshd::TestSshd;
+
+/// A server whose sessions find `script` as `sudo` and `doas` first.
+fn with_stand_in(script: &'static str) -> TestSshd {
+    TestSshd::prepared(&["SetEnv PATH={folder}/bin:/usr/bin:/bin"], |folder: &Path| {
+        std::fs::create_dir(folder.join("bin")).unwrap();
+        for name in ["sudo", "doas"] {
+            let path = folder.join("bin").join(name);
+            std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    })
+}
+
+#[tokio::test]
+async fn commands_go_through_the_program() {
+    let sshd = with_stand_in("echo \"$(basename $0) $*\"");
+    let client = Client::new().secret("becomepassword", "pw");
+    for (program, expected) in [("sudo", "sudo -n -- zfs list\n"), ("doas", "doas -n -- zfs list\n")] {
+        let answer = client.ask(&with(&sshd.spec(), "become", program), &["zfs", "list"]).await;
+        assert_eq!(stdout(&answer), expected);
+    }
+    let spec = with(&with(&sshd.spec(), "become", "sudo"), "credentialsRef", "c");
+    assert_eq!(stdout(&client.ask(&spec, &["zfs"]).await), "sudo -k -S -p  -- zfs\n");
+}
+
+#[tokio::test]
+async fn refusals_are_errors_with_hints() {
+    for (script, says) in [
+        ("echo 'sudo: a password is required' >&2; exit 1", "NOPASSWD"),
+        ("echo 'Sorry, user ops is not allowed to execute x as root on h.' >&2; exit 1", "sudoers"),
+        ("echo 'ops is not in the sudoers file.' >&2; exit 1", "sudoers"),
+    ] {
+        let sshd = with_stand_in(script);
+        let answer = Client::new().ask(&with(&sshd.spec(), "become", "sudo"), &["zfs"]).await;
+        assert_eq!(kind(&answer), TransportErrorKind::BecomeFailed);
+        assert!(answer.unwrap_err().hint.unwrap().contains(says), "{script}");
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_is_missing_is_an_error() {
+    let sshd = TestSshd::with(&["SetEnv PATH=/nowhere"]);
+    let answer = Client::new().ask(&with(&sshd.spec(), "become", "doas"), &["zfs"]).await;
+    assert_eq!(kind(&answer), TransportErrorKind::BecomeFailed, "{answer:?}");
+    assert!(answer.unwrap_err().message.contains("not installed"));
+}
+
+struct RealSudo {
+    user: ThrowawayUser,
+    sshd: TestSshd,
+}
+
+impl RealSudo {
+    fn new() -> Self {
+        assert!(Path::new("/usr/bin/sudo").exists(), "sudo is missing: apt-get install sudo");
+        RealSudo { user: ThrowawayUser::new(), sshd: TestSshd::start() }
+    }
+
+    fn spec(&self) -> Value {
+        with(&with(&self.sshd.spec(), "user", self.user.name()), "become", "sudo")
+    }
+
+    fn with_password(&self, password: &str) -> (Client, Value) {
+        (Client::new().secret("becomepassword", password), with(&self.spec(), "credentialsRef", "c"))
+    }
+}
+
+#[tokio::test]
+async fn real_sudo_without_a_password() {
+    let mut sudo = RealSudo::new();
+    let answer = Client::new().ask(&sudo.spec(), &["id", "-u"]).await;
+    assert_eq!(kind(&answer), TransportErrorKind::BecomeFailed);
+    assert!(answer.unwrap_err().hint.unwrap().contains("becomePassword"));
+    sudo.user.sudo_rule("ALL=(root) NOPASSWD: /usr/bin/id");
+    let requests = [exec(&["id", "-u"]), exec(&["whoami"]), exec(&["no-such-command"])];
+    let answers = round(&Client::new().transport(), &sudo.spec(), &requests).await;
+    assert_eq!(stdout(&answers[0]), "0\n");
+    assert_eq!(kind(&answers[1]), TransportErrorKind::BecomeFailed);
+    sudo.user.sudo_rule("ALL=(root) NOPASSWD: ALL");
+    let answers = round(&Client::new().transport(), &sudo.spec(), &requests).await;
+    assert_eq!(stdout(&answers[1]), "root\n");
+    assert_eq!(answers[2].as_ref().unwrap().exit, 127, "{answers:?}");
+}
+
+#[tokio::test]
+async fn real_sudo_with_a_password() {
+    let mut sudo = RealSudo::new();
+    let (client, spec) = sudo.with_password(sudo.user.password());
+    let error = client.ask(&spec, &["id", "-u"]).await.unwrap_err();
+    assert_eq!(error.kind, TransportErrorKind::BecomeFailed);
+    assert!(error.message.contains("not in the sudoers file"), "{error}");
+
+    sudo.user.sudo_rule("ALL=(root) ALL");
+    let mut secret = Exec::new(["cat"]);
+    secret.stdin = Some(SecretRef { name: "c".into(), key: "other".into() });
+    let requests = [exec(&["id", "-u"]), Request::Exec(secret), exec(&["cat"])];
+    let client = client.secret("other", "for the command");
+    let answers = round(&client.transport(), &spec, &requests).await;
+    assert_eq!(stdout(&answers[0]), "0\n");
+    assert_eq!(stdout(&answers[1]), "for the command\n", "the password is sudo's, the secret the command's");
+    assert_eq!(stdout(&answers[2]), "");
+
+    let (client, spec) = sudo.with_password("wrong");
+    let answer = client.ask(&with(&spec, "commandTimeoutSeconds", 20), &["id", "-u"]).await;
+    assert_eq!(kind(&answer), TransportErrorKind::BecomeFailed, "{answer:?}");
+    let error = answer.unwrap_err();
+    assert!(
+        error.hint.as_deref().unwrap().contains("becomePassword") && !format!("{error:?}").contains("wrong")
+    );
+}
