@@ -12,10 +12,12 @@ use tempfile::TempDir;
 
 const SSHD: &str = "/usr/sbin/sshd";
 
-/// What holds where a test says nothing else. The first value of a keyword wins.
+/// What holds where a test says nothing else. The first value of a keyword wins. The home directory is another one
+/// so that nobody's start-up files slow sessions down or print something.
 const DEFAULTS: &str = "PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n\
                         KbdInteractiveAuthentication no\nPermitRootLogin yes\nLogLevel VERBOSE\n\
-                        MaxStartups 500\nPrintMotd no\n";
+                        MaxStartups 500\nPrintMotd no\n\
+                        AuthorizedKeysFile {folder}/authorized_keys\nSetEnv HOME={folder}\n";
 
 /// A running server. It and its sessions end with it.
 #[derive(Debug)]
@@ -63,7 +65,7 @@ impl TestSshd {
         }
         let port = free_port();
         let listen = format!("ListenAddress 127.0.0.1:{port}\n");
-        text = [&text, "AuthorizedKeysFile {folder}/authorized_keys\n", &listen, DEFAULTS].concat();
+        text = [&text, &listen, DEFAULTS].concat();
         fs::write(at.join("sshd_config"), text.replace("{folder}", &at.display().to_string()))
             .expect("config");
         let sshd = TestSshd { process: spawn(at), folder, port };

@@ -10,7 +10,7 @@ use evenkeel_tests::sshd::TestSshd;
 
 /// A server whose sessions find `script` as `sudo` and `doas` first.
 fn with_stand_in(script: &'static str) -> TestSshd {
-    TestSshd::prepared(&["SetEnv PATH={folder}/bin:/usr/bin:/bin"], |folder: &Path| {
+    TestSshd::prepared(&["SetEnv HOME={folder} PATH={folder}/bin:/usr/bin:/bin"], |folder: &Path| {
         std::fs::create_dir(folder.join("bin")).unwrap();
         for name in ["sudo", "doas"] {
             let path = folder.join("bin").join(name);
@@ -48,7 +48,7 @@ async fn refusals_are_errors_with_hints() {
 
 #[tokio::test]
 async fn a_program_that_is_missing_is_an_error() {
-    let sshd = TestSshd::with(&["SetEnv PATH=/nowhere"]);
+    let sshd = TestSshd::with(&["SetEnv HOME={folder} PATH=/nowhere"]);
     let answer = Client::new().ask(&with(&sshd.spec(), "become", "doas"), &["zfs"]).await;
     assert_eq!(kind(&answer), TransportErrorKind::BecomeFailed, "{answer:?}");
     assert!(answer.unwrap_err().message.contains("not installed"));
