@@ -145,8 +145,16 @@ impl TestSshd {
     /// # Panics
     /// Where the processes cannot be listed.
     pub fn kill_connections(&self) {
+        self.signal_connections("KILL");
+    }
+
+    /// Sends a signal to its connections and what they run; it still listens.
+    ///
+    /// # Panics
+    /// Where `kill` does not run.
+    pub fn signal_connections(&self, signal: &str) {
         for id in descendants(self.process.id()) {
-            kill(id, "KILL");
+            kill(id, signal);
         }
     }
 

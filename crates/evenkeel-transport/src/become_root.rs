@@ -111,6 +111,7 @@ enum Refusal {
     Forbidden,
 }
 
+/// The wordings of sudo (Todd Miller's) and of sudo-rs.
 fn sudo_refusal(line: &str) -> Option<Refusal> {
     let own = line.strip_prefix("sudo: ");
     let own_contains = |texts: &[&str]| own.is_some_and(|l| texts.iter().any(|t| l.contains(t)));
@@ -120,18 +121,22 @@ fn sudo_refusal(line: &str) -> Option<Refusal> {
     let password = own_contains(&[
         "a password is required",
         "a terminal is required",
+        "interactive authentication is required",
         "no tty present",
         "no password was provided",
         "incorrect password attempt",
-        "Authentication failure",
-        "authentication failure",
+        "incorrect authentication attempt",
+        "uthentication failure",
     ]);
     if password || line == "Sorry, try again." {
         return Some(Refusal::Password);
     }
-    let forbidden = (line.starts_with("Sorry, user ") && line.contains(" is not allowed to "))
-        || line.contains(" is not in the sudoers file")
-        || line.contains(" is not allowed to run sudo on ")
+    let text = own.unwrap_or(line);
+    let sorry = text.starts_with("Sorry, user ");
+    let forbidden = (sorry && (text.contains(" is not allowed to ") || text.contains(" may not run ")))
+        || text.starts_with("I'm sorry ")
+        || text.contains(" is not in the sudoers file")
+        || text.contains(" is not allowed to run sudo on ")
         || own_contains(&["account validation failure", "is not allowed to"]);
     forbidden.then_some(Refusal::Forbidden)
 }
@@ -171,6 +176,9 @@ mod tests {
             "Sorry, user ops is not allowed to execute '/sbin/zfs list' as root on pve1.",
             "ops is not in the sudoers file.  This incident will be reported.",
             "ops is not allowed to run sudo on pve1.",
+            "sudo: interactive authentication is required",
+            "sudo: I'm sorry ops. I'm afraid I can't do that",
+            "sudo: Sorry, user ops may not run /sbin/zfs on pve1.",
         ];
         for stderr in without {
             let error = sudo(None).understand(reply(1, stderr)).expect_err(stderr);
@@ -207,8 +215,11 @@ mod tests {
 
     #[test]
     fn a_missing_command_is_127_as_without_sudo() {
-        let stderr = "sudo: zfs: command not found";
-        assert_eq!(sudo(None).understand(reply(1, stderr)), Ok(reply(127, stderr)));
+        for stderr in ["sudo: zfs: command not found", "sudo: 'zfs': command not found"] {
+            assert_eq!(sudo(None).understand(reply(1, stderr)), Ok(reply(127, stderr)));
+        }
+        let doas = BecomeRoot::new(Become::Doas, None);
+        assert_eq!(doas.understand(reply(1, "doas: zfs: command not found")).unwrap().exit, 127);
         assert_eq!(sudo(None).understand(reply(127, "sh: zfs: not found")).unwrap().exit, 127);
     }
 

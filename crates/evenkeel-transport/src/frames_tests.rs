@@ -78,6 +78,26 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn no_output_whatever_breaks_the_collector(
+        pieces in prop::collection::vec((any::<bool>(), output(), any::<bool>(), "[ -~]{0,50}"), 0..20),
+    ) {
+        let nonce = Nonce::random().unwrap();
+        let mut collector = Collector::new(&nonce, 3, 100);
+        for (stderr, bytes, marked, label) in pieces {
+            let to = if stderr { Output::Stderr } else { Output::Stdout };
+            let frame = if marked { format!("\n{} {label}\n", nonce.as_str()) } else { String::new() };
+            if collector.push(to, &[bytes, frame.into_bytes()].concat()).is_err() {
+                break;
+            }
+            prop_assert!(collector.stdout.buffer.len() + collector.stderr.buffer.len() < 300_000);
+        }
+        prop_assert!(collector.completed() <= 20);
+        drop(collector.into_outcomes());
+    }
+}
+
 #[test]
 fn a_status_is_taken_only_with_its_line_end() {
     let nonce = Nonce::random().unwrap();

@@ -54,6 +54,38 @@ async fn a_dead_connection_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_kept_connection_that_no_longer_answers_is_replaced() {
+    let sshd = TestSshd::start();
+    let transport = Client::new().transport();
+    let spec = with(&sshd.spec(), "connectTimeoutSeconds", 2);
+    assert_eq!(stdout(&ask(&transport, &spec, &["echo", "one"]).await), "one\n");
+    // As if a firewall had forgotten it: open on this side, dead on the other.
+    sshd.signal_connections("STOP");
+    assert_eq!(stdout(&ask(&transport, &spec, &["echo", "two"]).await), "two\n");
+    assert_eq!(sshd.logins(), 2);
+}
+
+#[tokio::test]
+async fn keepalives_find_out_that_the_host_is_gone() {
+    let sshd = TestSshd::start();
+    let transport = Client::new().transport();
+    let spec = with(&sshd.spec(), "keepaliveSeconds", 1);
+    let mark = sshd.folder().join("mark");
+    let requests = [sh("echo done"), sh(&format!("touch {}; sleep 100", mark.display()))];
+    let freezing = async {
+        while !mark.exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        sshd.signal_connections("STOP");
+    };
+    let start = Instant::now();
+    let (answers, ()) = tokio::join!(round(&transport, &spec, &requests), freezing);
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    assert_eq!(stdout(&answers[0]), "done\n");
+    assert_eq!(kind(&answers[1]), TransportErrorKind::ConnectionLost);
+}
+
+#[tokio::test]
 async fn fifty_targets_at_once() {
     let sshd = TestSshd::start();
     let transport = Arc::new(Client::new().transport());

@@ -30,6 +30,10 @@ pub(super) async fn log_in(
     identities: Identities,
 ) -> Result<(), TransportError> {
     let Identities { candidates, mut agent, password, left_out } = identities;
+    if let (Some(agent), Some(binding)) = (&mut agent, handle.agent_session_binding()) {
+        // Keys may be limited to certain hosts (`ssh-add -h`); agents that know no such keys refuse, which is fine.
+        let _ = agent.bind_session(binding, false).await;
+    }
     let mut login = Login { handle, endpoint, methods: None, offered: Vec::new(), left_out };
     for candidate in &candidates {
         if login.takes(MethodKind::PublicKey) && login.key(candidate, agent.as_mut()).await? {

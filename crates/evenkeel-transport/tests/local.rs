@@ -1,0 +1,116 @@
+//! The local transport, against this machine's shell.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails, and says where"
+)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use evenkeel_core::request::{Exec, Reply, Request, SecretRef};
+use evenkeel_core::target::Target;
+use evenkeel_core::transport::{Transport, TransportError, TransportErrorKind};
+use evenkeel_transport::LocalTransport;
+use evenkeel_transport::credentials::EnvironmentCredentials;
+use serde_json::{Value, json};
+
+fn sh(text: &str) -> Request {
+    Request::Exec(Exec::new(["sh", "-c", text]))
+}
+
+fn transport() -> LocalTransport {
+    let secret = ("EVENKEEL_CRED_C_KEY".to_owned(), "s3cret".to_owned());
+    LocalTransport::new(Arc::new(EnvironmentCredentials::new([secret])))
+}
+
+async fn round(
+    transport: &LocalTransport,
+    spec: Value,
+    requests: &[Request],
+) -> Vec<Result<Reply, TransportError>> {
+    let spec = serde_json::from_value(spec).unwrap();
+    transport.exchange(&Target { name: "here".into(), labels: BTreeMap::new(), spec }, requests).await
+}
+
+#[tokio::test]
+async fn a_round_runs_in_order_with_the_environment_of_remote_ones() {
+    let requests = [
+        sh("echo out; echo err >&2; exit 3"),
+        Request::Exec(Exec::new(["no-such-command"])),
+        sh("echo $LC_ALL; echo $PATH"),
+        sh("head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2"),
+    ];
+    let replies = round(&transport(), json!({ "local": {} }), &requests).await;
+    let replies: Vec<Reply> = replies.into_iter().map(Result::unwrap).collect();
+    assert_eq!(replies[0], Reply { exit: 3, stdout: b"out\n".to_vec(), stderr: b"err\n".to_vec() });
+    assert_eq!(replies[1].exit, 127);
+    let environment = String::from_utf8_lossy(&replies[2].stdout).into_owned();
+    assert!(environment.starts_with("C\n") && environment.trim_end().ends_with(":/sbin"), "{environment}");
+    assert_eq!((replies[3].stdout.len(), replies[3].stderr.len()), (3_000_000, 3_000_000));
+}
+
+#[tokio::test]
+async fn a_hanging_command_is_ended_with_everything_it_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("mark");
+    let requests =
+        [sh("echo done"), sh(&format!("(sleep 2; touch {}) & sleep 60", mark.display())), sh("echo")];
+    let start = Instant::now();
+    let spec = json!({ "local": { "commandTimeoutSeconds": 1 } });
+    let answers = round(&transport(), spec, &requests).await;
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert_eq!(answers[0].as_ref().unwrap().stdout, b"done\n");
+    assert_eq!(answers[1].as_ref().unwrap_err().kind, TransportErrorKind::Timeout);
+    assert!(answers[2].as_ref().unwrap_err().message.contains("not run"));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!mark.exists(), "the background part lives on");
+}
+
+#[tokio::test]
+async fn a_background_process_holds_nothing_up() {
+    let start = Instant::now();
+    let answers =
+        round(&transport(), json!({ "local": {} }), &[sh("sleep 30 & echo $!"), sh("echo on")]).await;
+    assert!(start.elapsed() < Duration::from_secs(10));
+    assert_eq!(answers[1].as_ref().unwrap().stdout, b"on\n");
+    let id = String::from_utf8(answers[0].as_ref().unwrap().stdout.clone()).unwrap();
+    std::process::Command::new("kill").arg(id.trim()).status().unwrap();
+}
+
+#[tokio::test]
+async fn a_shell_that_dies_leaves_no_reply_to_the_rest() {
+    let requests = [sh("echo first"), sh("kill -KILL -$(cut -d' ' -f5 /proc/self/stat)"), sh("echo third")];
+    let answers = round(&transport(), json!({ "local": {} }), &requests).await;
+    assert_eq!(answers[0].as_ref().unwrap().stdout, b"first\n");
+    for answer in &answers[1..] {
+        assert_eq!(answer.as_ref().unwrap_err().kind, TransportErrorKind::ConnectionLost);
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_read_from_standard_input() {
+    let mut exec = Exec::new(["sh", "-c", "cat; tr '\\0' ' ' < /proc/$PPID/cmdline; env"]);
+    exec.stdin = Some(SecretRef { name: "c".into(), key: "key".into() });
+    let answers = round(&transport(), json!({ "local": {} }), &[Request::Exec(exec)]).await;
+    let text = String::from_utf8(answers[0].as_ref().unwrap().stdout.clone()).unwrap();
+    assert!(text.starts_with("s3cret\n"), "{text}");
+    assert_eq!(text.matches("s3cret").count(), 1, "{text}");
+}
+
+#[tokio::test]
+async fn output_beyond_the_limit_is_refused() {
+    let transport = transport().output_limit(1000);
+    let requests = [sh("head -c 1001 /dev/zero"), sh("head -c 1000 /dev/zero")];
+    let answers = round(&transport, json!({ "local": {} }), &requests).await;
+    assert_eq!(answers[0].as_ref().unwrap_err().kind, TransportErrorKind::OutputTooLarge);
+    assert_eq!(answers[1].as_ref().unwrap().stdout.len(), 1000);
+}
+
+#[tokio::test]
+async fn a_target_of_another_kind_is_an_error() {
+    let answers = round(&transport(), json!({ "ssh": { "host": "h" } }), &[sh("echo")]).await;
+    assert_eq!(answers[0].as_ref().unwrap_err().kind, TransportErrorKind::Configuration);
+}
