@@ -31,10 +31,11 @@ pub(super) fn wanted(spec: &ZfsDatasetSpec, so_far: &Replies) -> Vec<Query> {
         return queries;
     }
     let main = properties(spec);
-    if wants_replacing(spec, &main, so_far) {
+    if !so_far.has(&main) {
+        queries.push(main);
+    } else if wants_replacing(spec, &main, so_far) {
         queries.push(below(&spec.dataset));
     }
-    queries.push(main);
     if names_a_mount_point(wanted) {
         queries.push(altroots());
     }
@@ -52,9 +53,6 @@ fn may_ask(wanted: &Wanted, so_far: &Replies) -> bool {
 }
 
 fn wants_replacing(spec: &ZfsDatasetSpec, main: &Query, so_far: &Replies) -> bool {
-    if !so_far.has(main) {
-        return false;
-    }
     let Ok(table) = so_far.parsed(main, Table::parse) else { return false };
     match table.of(&spec.dataset) {
         Said::Rows(rows) => {

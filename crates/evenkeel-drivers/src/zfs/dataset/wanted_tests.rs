@@ -1,3 +1,5 @@
+//! The normal forms against what real hosts print.
+
 use super::*;
 use crate::zfs::Scalar;
 use crate::zfs::reply::usage::HostProperties;

@@ -1,3 +1,5 @@
+//! Rows: as recorded, as attacked, and as noise.
+
 use evenkeel_core::request::Exec;
 use proptest::prelude::*;
 
