@@ -1,11 +1,15 @@
 //! Simulated targets for tests and for the demo.
 //!
-//! [`zfs`] is the simulated machine: pure state and the answers of the real programs. Everything else puts it
-//! behind something that Evenkeel talks to.
+//! [`zfs`] is the simulated machine: pure state and the answers of the real programs. The rest puts it behind
+//! something that Evenkeel talks to: [`sim_transport`] without a network, for thousands of seeds; [`server`] behind
+//! a real SSH server. [`contract`] is what every driver must keep.
 
+pub mod contract;
+pub mod machine;
 pub mod random;
 pub mod server;
 pub mod shim;
+pub mod sim_transport;
 pub mod site;
 pub mod wire;
 pub mod zfs;

@@ -27,6 +27,7 @@ pub(crate) fn serve(options: &Serve) -> Result<()> {
     fs::write(dir.join("ready"), "")?;
     // The end of input is the signal to stop that also comes when the parent dies.
     io::copy(&mut io::stdin(), &mut io::sink())?;
+    fs::remove_file(dir.join("ready"))?;
     Ok(())
 }
 

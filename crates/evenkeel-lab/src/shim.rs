@@ -37,12 +37,12 @@ pub fn run(name: &str, args: Vec<OsString>) -> ExitCode {
 
 fn ask_lab(name: &str, args: Vec<OsString>) -> ExitCode {
     let lossy = |word: OsString| word.to_string_lossy().into_owned();
-    let argv = std::iter::once(name.to_owned()).chain(args.into_iter().map(lossy)).collect();
+    let words = std::iter::once(name.to_owned()).chain(args.into_iter().map(lossy)).collect();
     let variable = |name| std::env::var(name).unwrap_or_default();
     let rights = if variable(RIGHTS) == "root" { Rights::Root } else { Rights::User };
-    let call = Call { target: variable(TARGET), rights, argv };
+    let call = Call { target: variable(TARGET), rights, argv: words };
     match call_lab(&variable(SOCKET), &call) {
-        Ok(status) => status,
+        Ok(code) => code,
         Err(error) => {
             complain(&format!("{name}: cannot reach the lab at {SOCKET}: {error}"));
             ExitCode::from(127)

@@ -102,18 +102,24 @@ impl ZfsHost {
 
     /// The value of a native property that can be set, as stored: without regard to mount options.
     pub(super) fn stored(&self, name: &str, property: &str) -> (String, Source) {
-        let inherits = usage::property(self.version, property).is_some_and(|listed| listed.inherit);
-        match self.climb(name, property, inherits) {
-            Some((path, Source::Inherited(from))) if property == "mountpoint" && path.starts_with('/') => {
+        match table::find(self.version, property) {
+            Some(native) => self.stored_native(name, native),
+            None => (String::new(), Source::Default),
+        }
+    }
+
+    fn stored_native(&self, name: &str, native: &Native) -> (String, Source) {
+        let inherits = usage::property(self.version, native.name).is_some_and(|listed| listed.inherit);
+        match self.climb(name, native.name, inherits) {
+            Some((path, Source::Inherited(from)))
+                if native.form == Form::Mountpoint && path.starts_with('/') =>
+            {
                 let below = name.strip_prefix(from.as_str()).unwrap_or_default();
                 (format!("{}{below}", path.trim_end_matches('/')), Source::Inherited(from))
             }
             Some(found) => found,
-            None if property == "mountpoint" => (format!("/{name}"), Source::Default),
-            None => {
-                let native = table::find(self.version, property);
-                (native.map_or("", |n| n.default(self.version)).to_owned(), Source::Default)
-            }
+            None if native.form == Form::Mountpoint => (format!("/{name}"), Source::Default),
+            None => (native.default(self.version).to_owned(), Source::Default),
         }
     }
 
@@ -134,7 +140,7 @@ impl ZfsHost {
                 self.computed(name, kind, native).map(|value| (value, source))
             }
             Property::Native(native) => {
-                let (value, source) = self.stored(name, native.name);
+                let (value, source) = self.stored_native(name, native);
                 let mount = self.datasets.get(name).and_then(|d| d.mount.as_ref());
                 let masked = MOUNT_FLAGS.contains(&native.name)
                     && value == "on"

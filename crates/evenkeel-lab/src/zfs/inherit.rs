@@ -1,6 +1,7 @@
 //! `zfs inherit`: one property, many datasets.
 
 use super::list::Selection;
+use super::model::MOUNT_FLAGS;
 use super::options::Options;
 use super::property::Property;
 use super::{Kind, Out, Rights, ZfsHost, usage};
@@ -94,5 +95,9 @@ fn inherit_on(
         }
     }
     host.mount_after(name, word, &before);
+    let is_mounted = host.datasets.get(name).is_some_and(|d| d.mount.is_some());
+    if MOUNT_FLAGS.contains(&word) && is_mounted {
+        host.remount(name);
+    }
     Ok(())
 }

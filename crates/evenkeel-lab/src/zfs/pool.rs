@@ -23,8 +23,10 @@ impl ZfsHost {
     fn pool_property(&self, pool: &str, property: &str) -> Option<(String, &'static str)> {
         let state = self.pools.get(pool)?;
         if let Some(value) = state.settings.get(property) {
-            let cleared = property == "comment" && value.is_empty();
-            return Some(if cleared { ("-".to_owned(), "default") } else { (value.clone(), "local") });
+            return Some(match value.as_str() {
+                "" => ("-".to_owned(), "default"),
+                value => (value.to_owned(), "local"),
+            });
         }
         let (_, default, source) = template(self.version).find(|(name, ..)| *name == property)?;
         let used = self.used(pool);

@@ -30,6 +30,7 @@ pub(super) fn run(host: &mut ZfsHost, rights: Rights, args: &[&str], out: &mut O
     if !problem.is_empty() {
         return usage::fail(host.version, "set", problem, out);
     }
+    let last = assignments.last().and_then(|word| word.split('=').next()).unwrap_or_default();
     let pairs = match pairs(assignments.iter().map(String::as_str)) {
         Ok(pairs) => pairs,
         Err(problem) => {
@@ -43,7 +44,8 @@ pub(super) fn run(host: &mut ZfsHost, rights: Rights, args: &[&str], out: &mut O
         let result = if rights == Rights::User {
             Err(format!("cannot set property for '{name}': permission denied"))
         } else {
-            set_on(host, &name, &pairs, options.has('u'))
+            let mounts = Mounts { keep: options.has('u'), last };
+            set_on(host, &name, &pairs, mounts)
         };
         if let Err(problem) = result {
             out.err(problem);
@@ -67,18 +69,32 @@ pub(super) fn pairs<'a>(
     Ok(pairs)
 }
 
+/// What a `zfs set` does to mounts.
+#[derive(Clone, Copy)]
+struct Mounts<'a> {
+    /// Leave them alone (`-u`).
+    keep: bool,
+    /// The property that stands last on the command line: in 2.1 it alone decides about a remount.
+    last: &'a str,
+}
+
 /// Sets everything or nothing.
 fn set_on(
     host: &mut ZfsHost,
     name: &str,
     pairs: &BTreeMap<&str, &str>,
-    keep_mounted: bool,
+    mounts: Mounts<'_>,
 ) -> Result<(), String> {
     let kind = host.kind_of(name).unwrap_or(Kind::Snapshot);
     let told = |problem| format!("cannot set property for '{name}': {problem}");
     let mut parsed = Vec::new();
     for (property, text) in pairs {
-        let (property, value) = check(host.version, kind, property, text, false).map_err(told)?;
+        let (property, mut value) = check(host.version, kind, property, text, false).map_err(told)?;
+        if property.name() == "refreservation" && value == "auto" {
+            let size = pairs.get("volsize").and_then(|size| value::parse_size(size).ok());
+            let size = size.unwrap_or_else(|| host.stored_number(name, "volsize"));
+            value = volume_reservation(size, host.stored_number(name, "volblocksize")).to_string();
+        }
         host.check_space(name, property.name(), &value).map_err(told)?;
         if property.name() == "volsize" {
             check_volsize(host, name, &value).map_err(told)?;
@@ -86,12 +102,17 @@ fn set_on(
         parsed.push((property.name().to_owned(), value));
     }
     let moves = parsed.iter().any(|(p, v)| p == "mountpoint" || (p == "canmount" && v == "off"));
-    if moves && !keep_mounted {
+    if moves && !mounts.keep {
         host.try_unmount(name)?;
     }
     host.txg += 1;
     for (property, value) in parsed {
-        host.store(name, &property, value, keep_mounted);
+        host.store(name, &property, value, mounts.keep);
+    }
+    let remounts =
+        MOUNT_FLAGS.contains(&mounts.last) && host.datasets.get(name).is_some_and(|d| d.mount.is_some());
+    if remounts && !mounts.keep {
+        host.remount(name);
     }
     Ok(())
 }
@@ -123,6 +144,13 @@ pub(super) fn check(
     let is_computed = native.form == super::table::Form::Computed;
     if is_computed || (is_fixed && !creating) {
         return Err(format!("'{}' is readonly", native.name));
+    }
+    if native.name == "refreservation" && text == "auto" {
+        return if kind == Kind::Volume && !creating {
+            Ok((found, text.to_owned()))
+        } else {
+            Err("'refreservation=auto' only allowed on volumes".to_owned())
+        };
     }
     let value = value::parse(version, native, text)?;
     Ok((found, value))

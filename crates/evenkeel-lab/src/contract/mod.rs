@@ -1,0 +1,100 @@
+//! The contract that every driver keeps, as checks over simulated machines and random specs.
+//!
+//! A driver is checked by being registered: `tests/contract.rs` goes through the registry and fails where a kind
+//! has no [`Fixture`]. Everything here is pure; [`twin`] is the engine's reconcile path without its I/O.
+
+mod checks;
+mod tamper;
+pub mod twin;
+mod zfs_dataset;
+mod zfs_pool;
+
+use evenkeel_core::driver::Registry;
+use evenkeel_core::manifest::{SourceFile, load};
+use evenkeel_core::plan::Instance;
+use jiff::Timestamp;
+
+pub use checks::{Check, checks};
+
+use crate::machine::Machine;
+
+/// The target that all scenarios play on.
+pub const TARGET: &str = "durian";
+
+/// How one kind is put to the test.
+#[derive(Debug, Clone, Copy)]
+pub struct Fixture {
+    /// The kind.
+    pub kind: &'static str,
+    /// The backend, where the kind has several.
+    pub backend: Option<&'static str>,
+    /// A machine and manifests that fit it, fixed by a seed.
+    pub scenario: fn(seed: u64) -> Scenario,
+}
+
+/// A machine and what it shall become.
+pub struct Scenario {
+    /// The machine as it is.
+    pub machine: Box<dyn Machine>,
+    /// Manifests of the kind, for [`TARGET`].
+    pub manifests: String,
+    /// How many runs it may take until nothing is left to do. More than one where an object can change because
+    /// another one does.
+    pub runs: usize,
+    /// Values of secrets that the manifests refer to; none of them may ever be in a request or a plan.
+    pub secrets: Vec<String>,
+}
+
+impl std::fmt::Debug for Scenario {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scenario").field("manifests", &self.manifests).finish_non_exhaustive()
+    }
+}
+
+/// The fixture of every kind that has one.
+pub fn fixtures() -> Vec<Fixture> {
+    vec![zfs_dataset::FIXTURE, zfs_pool::FIXTURE]
+}
+
+/// The time at which all scenarios play.
+pub fn now() -> Timestamp {
+    // 2026-11-20T12:00:00Z
+    Timestamp::constant(1_795_176_000, 0)
+}
+
+/// A scenario whose manifests were read.
+pub struct Stage {
+    pub(crate) machine: Box<dyn Machine>,
+    pub(crate) instances: Vec<Instance>,
+    pub(crate) runs: usize,
+    pub(crate) secrets: Vec<String>,
+}
+
+impl std::fmt::Debug for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stage").field("instances", &self.instances).finish_non_exhaustive()
+    }
+}
+
+impl Stage {
+    /// Reads the scenario of `seed`. Manifests with errors are a mistake in the fixture.
+    pub fn set(registry: &Registry, fixture: &Fixture, seed: u64) -> Result<Self, String> {
+        let scenario = (fixture.scenario)(seed);
+        let target = format!(
+            "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: {{ name: {TARGET} }}\nspec: {{ local: {{}}, prune: true }}\n---\n"
+        );
+        let bytes = format!("{target}{}", scenario.manifests).into_bytes();
+        let file = SourceFile { path: "scenario.yaml".to_owned(), bytes };
+        let loaded = load(registry, &[file], &[], now());
+        if loaded.has_errors() {
+            let problems: Vec<&str> = loaded.diagnostics.iter().map(|d| d.message.as_str()).collect();
+            return Err(format!("bad manifests: {}\n{}", problems.join("; "), scenario.manifests));
+        }
+        Ok(Stage {
+            machine: scenario.machine,
+            instances: loaded.instances,
+            runs: scenario.runs,
+            secrets: scenario.secrets,
+        })
+    }
+}

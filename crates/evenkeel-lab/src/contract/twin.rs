@@ -1,0 +1,146 @@
+//! The reconcile path without a network: observe, plan, apply as plain function calls.
+//!
+//! The engine does the same with a transport, many targets at a time and a second look before it writes.
+
+use std::collections::BTreeMap;
+
+use evenkeel_core::plan::{Blueprint, Change, Instance, Plan, Policy, Removal, batches, build, removals};
+use evenkeel_core::request::{Query, Replies, Reply, Request, join_queries};
+use evenkeel_core::target::{Target, TargetSpec};
+use evenkeel_core::transport::TransportError;
+
+use super::{TARGET, now};
+use crate::machine::Machine;
+
+/// As many rounds as the engine gives a driver.
+const ROUNDS: usize = 4;
+
+/// Everything that is not data loss may be sent.
+pub const POLICY: Policy = Policy { allow: evenkeel_core::driver::Risk::Destructive };
+
+/// What becomes of a reply on its way back: given its number and the request.
+pub type Wire<'a> = dyn FnMut(usize, &Request, Reply) -> Result<Reply, TransportError> + 'a;
+
+/// A wire on which nothing happens.
+pub fn honest(_: usize, _: &Request, reply: Reply) -> Result<Reply, TransportError> {
+    Ok(reply)
+}
+
+/// What to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Survey {
+    /// What the instances ask for.
+    Instances,
+    /// That, and everything else of their kind that there is.
+    Inventory,
+}
+
+/// Asks for everything that the survey wants to know.
+pub fn observe(
+    machine: &mut dyn Machine,
+    instances: &[Instance],
+    survey: Survey,
+    wire: &mut Wire<'_>,
+) -> Replies {
+    let mut replies = Replies::default();
+    let mut number = 0;
+    for _ in 0..ROUNDS {
+        let requests = join_queries(open_queries(instances, survey, &replies));
+        if requests.is_empty() {
+            break;
+        }
+        for request in requests {
+            let reply = wire(number, &request, machine.run(&words(&request)));
+            replies.insert(request, reply);
+            number += 1;
+        }
+    }
+    replies
+}
+
+fn open_queries(instances: &[Instance], survey: Survey, replies: &Replies) -> Vec<Query> {
+    let own = instances.iter().flat_map(|i| i.driver.queries(&i.spec, replies));
+    let listing = instances
+        .first()
+        .filter(|_| survey == Survey::Inventory)
+        .into_iter()
+        .flat_map(|i| i.driver.inventory_queries(replies));
+    own.chain(listing).filter(|query| !replies.has(query)).collect()
+}
+
+fn words(request: &Request) -> Vec<String> {
+    let Request::Exec(exec) = request;
+    exec.words()
+}
+
+/// Plans `instances`.
+pub fn plan(instances: &[Instance], replies: Replies) -> Plan {
+    let by_target = BTreeMap::from([(TARGET.to_owned(), replies)]);
+    build(instances, &Blueprint { replies: &by_target, policy: POLICY, now: now() })
+}
+
+/// Plans `instances`, and the removal of what carries our mark and is not among `keep`. Wants an inventory.
+pub fn plan_with_removals(instances: &[Instance], keep: &[&str], replies: Replies) -> Plan {
+    let by_target = BTreeMap::from([(TARGET.to_owned(), replies)]);
+    let blueprint = Blueprint { replies: &by_target, policy: POLICY, now: now() };
+    let mut changes = build(instances, &blueprint).changes;
+    if let (Some(first), Some(replies)) = (instances.first(), by_target.get(TARGET)) {
+        let spec = TargetSpec { prune: true, ..TargetSpec::default() };
+        let target = &Target { name: TARGET.to_owned(), labels: BTreeMap::new(), spec };
+        let (driver, policy) = (&*first.driver, POLICY);
+        changes.extend(removals(&Removal { target, driver, keep, replies, policy, now: now() }));
+    }
+    Plan::of(changes)
+}
+
+/// Observes and plans on an honest wire.
+pub fn look(machine: &mut dyn Machine, instances: &[Instance]) -> Plan {
+    plan(instances, observe(machine, instances, Survey::Instances, &mut honest))
+}
+
+/// The names of the objects that `instances` are about.
+pub fn objects(instances: &[Instance]) -> Vec<&str> {
+    instances.iter().map(|i| i.object.as_str()).collect()
+}
+
+/// The writes of a plan, in order.
+pub fn writes(plan: &Plan) -> Vec<Request> {
+    batches(&plan.changes).into_iter().map(|batch| batch.request).collect()
+}
+
+/// Sends writes; what the machine said against one of them is an error that ends nothing.
+pub fn send(machine: &mut dyn Machine, writes: &[Request]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for write in writes {
+        let reply = machine.run(&words(write));
+        if reply.exit != 0 {
+            complaints.push(format!("{}: {}", write.display(), reply.stderr_text()));
+        }
+    }
+    complaints
+}
+
+/// Looks and writes until nothing is left to do, at most `runs` times; what is left, or what went wrong.
+pub fn converge(machine: &mut dyn Machine, instances: &[Instance], runs: usize) -> Result<Plan, String> {
+    let mut complaints = Vec::new();
+    for _ in 0..runs {
+        let plan = look(machine, instances);
+        complaints.extend(send(machine, &writes(&plan)));
+    }
+    let plan = look(machine, instances);
+    if let Some(change) = plan.changes.iter().find(|c| c.is_pending() || c.error.is_some()) {
+        return Err(format!("after {runs} runs there is still {}; {}", told(change), complaints.join("; ")));
+    }
+    Ok(plan)
+}
+
+/// A change in one line, for failures.
+pub fn told(change: &Change) -> String {
+    let fields: Vec<String> = change
+        .fields
+        .iter()
+        .map(|f| format!("{}: {} → {}", f.change.path, f.before_text, f.after_text))
+        .collect();
+    let error = change.error.as_ref().map(ToString::to_string).unwrap_or_default();
+    format!("{} [{}] {error} {:?}", change.headline(), fields.join(", "), change.gate)
+}

@@ -1,0 +1,211 @@
+//! A transport without a network: simulated machines by target name, and faults on demand.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use evenkeel_core::request::{Reply, Request};
+use evenkeel_core::target::Target;
+use evenkeel_core::transport::{BoxFuture, Transport, TransportError, TransportErrorKind};
+
+use crate::machine::Machine;
+use crate::random::Random;
+
+/// What goes wrong with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The target cannot be reached; the whole exchange fails.
+    Unreachable,
+    /// The connection ends before the command is run, for this and all later requests of the exchange.
+    LostBefore,
+    /// The command is run, then the connection ends before the reply.
+    LostAfter,
+    /// The command is run and takes too long.
+    Timeout,
+    /// Half of standard output arrives as if it were all.
+    Truncated,
+    /// Standard output is noise.
+    Garbage,
+}
+
+const FAULTS: [Fault; 6] = [
+    Fault::Unreachable,
+    Fault::LostBefore,
+    Fault::LostAfter,
+    Fault::Timeout,
+    Fault::Truncated,
+    Fault::Garbage,
+];
+
+/// A command that a machine was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The target.
+    pub target: String,
+    /// The command.
+    pub argv: Vec<String>,
+    /// Whether it changed the machine.
+    pub wrote: bool,
+}
+
+/// A [`Transport`] straight to simulated machines.
+pub struct SimTransport {
+    machines: BTreeMap<String, Mutex<Box<dyn Machine>>>,
+    log: Mutex<Vec<Record>>,
+    trouble: Mutex<Trouble>,
+}
+
+/// One request in `one_in` goes wrong; none where it is 0.
+struct Trouble {
+    random: Random,
+    one_in: usize,
+}
+
+impl fmt::Debug for SimTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimTransport").field("machines", &self.machines.keys()).finish_non_exhaustive()
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl SimTransport {
+    /// A transport to these machines, by target name, where nothing goes wrong.
+    pub fn new(machines: BTreeMap<String, Box<dyn Machine>>) -> Self {
+        SimTransport {
+            machines: machines.into_iter().map(|(name, machine)| (name, Mutex::new(machine))).collect(),
+            log: Mutex::default(),
+            trouble: Mutex::new(Trouble { random: Random::new(0), one_in: 0 }),
+        }
+    }
+
+    /// From now on one request in `one_in` goes wrong, in ways that `seed` fixes; 0 ends it.
+    pub fn set_trouble(&self, seed: u64, one_in: usize) {
+        *locked(&self.trouble) = Trouble { random: Random::derive(seed, 7), one_in };
+    }
+
+    /// Looks at or changes a machine by hand; `None` for a target that there is not.
+    pub fn with_machine<R>(&self, target: &str, act: impl FnOnce(&mut dyn Machine) -> R) -> Option<R> {
+        self.machines.get(target).map(|machine| act(locked(machine).as_mut()))
+    }
+
+    /// The commands that were run since the last call.
+    pub fn take_log(&self) -> Vec<Record> {
+        std::mem::take(&mut locked(&self.log))
+    }
+
+    fn draw(&self) -> Option<Fault> {
+        let mut trouble = locked(&self.trouble);
+        let one_in = trouble.one_in;
+        if one_in == 0 || !trouble.random.one_in(one_in) {
+            return None;
+        }
+        trouble.random.pick(&FAULTS).copied()
+    }
+
+    fn run(&self, target: &str, machine: &mut dyn Machine, request: &Request) -> Reply {
+        let Request::Exec(exec) = request;
+        let argv = exec.words();
+        let before = machine.fingerprint();
+        let reply = machine.run(&argv);
+        let wrote = machine.fingerprint() != before;
+        locked(&self.log).push(Record { target: target.to_owned(), argv, wrote });
+        reply
+    }
+
+    fn answer(&self, target: &str, requests: &[Request]) -> Vec<Result<Reply, TransportError>> {
+        let failed =
+            |kind: TransportErrorKind| TransportError::new(kind, format!("{target}: simulated {kind:?}"));
+        let Some(machine) = self.machines.get(target) else {
+            return vec![Err(failed(TransportErrorKind::Unreachable)); requests.len()];
+        };
+        let mut machine = locked(machine);
+        let mut answers = Vec::new();
+        for request in requests {
+            let fault = self.draw();
+            let lost = match fault {
+                Some(Fault::Unreachable) => {
+                    return vec![Err(failed(TransportErrorKind::Unreachable)); requests.len()];
+                }
+                Some(Fault::LostBefore) => TransportErrorKind::ConnectionLost,
+                _ => {
+                    let reply = self.run(target, machine.as_mut(), request);
+                    match fault {
+                        Some(Fault::LostAfter) => TransportErrorKind::ConnectionLost,
+                        Some(Fault::Timeout) => TransportErrorKind::Timeout,
+                        fault => {
+                            answers.push(Ok(spoiled(reply, fault)));
+                            continue;
+                        }
+                    }
+                }
+            };
+            answers.resize_with(requests.len(), || Err(failed(lost)));
+            break;
+        }
+        answers
+    }
+}
+
+fn spoiled(mut reply: Reply, fault: Option<Fault>) -> Reply {
+    match fault {
+        Some(Fault::Truncated) => reply.stdout.truncate(reply.stdout.len() / 2),
+        Some(Fault::Garbage) => reply.stdout = b"\x1b[2J\xff\0 Segmentation fault\n".to_vec(),
+        _ => {}
+    }
+    reply
+}
+
+impl Transport for SimTransport {
+    fn exchange<'a>(
+        &'a self,
+        target: &'a Target,
+        requests: &'a [Request],
+    ) -> BoxFuture<'a, Vec<Result<Reply, TransportError>>> {
+        Box::pin(std::future::ready(self.answer(&target.name, requests)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use evenkeel_core::request::Exec;
+
+    use super::*;
+    use crate::zfs::{Version, ZfsHost};
+
+    fn transport() -> SimTransport {
+        let mut host = ZfsHost::new(Version::V2_3);
+        host.add_pool("tank", 1 << 30);
+        SimTransport::new(BTreeMap::from([("kiwi".to_owned(), Box::new(host) as Box<dyn Machine>)]))
+    }
+
+    fn zfs(words: &str) -> Request {
+        Request::Exec(Exec::new(words.split(' ')))
+    }
+
+    #[test]
+    fn the_log_tells_writes_from_reads() {
+        let transport = transport();
+        let answers =
+            transport.answer("kiwi", &[zfs("zfs list -H -o name"), zfs("zfs set sync=always tank")]);
+        assert_eq!(answers[0].as_ref().unwrap().stdout, b"tank\n");
+        let wrote: Vec<bool> = transport.take_log().iter().map(|record| record.wrote).collect();
+        assert_eq!(wrote, [false, true]);
+    }
+
+    #[test]
+    fn every_request_has_an_answer_whatever_goes_wrong() {
+        let transport = transport();
+        transport.set_trouble(1, 2);
+        let mut failures = 0;
+        for _ in 0..100 {
+            let answers = transport.answer("kiwi", &[zfs("zfs list"), zfs("zfs list"), zfs("zfs list")]);
+            assert_eq!(answers.len(), 3);
+            failures += answers.iter().filter(|a| a.is_err()).count();
+        }
+        assert!((50..250).contains(&failures), "{failures}");
+        assert!(transport.answer("papaya", &[zfs("zfs list")])[0].is_err());
+    }
+}

@@ -1,0 +1,104 @@
+//! Every registered driver keeps the contract.
+//!
+//! A failure prints its seed; `EVENKEEL_SEED=n` runs that seed alone.
+
+// Helpers of a test may fail loudly, like the test itself.
+#![allow(clippy::panic, clippy::expect_used)]
+
+use evenkeel_core::driver::Registry;
+use evenkeel_lab::contract::{Fixture, Stage, checks, fixtures};
+
+const SEEDS: u64 = 120;
+
+fn seeds() -> std::ops::Range<u64> {
+    match std::env::var("EVENKEEL_SEED") {
+        Ok(seed) => {
+            let seed: u64 = seed.parse().expect("EVENKEEL_SEED is a number");
+            seed..seed + 1
+        }
+        Err(_) => 0..SEEDS,
+    }
+}
+
+fn keeps(promise: &str) {
+    let registry: Registry = evenkeel_drivers::registry();
+    let check = checks().into_iter().find(|check| check.promise == promise).expect("there is such a promise");
+    for fixture in fixtures() {
+        for seed in seeds() {
+            let broken = Stage::set(&registry, &fixture, seed).and_then(|stage| (check.run)(&stage, seed));
+            if let Err(problem) = broken {
+                panic!(
+                    "{} breaks \"{promise}\" at seed {seed}: {problem}\nagain: EVENKEEL_SEED={seed} cargo nextest run -p evenkeel-lab --test contract",
+                    fixture.kind
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_registered_driver_has_a_fixture() {
+    let fixtures = fixtures();
+    let has = |kind: &str, backend| fixtures.iter().any(|f: &Fixture| f.kind == kind && f.backend == backend);
+    for driver in evenkeel_drivers::registry().iter() {
+        assert!(
+            has(driver.kind(), driver.backend()),
+            "{} {:?} is registered without a contract fixture: add one to evenkeel_lab::contract",
+            driver.kind(),
+            driver.backend()
+        );
+    }
+}
+
+#[test]
+fn every_promise_is_tested_here() {
+    let here = include_str!("contract.rs");
+    for check in checks() {
+        assert!(here.contains(&format!("keeps(\"{}\")", check.promise)), "{}", check.promise);
+    }
+}
+
+#[test]
+fn observing_never_writes() {
+    keeps("observing never writes");
+}
+
+#[test]
+fn it_converges() {
+    keeps("it converges, and the second run sends nothing");
+}
+
+#[test]
+fn any_order() {
+    keeps("updates may be sent in any order");
+}
+
+#[test]
+fn any_fault() {
+    keeps("after a fault at any step it converges to the same");
+}
+
+#[test]
+fn drift() {
+    keeps("drift by hand is found and put back");
+}
+
+#[test]
+fn unknown_is_never_absent() {
+    keeps("unknown is never absent");
+}
+
+#[test]
+fn every_field_counts() {
+    keeps("every field is compared or volatile");
+}
+
+#[test]
+fn no_secret() {
+    keeps("no secret is ever said");
+}
+
+#[test]
+fn only_ours_is_removed() {
+    keeps("only what carries our mark is removed");
+}

@@ -1,0 +1,170 @@
+//! Seeded simulation: the real engine, simulated machines, and a line on which anything can go wrong.
+//!
+//! A failure prints its seed; `EVENKEEL_SEED=n` runs that seed alone.
+
+// Helpers of a test may fail loudly, like the test itself.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use evenkeel_core::driver::{Registry, Risk};
+use evenkeel_core::manifest::{SourceFile, load};
+use evenkeel_core::plan::{Action, Policy};
+use evenkeel_engine::{Clock, Engine, Run, Scope, Silent, Stop, Verdict};
+use evenkeel_lab::contract::{TARGET, fixtures, now};
+use evenkeel_lab::machine::Machine;
+use evenkeel_lab::random::Random;
+use evenkeel_lab::sim_transport::SimTransport;
+use jiff::Timestamp;
+
+const SEEDS: u64 = 2000;
+const POLICY: Policy = Policy { allow: Risk::Destructive };
+
+struct Stopped;
+
+impl Clock for Stopped {
+    fn now(&self) -> Timestamp {
+        now()
+    }
+}
+
+/// A few machines with the manifests for them.
+struct World {
+    transport: Arc<SimTransport>,
+    engine: Engine,
+    scope: Scope,
+    names: Vec<String>,
+    /// Objects that were there before and are in no manifest.
+    foreign: BTreeMap<String, Vec<String>>,
+    runs: usize,
+}
+
+impl World {
+    fn new(registry: &Registry, seed: u64) -> Self {
+        let mut random = Random::derive(seed, 30);
+        let mut machines: BTreeMap<String, Box<dyn Machine>> = BTreeMap::new();
+        let mut files = String::new();
+        let mut runs = 1;
+        for at in 0..=random.below(3) {
+            let name = format!("host{at}");
+            let all = fixtures();
+            let fixture = random.pick(&all).unwrap();
+            let scenario = (fixture.scenario)(random.next_u64());
+            runs = runs.max(scenario.runs);
+            machines.insert(name.clone(), scenario.machine);
+            let manifests = scenario
+                .manifests
+                .replace(&format!("\"target\":\"{TARGET}\""), &format!("\"target\":\"{name}\""));
+            let manifests = manifests.replace("metadata: { name: ", &format!("metadata: {{ name: {name}-"));
+            files.push_str(&format!(
+                "---\napiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: {{ name: {name} }}\nspec: {{ local: {{}}, prune: true }}\n---\n{manifests}"
+            ));
+        }
+        let file = SourceFile { path: "site.yaml".to_owned(), bytes: files.clone().into_bytes() };
+        let loaded = load(registry, &[file], &[], now());
+        assert!(!loaded.has_errors(), "{:#?}\n{files}", loaded.diagnostics);
+        let names: Vec<String> = machines.keys().cloned().collect();
+        let transport = Arc::new(SimTransport::new(machines));
+        let scope =
+            Scope { targets: loaded.targets, instances: loaded.instances, prunable: registry.clone() };
+        let wanted = |name: &str, object: &String| {
+            scope.instances.iter().any(|i| i.id.target == name && i.object == *object)
+        };
+        let objects = |name: &str| transport.with_machine(name, |m| m.objects()).unwrap();
+        let foreign = names.iter().map(|name| {
+            (name.clone(), objects(name).into_iter().filter(|object| !wanted(name, object)).collect())
+        });
+        let foreign = foreign.collect();
+        let engine = Engine::new(transport.clone(), Arc::new(Stopped), Arc::new(Silent), Stop::default());
+        World { transport, engine, scope, names, foreign, runs }
+    }
+
+    async fn reconcile(&self) -> Run {
+        self.engine.reconcile(&self.scope, POLICY).await
+    }
+
+    /// Planning sends queries and nothing else, whatever is on the line.
+    async fn plan_writes_nothing(&self) {
+        self.transport.take_log();
+        self.engine.plan(&self.scope, POLICY).await;
+        let wrote: Vec<_> = self.transport.take_log().into_iter().filter(|record| record.wrote).collect();
+        assert!(wrote.is_empty(), "plan mode wrote: {wrote:?}");
+    }
+
+    /// Nothing is said to be applied or unchanged that is not as the manifests say.
+    async fn no_run_claims_too_much(&self, run: &Run) {
+        self.transport.set_trouble(0, 0);
+        let truth = self.engine.plan(&self.scope, POLICY).await;
+        for outcome in &run.outcomes {
+            let Some(change) =
+                truth.changes.iter().find(|c| c.id == outcome.id && c.object == outcome.object)
+            else {
+                continue;
+            };
+            // A parent that changed later in the same run changes what its children inherit.
+            let is_alone = self.runs == 1;
+            if outcome.verdict == Verdict::Applied && is_alone && change.action != Action::NoOp {
+                assert!(!change.is_pending(), "claims {outcome:?}, but there is {change:?}");
+            }
+        }
+    }
+
+    async fn settles(&self) {
+        self.transport.set_trouble(0, 0);
+        let mut last = self.reconcile().await;
+        for _ in 1..self.runs {
+            last = self.reconcile().await;
+        }
+        let unsettled =
+            last.outcomes.iter().find(|o| !matches!(o.verdict, Verdict::Applied | Verdict::Unchanged));
+        assert!(unsettled.is_none(), "{unsettled:?}");
+        self.transport.take_log();
+        let again = self.reconcile().await;
+        assert_eq!(again.summary.commands, 0, "a run with nothing to do sends: {again:#?}");
+        assert!(self.transport.take_log().iter().all(|record| !record.wrote));
+        for name in &self.names {
+            let there = self.transport.with_machine(name, |m| m.objects()).unwrap();
+            let gone = self.foreign[name].iter().find(|object| !there.contains(object));
+            assert!(gone.is_none(), "{gone:?} on {name} was in no manifest, and is gone");
+        }
+    }
+}
+
+async fn play(registry: &Registry, seed: u64) {
+    let world = World::new(registry, seed);
+    let mut random = Random::derive(seed, 31);
+    for attempt in 0..1 + random.below(3) {
+        world.transport.set_trouble(seed + attempt as u64, 2 + random.below(8));
+        world.plan_writes_nothing().await;
+        let run = world.reconcile().await;
+        world.no_run_claims_too_much(&run).await;
+    }
+    world.settles().await;
+    for name in &world.names {
+        world.transport.with_machine(name, |machine| machine.drift(&mut random));
+    }
+    world.settles().await;
+}
+
+#[test]
+fn whatever_happens_on_the_line_it_ends_well() {
+    let registry = evenkeel_drivers::registry();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let seeds = match std::env::var("EVENKEEL_SEED") {
+        Ok(seed) => {
+            let seed: u64 = seed.parse().expect("EVENKEEL_SEED is a number");
+            seed..seed + 1
+        }
+        Err(_) => 0..SEEDS,
+    };
+    for seed in seeds {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            runtime.block_on(play(&registry, seed))
+        }));
+        assert!(
+            outcome.is_ok(),
+            "seed {seed} fails; again: EVENKEEL_SEED={seed} cargo nextest run -p evenkeel-lab --test simulation"
+        );
+    }
+}
