@@ -7,5 +7,6 @@
 )]
 
 pub mod evenkeel;
+pub mod site;
 pub mod sshd;
 pub mod zfshost;

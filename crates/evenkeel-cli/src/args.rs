@@ -16,7 +16,7 @@ pub(crate) struct Cli {
     /// Form of the output.
     #[arg(long, short, global = true, value_enum, default_value_t = Output::Human)]
     pub(crate) output: Output,
-    /// Colour in the output; NO_COLOR is respected.
+    /// Colour in the output; `NO_COLOR` is respected.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub(crate) color: Color,
 }
@@ -100,7 +100,7 @@ pub(crate) struct Plan {
     #[command(flatten)]
     pub(crate) reach: Reach,
     #[command(flatten)]
-    pub(crate) show: Show,
+    pub(crate) view: View,
     /// Save the plan for `apply FILE`.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
@@ -114,7 +114,7 @@ pub(crate) struct Plan {
 
 /// What is allowed and shown.
 #[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct Show {
+pub(crate) struct View {
     /// The highest risk that may be sent. Data loss is accepted in the manifest only.
     #[arg(long, value_enum, default_value_t = Allow::Disruptive)]
     pub(crate) allow: Allow,
@@ -155,7 +155,7 @@ pub(crate) struct Apply {
     #[command(flatten)]
     pub(crate) reach: Reach,
     #[command(flatten)]
-    pub(crate) show: Show,
+    pub(crate) view: View,
     /// Do not ask.
     #[arg(long)]
     pub(crate) auto_approve: bool,

@@ -94,8 +94,8 @@ fn type_name(root: &Value, schema: &Value) -> String {
     };
     match schema.get("type") {
         Some(Value::String(name)) => named(name),
-        names @ Some(Value::Array(_)) => {
-            texts(names).into_iter().filter(|n| *n != "null").map(named).collect::<Vec<_>>().join(" | ")
+        several @ Some(Value::Array(_)) => {
+            texts(several).into_iter().filter(|n| *n != "null").map(named).collect::<Vec<_>>().join(" | ")
         }
         _ => "any".to_owned(),
     }

@@ -1,5 +1,13 @@
 //! Files that are not plans end in one clear message.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, also in its helpers"
+)]
+
 use evenkeel_engine::SavedPlan;
 
 #[test]

@@ -44,7 +44,7 @@ pub(crate) fn run(root: &Path) -> Vec<String> {
         if shown.contains("/src/") && (EMPTY_NAMES.contains(&stem) || EMPTY_NAMES.contains(&folder)) {
             problems.push(format!("{shown}: name it by what is in it"));
         }
-        if shown.contains("/src/") && !text.starts_with("//!") && !shown.ends_with("/cases.rs") {
+        if shown.contains("/src/") && !text.starts_with("//!") && !stem.ends_with("tests") {
             problems.push(format!("{shown}: say in a `//!` line what the file is about"));
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use evenkeel_core::manifest::{SourceFile, load};
-use evenkeel_core::plan::{InstanceId, Plan, Policy};
+use evenkeel_core::plan::{Change, InstanceId, Plan, Policy};
 use evenkeel_engine::{Clock as _, Engine, InputFile, Run, SavedPlan, Scope, Stop, SystemClock};
 
 use crate::args::{Apply as Args, Output};
@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let (scope, policy, saved) = match plan_file(args)? {
         Some(saved) => (reopen(&saved, &registry)?, Policy { allow: saved.allow }, Some(saved.plan)),
         None => {
-            (session::open(&args.manifests, &registry)?.scope, Policy { allow: args.show.allow.into() }, None)
+            (session::open(&args.manifests, &registry)?.scope, Policy { allow: args.view.allow.into() }, None)
         }
     };
     let shown = match saved {
@@ -37,9 +37,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     };
     bars.clear();
     if output == Output::Human {
-        plan::show(&shown, &scope.targets, args.show, output)?;
+        plan::show(&shown, &scope.targets, args.view, output)?;
     }
-    if shown.changes.iter().any(|c| c.is_open()) && !args.auto_approve && !confirmed(output)? {
+    if shown.changes.iter().any(Change::is_open) && !args.auto_approve && !confirmed(output)? {
         ui::note("not applied; nothing was sent\n");
         return Ok(Exit::Pending);
     }

@@ -9,7 +9,7 @@ use evenkeel_engine::{Clock, Engine, InputFile, SavedPlan, Stop, SystemClock};
 use evenkeel_transport::{Recorder, Replayer};
 use jiff::Timestamp;
 
-use crate::args::{Output, Plan as Args, Show};
+use crate::args::{Output, Plan as Args, View};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::session::{self, Targets, Workspace};
@@ -17,7 +17,7 @@ use crate::ui::{self, Bars, PlanView};
 
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let workspace = session::open(&args.manifests, &evenkeel_drivers::registry())?;
-    let policy = Policy { allow: args.show.allow.into() };
+    let policy = Policy { allow: args.view.allow.into() };
     let bars = Arc::new(Bars::new());
     let (transport, clock) = reach(args)?;
     let engine = Engine::new(transport, clock, Arc::clone(&bars) as _, Stop::default());
@@ -27,9 +27,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         Ok(plan) => plan?,
         Err(interrupted) => return Ok(interrupted),
     };
-    show(&plan, &workspace.scope.targets, args.show, output)?;
+    show(&plan, &workspace.scope.targets, args.view, output)?;
     if let Some(file) = &args.out {
-        save(file, workspace, args.show, plan.clone())?;
+        save(file, workspace, args.view, plan.clone())?;
     }
     Ok(exit(&plan))
 }
@@ -44,11 +44,11 @@ pub(crate) fn exit(plan: &Plan) -> Exit {
 }
 
 /// Prints a plan in the wanted form.
-pub(crate) fn show(plan: &Plan, targets: &Targets, show: Show, output: Output) -> Result<(), CliError> {
+pub(crate) fn show(plan: &Plan, targets: &Targets, view: View, output: Output) -> Result<(), CliError> {
     match output {
         Output::Json => ui::print_json(plan),
         Output::Human => {
-            ui::show_plan(plan, &PlanView { targets, show_commands: show.show_commands, full: show.full });
+            ui::show_plan(plan, &PlanView { targets, show_commands: view.show_commands, full: view.full });
             Ok(())
         }
     }
@@ -82,7 +82,7 @@ impl Clock for RecordedClock {
     }
 }
 
-fn save(file: &Path, workspace: Workspace, show: Show, plan: Plan) -> Result<(), CliError> {
+fn save(file: &Path, workspace: Workspace, view: View, plan: Plan) -> Result<(), CliError> {
     let about = |e: Box<dyn std::error::Error + Send + Sync>| {
         CliError::new(format!("cannot save the plan to {}", file.display())).because(e)
     };
@@ -98,7 +98,7 @@ fn save(file: &Path, workspace: Workspace, show: Show, plan: Plan) -> Result<(),
         created: SystemClock.now(),
         manifests: texts(workspace.manifests),
         values: texts(workspace.values),
-        allow: show.allow.into(),
+        allow: view.allow.into(),
         partial: workspace.partial,
         plan,
     };

@@ -82,7 +82,14 @@ fn conflicting(
         let parents = lengths.filter_map(|n| path.keys().get(..n).map(FieldPath::of));
         parents.into_iter().find_map(|parent| claimed.get(&parent).filter(|(_, known)| known.is_null()))
     };
-    same.or_else(above).cloned()
+    // A parent that shall not be, after fields of it: rare enough to look through all.
+    let below = || {
+        let inside = |known: &FieldPath| {
+            known.keys().len() > path.keys().len() && known.keys().starts_with(path.keys())
+        };
+        claimed.iter().filter(|(known, _)| value.is_null() && inside(known)).map(|(_, claim)| claim).next()
+    };
+    same.or_else(above).or_else(below).cloned()
 }
 
 fn report(resources: &[Resource], clash: &Clash, target: &str, object: &str, problems: &mut Problems) {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::API_VERSION;
 use super::de::{Fields, read, short};
 use super::problems::Problems;
 use super::source::{Mark, Source};
+use super::suggest::did_you_mean;
 use super::yaml::{Kind, Tree};
+use super::{API_VERSION, limits};
 
 /// Who the resource is.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -34,6 +35,9 @@ struct Envelope {
     kind: Option<String>,
     metadata: Option<Metadata>,
 }
+
+/// The fields of every manifest.
+const FIELDS: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
 
 /// A manifest whose kind is known by name only.
 #[derive(Debug)]
@@ -64,8 +68,7 @@ pub(super) fn open(source: &Arc<Source>, tree: Tree, problems: &mut Problems) ->
         .and_then(|entry| entry.value.get("name", source.text()))
         .map_or(mark, |entry| entry.value.mark);
     let written = |key: &str| tree.get(key, source.text()).is_some();
-    let missing: Vec<&str> =
-        ["apiVersion", "kind", "metadata", "spec"].into_iter().filter(|key| !written(key)).collect();
+    let missing: Vec<&str> = FIELDS.into_iter().filter(|key| !written(key)).collect();
     if let Some(version) = foreign_version(source, &tree) {
         let message = format!("apiVersion `{}` is not known", short(&version));
         let hint = format!("write `apiVersion: {API_VERSION}`; files with values are given by --values");
@@ -75,7 +78,8 @@ pub(super) fn open(source: &Arc<Source>, tree: Tree, problems: &mut Problems) ->
     for field in missing {
         problems.error(source, mark, format!("the field `{field}` is missing"), Some(missing_hint(field)));
     }
-    let head = read::<Envelope>(source, &tree, Fields::Except(&["spec"]), problems);
+    refuse_others(source, &tree, problems);
+    let head = read::<Envelope>(source, &tree, Fields::Only(&["apiVersion", "kind", "metadata"]), problems);
     let whole = head.whole;
     let head = head.value?;
     // A name that is missing or could not be read is reported as that.
@@ -86,6 +90,18 @@ pub(super) fn open(source: &Arc<Source>, tree: Tree, problems: &mut Problems) ->
     let spec = take(tree, "spec", source);
     head.api_version?;
     Some(Document { kind: head.kind?, kind_mark, metadata: metadata?, name_mark, mark, spec: spec? })
+}
+
+/// Reports fields that no manifest has.
+fn refuse_others(source: &Arc<Source>, tree: &Tree, problems: &mut Problems) {
+    let Kind::Map(entries) = &tree.kind else { return };
+    let others = entries.iter().filter(|entry| !FIELDS.contains(&entry.key.get(source.text())));
+    for entry in others.take(limits::PROBLEMS_PER_DOCUMENT) {
+        let key = entry.key.get(source.text());
+        let message = format!("unknown field `{}`{}", short(key), did_you_mean(key, FIELDS));
+        let hint = "a manifest has `apiVersion`, `kind`, `metadata` and `spec`; what belongs to one of them is indented below it";
+        problems.error(source, entry.key_mark, message, Some(hint.to_owned()));
+    }
 }
 
 fn foreign_version(source: &Source, tree: &Tree) -> Option<String> {

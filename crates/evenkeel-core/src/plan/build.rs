@@ -168,7 +168,7 @@ fn hashes(driver: &dyn ErasedDriver, state: &Value) -> BTreeMap<String, String> 
 
 fn short_hash(value: &Value) -> String {
     let digest = Sha256::digest(value.to_string().as_bytes());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(digest.get(..8).unwrap_or(&digest))
 }
 
 /// An object whose container is missing too can only be created if this plan creates the container.

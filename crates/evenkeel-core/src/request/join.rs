@@ -35,7 +35,7 @@ pub fn join_queries(queries: impl IntoIterator<Item = Query>) -> Vec<Request> {
         let Request::Exec(exec) = query.0;
         match open.get(&key).and_then(|&at| order.get_mut(at)) {
             Some((joined, bytes)) if *bytes + size(&exec) <= MAX_COMMAND_BYTES => {
-                *bytes += unite(joined, exec)
+                *bytes += unite(joined, exec);
             }
             _ => {
                 open.insert(key, order.len());

@@ -42,7 +42,10 @@ pub struct Answer {
 
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").field("request", &self.request).field("result", &self.result).finish()
+        f.debug_struct("Answer")
+            .field("request", &self.request)
+            .field("result", &self.result)
+            .finish_non_exhaustive()
     }
 }
 
@@ -133,7 +136,7 @@ mod bytes_as_text {
     pub(super) fn serialize<S: Serializer>(bytes: &[u8], s: S) -> Result<S::Ok, S::Error> {
         let form = match std::str::from_utf8(bytes) {
             Ok(text) => Form::Text(text.to_owned()),
-            Err(_) => Form::Raw { base16: bytes.iter().map(|b| format!("{b:02x}")).collect() },
+            Err(_) => Form::Raw { base16: hex::encode(bytes) },
         };
         form.serialize(s)
     }
@@ -141,17 +144,8 @@ mod bytes_as_text {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<u8>, D::Error> {
         match Form::deserialize(d)? {
             Form::Text(text) => Ok(text.into_bytes()),
-            Form::Raw { base16 } => {
-                decode(&base16).ok_or_else(|| de::Error::custom("base16 is not hexadecimal"))
-            }
+            Form::Raw { base16 } => hex::decode(base16).map_err(de::Error::custom),
         }
-    }
-
-    fn decode(hex: &str) -> Option<Vec<u8>> {
-        if !hex.is_ascii() || hex.len() % 2 != 0 {
-            return None;
-        }
-        (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(hex.get(i..i + 2)?, 16).ok()).collect()
     }
 }
 

@@ -204,7 +204,7 @@ fn run(keys: &mut BTreeMap<String, String>, words: &[&str]) -> String {
             keys.remove(*key);
             String::new()
         }
-        ["kv", "list"] => keys.iter().map(|(k, v)| format!("{k}={v}\n")).collect(),
+        ["kv", "list"] => keys.iter().map(|(k, v)| [k, "=", v, "\n"].concat()).collect(),
         other => panic!("unknown command {other:?}"),
     }
 }
@@ -234,16 +234,14 @@ pub(crate) fn engine(hosts: &Arc<Hosts>, stop: &Stop) -> Engine {
 /// The scope of manifests; `targets` are written for you, `resources` are the YAML of the rest.
 pub(crate) fn scope(targets: &[&str], resources: &str) -> Scope {
     let head = "apiVersion: evenkeel.dev/v1alpha1\n";
-    let mut text = String::new();
-    for target in targets {
-        let prune = if target.starts_with("pruned") { "true" } else { "false" };
-        text += &format!(
-            "{head}kind: Target\nmetadata: {{ name: {target} }}\nspec: {{ local: {{}}, prune: {prune} }}\n---\n"
-        );
-    }
-    for resource in resources.split("---\n") {
-        text += &format!("{head}{resource}\n---\n");
-    }
+    let target = |name: &&str| {
+        let prune = name.starts_with("pruned");
+        format!("{head}kind: Target\nmetadata: {{ name: {name} }}\nspec: {{ local: {{}}, prune: {prune} }}\n")
+    };
+    let resource = |text: &str| format!("{head}{text}\n");
+    let documents: Vec<String> =
+        targets.iter().map(target).chain(resources.split("---\n").map(resource)).collect();
+    let text = documents.join("---\n");
     let registry = Registry::default().with(Kv);
     let file = SourceFile { path: "test.yaml".into(), bytes: text.into_bytes() };
     let loaded = load(&registry, &[file], &[], Fixed.now());

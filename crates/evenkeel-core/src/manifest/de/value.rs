@@ -59,6 +59,18 @@ impl<'a> Value<'a> {
         ReadError::new(format!("expected {what}, found {}", self.found()), hint).or_at(identity(self.tree))
     }
 
+    /// What may be wrong with what should be a mapping.
+    fn mapping_hint(self) -> Option<&'static str> {
+        let (text, _) = match self.scalar() {
+            None => return Some("take the `- ` before its fields away"),
+            Some(scalar) => scalar,
+        };
+        if text.contains(['\u{a0}', '\u{3000}', '：']) {
+            return Some("it holds a wide or no-break character that looks like a space or `:`");
+        }
+        (!text.is_empty()).then_some("write `name: value`, with a space after the `:`")
+    }
+
     fn boolean(self) -> Result<bool, ReadError> {
         let (text, style) = self.scalar().unwrap_or(("", Style::Text));
         if let (Scalar::Bool(value), Style::Plain) = (resolve(text), style) {
@@ -231,7 +243,7 @@ impl<'de> Deserializer<'de> for Value<'_> {
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match Entries::of(self.tree, self.reader) {
             Some(entries) => visitor.visit_map(entries).map_err(|e| e.or_at(identity(self.tree))),
-            None => Err(self.expected("a mapping", None)),
+            None => Err(self.expected("a mapping", self.mapping_hint())),
         }
     }
 
@@ -245,7 +257,7 @@ impl<'de> Deserializer<'de> for Value<'_> {
             Some(entries) => visitor
                 .visit_map(Entries { known: Some(fields), ..entries })
                 .map_err(|e| e.or_at(identity(self.tree))),
-            None => Err(self.expected("a mapping of fields", None)),
+            None => Err(self.expected("a mapping of fields", self.mapping_hint())),
         }
     }
 

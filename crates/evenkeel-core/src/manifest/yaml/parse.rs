@@ -106,7 +106,7 @@ impl<'a> Builder<'a> {
             let (event, span) = next.map_err(|error| {
                 let mark = self.source.within(events.error_mark(&error));
                 let (message, hint) = explain(error.info(), self.source, mark);
-                Stop::Document(self.opening(error.info()).unwrap_or(mark), message, hint)
+                Stop::Document(self.opening(error.info(), mark).unwrap_or(mark), message, hint)
             })?;
             self.take(event, span, events)?;
             documents.extend(self.root.take().filter(|tree| !is_nothing(tree, self.source)));
@@ -122,10 +122,13 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Where the bracket stands that a syntax error says is not closed.
-    fn opening(&self, info: &str) -> Option<Mark> {
-        let unclosed = info.contains("expected ',' or");
-        self.open.last().filter(|_| unclosed).map(|open| open.mark)
+    /// Where the bracket stands that a syntax error at the end of the document says is not closed.
+    fn opening(&self, info: &str, mark: Mark) -> Option<Mark> {
+        let here = self.source.line(mark.line);
+        let is_end =
+            here.starts_with("---") || here.chars().skip(mark.column as usize - 1).all(char::is_whitespace);
+        let is_unclosed = is_end && info.contains("expected ',' or");
+        self.open.last().filter(|_| is_unclosed).map(|open| open.mark)
     }
 
     fn take(&mut self, event: Event<'_>, span: Span, events: &mut Events<'_>) -> Result<(), Stop> {
@@ -178,7 +181,7 @@ impl<'a> Builder<'a> {
             (false, suffix) if matches!((tag.handle.as_str(), suffix), ("!", "") | ("", "!")) => Style::Text,
             _ => {
                 self.refuse_tag(tag, mark);
-                by_look
+                Style::Unknown
             }
         }
     }
@@ -302,13 +305,22 @@ impl<'a> Builder<'a> {
         by_key.sort_by(|a, b| key(a).cmp(&key(b)).then(a.cmp(b)));
         let mut repeated = vec![false; entries.len()];
         let mut first = None;
+        // `apiVersion` sorts before the other fields of a manifest.
+        let mut second_manifest = None;
         for at in by_key {
             let Some(entry) = entries.get(at) else { continue };
             match first {
                 Some((known, line)) if known == entry.key.get(file) => {
-                    let message = format!("the key `{known}` is written twice in this mapping");
-                    let hint = format!("it was first written in line {line}: take one of them away");
-                    self.complain(entry.key_mark, message, Some(hint));
+                    let begins_manifest = known == "apiVersion" && self.open.is_empty();
+                    if begins_manifest || second_manifest.is_none_or(|start| at < start) {
+                        let message = format!("the key `{known}` is written twice in this mapping");
+                        let mut hint = format!("it was first written in line {line}: take one of them away");
+                        if begins_manifest {
+                            second_manifest = Some(at);
+                            "if another manifest begins here, write `---` before it".clone_into(&mut hint);
+                        }
+                        self.complain(entry.key_mark, message, Some(hint));
+                    }
                     if let Some(flag) = repeated.get_mut(at) {
                         *flag = true;
                     }
