@@ -1,0 +1,18 @@
+//! 100,000 resources in memory.
+
+use super::best_work;
+use crate::report::{Report, megabytes};
+
+pub(super) fn measure(report: &mut Report) {
+    for (drift, says) in [("none", "nothing to do"), ("tenth", "a tenth to do")] {
+        let (ran, phases) = best_work(3, &["plan", "200", "500", drift]);
+        let name = |phase: &str| format!("100,000 datasets, {says}: {phase}");
+        for phase in &phases {
+            report.figure(name(&phase.name), phase.wall, phase.cpu, ran.peak);
+        }
+        // Asking and planning is what a plan does besides waiting for its hosts.
+        let seconds: f64 = phases.iter().skip(1).map(|phase| phase.wall.as_secs_f64()).sum();
+        report.floor(name("ask and plan"), "s", seconds, 1.0);
+        report.floor(name("memory, manifests and replies included"), "MB", megabytes(ran.peak), 400.0);
+    }
+}

@@ -1,0 +1,109 @@
+//! The workloads that run in a process of their own, so that their memory is their own too.
+
+use std::fs;
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::{Subcommand, ValueEnum};
+use evenkeel_bench::fleet::{Fleet, load_all, now};
+use evenkeel_bench::hosts::{self, Drift};
+use evenkeel_core::manifest::SourceFile;
+use evenkeel_core::plan::{Blueprint, Policy, build};
+use rustix::time::{ClockId, clock_gettime};
+use saphyr_parser::Parser;
+use serde::{Deserialize, Serialize};
+
+use crate::bare;
+
+/// What a process can be asked to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Workload {
+    /// Load, ask for and plan resources in memory.
+    Plan { hosts: usize, datasets: usize, drift: DriftArg },
+    /// Load a folder of manifests.
+    Load { folder: PathBuf },
+    /// Read a folder of manifests as saphyr-parser's events, the peer of `load`.
+    Events { folder: PathBuf },
+    /// Connect, log in and run one command on each host, the peer of `evenkeel plan`.
+    Bare { settings: PathBuf },
+}
+
+/// [`Drift`] as an argument.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum DriftArg {
+    None,
+    Tenth,
+}
+
+/// A part of a workload.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Phase {
+    pub(crate) name: String,
+    pub(crate) wall: Duration,
+    pub(crate) cpu: Duration,
+}
+
+/// Does it.
+pub(crate) fn run(workload: &Workload) -> Vec<Phase> {
+    match workload {
+        Workload::Plan { hosts, datasets, drift } => {
+            plan(Fleet { hosts: *hosts, datasets: *datasets }, *drift)
+        }
+        Workload::Load { folder } => {
+            let files = read(folder);
+            let registry = evenkeel_drivers::registry();
+            vec![phase("load", || load_all(&registry, &files)).1]
+        }
+        Workload::Events { folder } => {
+            let files = read(folder);
+            let count =
+                |file: &SourceFile| Parser::new_from_str(str::from_utf8(&file.bytes).expect("UTF-8")).count();
+            vec![phase("events", || files.iter().map(count).sum::<usize>()).1]
+        }
+        Workload::Bare { settings } => {
+            let text = fs::read_to_string(settings).expect("settings");
+            let fleet: bare::Fleet = serde_json::from_str(&text).expect("JSON of settings");
+            vec![phase("bare", || bare::run(fleet)).1]
+        }
+    }
+}
+
+fn plan(fleet: Fleet, drift: DriftArg) -> Vec<Phase> {
+    let drift = match drift {
+        DriftArg::None => Drift::None,
+        DriftArg::Tenth => Drift::Tenth,
+    };
+    let files = fleet.in_memory();
+    let (loaded, load) = phase("load", || load_all(&evenkeel_drivers::registry(), &files));
+    let (asked, ask) = phase("ask", || hosts::ask(&loaded.instances));
+    let replies = hosts::answer(&asked, drift);
+    let blueprint = Blueprint { replies: &replies, policy: Policy::default(), now: now() };
+    let (plan, build) = phase("plan", || build(&loaded.instances, &blueprint));
+    assert_eq!(plan.summary.errors, 0, "every dataset is understood");
+    vec![load, ask, build]
+}
+
+/// Does something and says what it took; its result is kept alive by the caller.
+fn phase<T>(name: &str, work: impl FnOnce() -> T) -> (T, Phase) {
+    let (wall, cpu) = (Instant::now(), cpu_time());
+    let result = black_box(work());
+    let phase = Phase { name: name.to_owned(), wall: wall.elapsed(), cpu: cpu_time().saturating_sub(cpu) };
+    (result, phase)
+}
+
+/// What all threads of this process have used so far.
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+fn read(folder: &Path) -> Vec<SourceFile> {
+    let entries = fs::read_dir(folder).expect("the folder").filter_map(Result::ok);
+    let file = |path: PathBuf| SourceFile {
+        path: path.display().to_string(),
+        bytes: fs::read(path).expect("a manifest"),
+    };
+    entries.map(|entry| file(entry.path())).collect()
+}
