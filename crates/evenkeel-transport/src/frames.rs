@@ -176,7 +176,9 @@ impl Frames {
         if number.parse() != Ok(self.pieces.len()) {
             return Err(Unframed);
         }
-        let status = status.parse().map_err(|_| Unframed)?;
+        let status: i32 = status.parse().map_err(|_| Unframed)?;
+        // The Korn shell, which is /bin/sh on illumos, says 256 + n for signal n where others say 128 + n.
+        let status = if status > 256 { status - 128 } else { status };
         let overflow = std::mem::take(&mut self.overflow) || output.len() > self.limit;
         let output = if overflow { Vec::new() } else { output };
         self.pieces.push(Piece { output, overflow, status });

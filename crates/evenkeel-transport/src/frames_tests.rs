@@ -111,6 +111,15 @@ fn a_status_is_taken_only_with_its_line_end() {
 }
 
 #[test]
+fn signals_are_told_alike_whatever_the_shell() {
+    let nonce = Nonce::random().unwrap();
+    let (out, err) = framed(&nonce, &[(vec![], vec![], 128 + 9), (vec![], vec![], 256 + 9)], b"");
+    let mut collector = Collector::new(&nonce, 2, 100);
+    feed(&mut collector, &out, &err, &[50]);
+    assert_eq!(collector.into_outcomes(), [reply(137, b"", b""), reply(137, b"", b"")]);
+}
+
+#[test]
 fn what_exceeds_the_limit_is_dropped_and_the_next_command_is_read() {
     let nonce = Nonce::random().unwrap();
     let big = vec![b'x'; 5000];

@@ -121,7 +121,11 @@ mod tests {
     use super::*;
 
     fn shell(script: &[u8]) -> Output {
-        let mut child = std::process::Command::new("/bin/sh")
+        run("/bin/sh", script)
+    }
+
+    fn run(shell: &str, script: &[u8]) -> Output {
+        let mut child = std::process::Command::new(shell)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -156,7 +160,9 @@ mod tests {
             }
             script.push(b'\n');
             let expected: Vec<u8> = words.iter().flat_map(|w| w.iter().copied().chain([0])).collect();
-            prop_assert_eq!(shell(&script).stdout, expected);
+            // The two that are /bin/sh on most systems.
+            prop_assert_eq!(&run("/bin/sh", &script).stdout, &expected);
+            prop_assert_eq!(&run("bash", &script).stdout, &expected);
         }
     }
 
@@ -188,9 +194,11 @@ mod tests {
     #[test]
     fn a_command_that_is_a_shell_word_ends_only_itself() {
         let nonce = Nonce::random().unwrap();
-        let out = shell(&script(&nonce, &[command(&["exit", "3"]), command(&["echo", "on"])]));
         let n = nonce.as_str();
         let expected = format!("\n{n} begin\n\n{n} 0 3\non\n\n{n} 1 0\n");
-        assert_eq!(String::from_utf8(out.stdout).unwrap(), expected);
+        for shell in ["/bin/sh", "bash"] {
+            let out = run(shell, &script(&nonce, &[command(&["exit", "3"]), command(&["echo", "on"])]));
+            assert_eq!(String::from_utf8(out.stdout).unwrap(), expected, "{shell}");
+        }
     }
 }

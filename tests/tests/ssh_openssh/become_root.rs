@@ -33,6 +33,16 @@ async fn commands_go_through_the_program() {
 }
 
 #[tokio::test]
+async fn the_password_is_in_no_process_list() {
+    let sshd = with_stand_in("read -r given; echo \"got $given\"; cat /proc/[0-9]*/cmdline | tr '\\0' ' '");
+    let client = Client::new().secret("becomepassword", "h'u$nter2");
+    let spec = with(&with(&sshd.spec(), "become", "sudo"), "credentialsRef", "c");
+    let answer = client.ask(&spec, &["zfs"]).await;
+    assert!(stdout(&answer).starts_with("got h'u$nter2\n"), "{answer:?}");
+    assert_eq!(stdout(&answer).matches("nter2").count(), 1, "{answer:?}");
+}
+
+#[tokio::test]
 async fn refusals_are_errors_with_hints() {
     for (script, says) in [
         ("echo 'sudo: a password is required' >&2; exit 1", "NOPASSWD"),

@@ -174,6 +174,21 @@ async fn the_agent_opens_an_encrypted_key_file_and_only_that_with_identities_onl
 }
 
 #[tokio::test]
+async fn keys_that_are_limited_to_a_host_sign_for_it() {
+    let sshd = TestSshd::start();
+    let mut client = Client::new();
+    let _agent = Agent::start(&mut client, &[]);
+    // The agent knows hosts by their keys; it finds them by name in a file of this format.
+    let host_key = std::fs::read_to_string(sshd.folder().join("host_key.pub")).unwrap();
+    std::fs::write(client.file("named"), format!("thishost {host_key}")).unwrap();
+    let mut add = Command::new("ssh-add");
+    add.args(["-q", "-h", "thishost", "-H"]).arg(client.file("named")).arg(sshd.key());
+    assert!(add.env("SSH_AUTH_SOCK", client.file("agent")).status().unwrap().success());
+    let spec = without(&without(&sshd.spec(), "identity"), "agent");
+    assert_eq!(stdout(&client.ask(&spec, &["echo", "in"]).await), "in\n");
+}
+
+#[tokio::test]
 async fn a_password_logs_in_both_ways() {
     let user = ThrowawayUser::new();
     for settings in [
