@@ -27,7 +27,7 @@ pub fn fields(schema: &Value) -> Vec<FieldDoc> {
 }
 
 fn collect(root: &Value, schema: &Value, path: &[String], out: &mut Vec<FieldDoc>) {
-    let schema = resolve(root, schema);
+    let schema = with_fields(root, schema);
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
     let required: Vec<&str> = texts(schema.get("required"));
     for (name, field) in properties {
@@ -44,6 +44,17 @@ fn collect(root: &Value, schema: &Value, path: &[String], out: &mut Vec<FieldDoc
             collect(root, field, &below, out);
         }
     }
+}
+
+/// The schema that has the fields: itself, or what a list holds, or the first choice that has any.
+fn with_fields<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
+    let schema = resolve(root, schema);
+    if schema.get("properties").is_some() {
+        return schema;
+    }
+    let choices = ["anyOf", "oneOf"].iter().filter_map(|key| schema.get(*key)?.as_array()).flatten();
+    let mut inner = choices.chain(schema.get("items")).map(|choice| resolve(root, choice));
+    inner.find(|choice| choice.get("properties").is_some()).unwrap_or(schema)
 }
 
 /// Follows references, and looks through `anyOf: [X, null]`.
@@ -122,6 +133,7 @@ mod tests {
                 "properties": { "host": { "type": "string", "description": "Name." }, "port": { "type": ["integer", "null"] } } } },
             "properties": { "spec": { "type": "object", "properties": {
                 "ssh": { "anyOf": [{ "$ref": "#/$defs/Ssh" }, { "type": "null" }] },
+                "hosts": { "anyOf": [{ "type": "array", "items": { "$ref": "#/$defs/Ssh" } }, { "$ref": "#/$defs/Ssh" }] },
                 "mode": { "oneOf": [{ "const": "strict" }, { "const": "accept-new" }] } } } }
         });
         let shown: Vec<String> = fields(&schema)
@@ -136,6 +148,9 @@ mod tests {
             shown,
             [
                 "spec <object> false",
+                "spec.hosts <list of object | object> false",
+                "spec.hosts.host <text> true Name.",
+                "spec.hosts.port <whole number> false",
                 "spec.mode <strict | accept-new> false",
                 "spec.ssh <object> false By SSH.",
                 "spec.ssh.host <text> true Name.",

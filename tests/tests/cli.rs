@@ -1,0 +1,257 @@
+//! The command line as people and scripts use it, against simulated hosts.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, also in its helpers"
+)]
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use evenkeel_tests::evenkeel::{Ran, Workdir, program};
+use evenkeel_tests::site::Site;
+use serde_json::Value;
+
+/// One host with four datasets and a manifest for each.
+fn site() -> Site {
+    let site = Site::of_one();
+    let mut text = Site::dataset("vm", "tank/vm", "atime: off");
+    for name in ["a", "b", "c"] {
+        site.by_hand("host", &["zfs", "create", &format!("tank/{name}")]);
+        text += &Site::dataset(name, &format!("tank/{name}"), "compression: lz4, quota: 10G");
+    }
+    site.work.write("d.yaml", &text);
+    site
+}
+
+#[test]
+fn plan_shows_the_difference_and_reads_only() {
+    let site = site();
+    let ran = site.work.expect(2, &["plan", "--show-commands", "--full"]);
+    ran.says(&[
+        "host ",
+        "ssh root@127.0.0.1",
+        "~ update ZfsDataset/vm",
+        "on → off",
+        "none → 10 GiB",
+        "Plan: 4 to update",
+    ]);
+    ran.says(&[
+        "$ zfs set compression=lz4 quota=10737418240 tank/a tank/b tank/c",
+        "$ zfs set atime=off tank/vm",
+    ]);
+    assert!(!ran.stdout.contains('\u{1b}'), "no colour where nobody sees it");
+    assert_eq!(site.writes("host"), Vec::<String>::new());
+}
+
+#[test]
+fn a_round_is_one_command_whatever_the_number_of_datasets() {
+    let site = site();
+    let before = site.lab.commands("host").len();
+    site.work.expect(2, &["plan"]);
+    assert_eq!(site.lab.commands("host").len() - before, 1);
+}
+
+#[test]
+fn json_is_one_document_with_a_version() {
+    let site = site();
+    let plan = site.work.expect(2, &["plan", "--output", "json"]).json();
+    assert_eq!((plan["formatVersion"].as_u64(), plan["summary"]["update"].as_u64()), (Some(1), Some(4)));
+    let fields = plan["changes"][0]["fields"].as_array().unwrap();
+    assert!(fields.iter().all(|f| f["path"].is_array() && f["beforeText"].is_string()), "{plan:#}");
+    let run = site.work.expect(0, &["apply", "--auto-approve", "--output", "json"]).json();
+    assert_eq!((run["formatVersion"].as_u64(), run["summary"]["applied"].as_u64()), (Some(1), Some(4)));
+    let status = site.work.expect(0, &["status", "-o", "json"]).json();
+    let ready = |r: &Value| r["conditions"][0]["type"] == "Ready" && r["conditions"][0]["status"] == "True";
+    assert!(status["resources"].as_array().unwrap().iter().all(ready), "{status:#}");
+    let valid = site.work.expect(0, &["validate", "-o", "json"]).json();
+    assert_eq!((valid["valid"].as_bool(), valid["instances"].as_u64()), (Some(true), Some(4)));
+    assert!(site.work.expect(0, &["version", "-o", "json"]).json()["version"].is_string());
+}
+
+#[test]
+fn drift_is_found_and_put_back_and_only_what_differs_is_sent() {
+    let site = site();
+    site.work.expect(0, &["apply", "--auto-approve"]);
+    site.by_hand("host", &["zfs", "set", "quota=1G", "tank/b"]);
+    let before = site.writes("host").len();
+    site.work.expect(2, &["status"]).says(&["Drifted", "properties.quota"]);
+    site.work.expect(0, &["apply", "--auto-approve"]).says(&["1 applied", "3 unchanged", "1 command sent"]);
+    assert_eq!(site.writes("host")[before..], ["zfs set quota=10737418240 tank/b"]);
+}
+
+#[test]
+fn a_part_is_selected_by_name_label_and_target() {
+    let site = site();
+    let more = Site::dataset("labelled", "tank", "atime: off")
+        .replace("name: labelled", "name: labelled, labels: { tier: gold }");
+    site.work.write("more.yaml", &more);
+    let updates = |args: &[&str]| {
+        let args = [&["plan", "-o", "json"], args].concat();
+        site.work.run(&args).json()["changes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|c| c["id"]["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(updates(&["zfsdataset/a", "ZfsDataset/b"]), ["a", "b"]);
+    assert_eq!(updates(&["-l", "tier=gold"]), ["labelled"]);
+    assert_eq!(updates(&["--target", "host"]).len(), 5);
+    site.work.expect(1, &["plan", "-l", "tier=bronze"]).says(&["nothing matches"]);
+}
+
+#[test]
+fn a_saved_plan_is_applied_as_it_was_shown_or_not_at_all() {
+    let site = site();
+    site.work.expect(2, &["plan", "--out", "plan.json"]).says(&["saved", "evenkeel apply plan.json"]);
+    site.work.write("d.yaml", &Site::dataset("vm", "tank/vm", "atime: on"));
+    site.by_hand("host", &["zfs", "set", "compression=gzip", "tank/c"]);
+    let ran = site.work.expect(1, &["apply", "plan.json", "--auto-approve"]);
+    ran.says(&["3 applied", "1 stale", "properties.compression", "plan again"]);
+    let got = site
+        .lab
+        .with_host("host", |h| h.run(&["zfs", "get", "-Hp", "-o", "value", "atime", "tank/vm"]))
+        .unwrap();
+    assert_eq!(got.stdout, b"off\n", "the plan carries its manifests");
+    site.work.write("broken.json", "{ \"formatVersion\": 7 }");
+    site.work.expect(1, &["apply", "broken.json"]).says(&["format version 7", "plan again"]);
+}
+
+#[test]
+fn a_recording_gives_the_same_plan_without_the_host() {
+    let site = site();
+    let seen = site.work.expect(2, &["plan", "--record", "rec"]).stdout;
+    let elsewhere = Workdir::new();
+    for name in ["targets.yaml", "d.yaml"] {
+        std::fs::copy(site.work.path().join(name), elsewhere.path().join(name)).unwrap();
+    }
+    let recording = site.work.path().join("rec");
+    let recording = recording.to_str().unwrap().to_owned();
+    drop(site.lab);
+    assert_eq!(elsewhere.expect(2, &["plan", "--replay", &recording]).stdout, seen);
+    let text = Site::dataset("new", "tank/other", "atime: off");
+    elsewhere.write("d.yaml", &text);
+    elsewhere.expect(1, &["plan", "--replay", &recording]).says(&["record"]);
+}
+
+#[test]
+fn import_writes_manifests_that_leave_the_host_as_it_is() {
+    let site = site();
+    site.by_hand("host", &["zfs", "set", "com.acme:note=${x} off: 'q' \"d\"", "tank/a"]);
+    site.by_hand("host", &["zfs", "create", "-s", "-V", "64M", "tank/disk"]);
+    site.work.write("d.yaml", &Site::dataset("vm", "tank/vm", "atime: on"));
+    let ran = site.work.expect(0, &["import", "host"]);
+    ran.says(&["dataset: tank/disk", "left out: 1 object"]);
+    site.work.write("imported.yaml", &ran.stdout);
+    site.work.expect(0, &["plan"]).says(&["nothing to do"]);
+    let json = site.work.expect(0, &["import", "host", "-o", "json", "--kind", "ZfsPool"]).json();
+    assert_eq!(json["manifests"].as_array().unwrap().len(), 0, "imported above");
+    site.work.expect(1, &["import", "nobody"]).says(&["no target `nobody`", "known targets: host"]);
+    site.work.expect(1, &["import", "host", "--kind", "Zfs"]).says(&["no kind `Zfs`", "ZfsDataset"]);
+}
+
+#[test]
+fn explain_and_schema_come_from_the_types() {
+    let work = Workdir::new();
+    work.expect(0, &["explain"]).says(&["Target", "ZfsDataset", "ZfsPool"]);
+    work.expect(0, &["explain", "zfsdataset"]).says(&[
+        "dataset <text> (required)",
+        "properties",
+        "targetSelector",
+    ]);
+    work.expect(0, &["explain", "Target.spec.ssh.hostKeyChecking"]).says(&["strict | accept-new"]);
+    work.expect(0, &["explain", "ZfsDataset.accept.dataLoss"]).says(&["reason", "until"]);
+    work.expect(1, &["explain", "ZfsDataset.nothing"]).says(&["no field `nothing`", "hint:"]);
+    work.expect(1, &["explain", "Nothing"]).says(&["no kind `Nothing`", "ZfsDataset"]);
+    work.expect(0, &["schema", "--dir", "s"]);
+    let schema = std::fs::read_to_string(work.path().join("s/manifest.json")).unwrap();
+    assert!(serde_json::from_str::<Value>(&schema).unwrap()["$defs"]["ZfsDatasetManifest"].is_object());
+    work.expect(0, &["completions", "bash"]).says(&["_evenkeel"]);
+    work.expect(0, &["version"]).says(&["evenkeel 0."]);
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let site = site();
+    let mut child =
+        site.work.command(&["plan", "--full"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+/// Runs `evenkeel ARGS` on a terminal (of `script`, which every Debian has) and types `input`.
+fn on_a_terminal(site: &Site, args: &str, input: &str) -> Ran {
+    let line = format!("{} {args}", program("evenkeel").display());
+    let mut command = Command::new("script");
+    command
+        .args(["-qec", &line, "/dev/null"])
+        .current_dir(site.work.path())
+        .env("HOME", site.work.path())
+        .env("TERM", "xterm");
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("script (apt-get install bsdutils)");
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    drop(stdin);
+    Ran::of(&output)
+}
+
+#[test]
+fn apply_asks_and_takes_only_yes() {
+    let site = site();
+    let before = site.writes("host").len();
+    let ran = on_a_terminal(&site, "apply", "y\n");
+    ran.says(&["Only `yes` is taken", "not applied; nothing was sent"]);
+    assert_eq!((ran.code, site.writes("host").len()), (2, before));
+    let ran = on_a_terminal(&site, "apply", "yes\n");
+    ran.says(&["4 applied", "\u{1b}["]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+}
+
+#[test]
+fn ctrl_c_stops_after_the_step_in_flight_and_says_what_was_done() {
+    let site = Site::of_one();
+    let mut text = String::new();
+    for n in 0..60 {
+        site.by_hand("host", &["zfs", "create", &format!("tank/n{n}")]);
+        text += &Site::dataset(&format!("n{n}"), &format!("tank/n{n}"), &format!("quota: {}M", n + 100));
+    }
+    site.work.write("d.yaml", &text);
+    let before = site.writes("host").len();
+    let child = site
+        .work
+        .command(&["apply", "--auto-approve"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begin = Instant::now();
+    while site.writes("host").len() == before {
+        assert!(begin.elapsed() < Duration::from_secs(60), "nothing was sent");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    let ran = Ran::of(&child.wait_with_output().unwrap());
+    let sent = site.writes("host").len() - before;
+    assert_eq!(ran.code, 130, "{ran:?}");
+    assert!(sent < 60, "it went on to the end");
+    ran.says(&[
+        "stopping after the step in flight",
+        "Stopped:",
+        &format!("{sent} applied"),
+        &format!("{} not sent", 60 - sent),
+    ]);
+    site.work.expect(0, &["apply", "--auto-approve"]).says(&[&format!("{} applied", 60 - sent)]);
+}
