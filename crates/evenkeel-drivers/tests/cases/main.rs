@@ -17,6 +17,7 @@
 mod case;
 mod host;
 mod inventory;
+mod noise;
 mod render;
 
 use std::fs;

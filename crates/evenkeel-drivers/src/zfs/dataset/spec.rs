@@ -28,9 +28,16 @@ pub struct ZfsDatasetSpec {
     /// Properties by name, native (`atime`, `quota`, `volsize`; short names like `compress` too) or user
     /// properties (`com.acme:backup`).
     ///
-    /// Sizes are exact: `10G`, `1.5T`, `10737418240`; `none` is no limit. `inherit` means that the dataset
-    /// shall have no value of its own: for a native property the value then comes from the parent or is the
-    /// default; a user property is then not set here.
+    /// Sizes are exact: `10G`, `1.5T`, `10737418240`; `none` is no limit. A value counts wherever it comes from:
+    /// one that is inherited, received or the default, and equal, is left alone.
+    ///
+    /// `inherit` means that the dataset shall have no value of its own, neither set nor received: for a native
+    /// property the value then comes from the parent or is the default; a user property is then not set here.
+    /// That a user property has the word `inherit` as its value can therefore not be written.
+    ///
+    /// What is fixed at creation (`casesensitivity`, `normalization`, `utf8only`, `volblocksize`, and the type)
+    /// is changed by destroying the dataset and creating it anew, and that only where Evenkeel created it and it
+    /// has neither snapshots nor children.
     #[serde(default)]
     pub properties: BTreeMap<String, Scalar>,
     /// The normal form of the above, worked out at first use.

@@ -1,5 +1,7 @@
 //! The writes.
 
+use std::collections::BTreeSet;
+
 use evenkeel_core::driver::{Delta, Risk, Step};
 use evenkeel_core::plan::Action;
 use evenkeel_core::request::{Exec, Request};
@@ -57,14 +59,10 @@ const MOUNT_OPTIONS: [&str; 8] =
 /// One `zfs set` for all values, since it sets all of them or none; then one `zfs inherit` for each property,
 /// because it takes only one.
 fn update(spec: &ZfsDatasetSpec, delta: &Delta<'_, ZfsDatasetState>) -> Vec<Step> {
-    let changing = delta.changes.iter().filter_map(|change| match change.path.keys() {
-        [_, name] => spec.wanted().properties.get_key_value(name),
-        _ => None,
-    });
     let before =
         |name: &str| delta.before.and_then(|state| state.properties.get(name)).map(PropertyState::value);
     let (mut settings, mut inherits) = (Vec::new(), Vec::new());
-    for (name, WantedProperty { written, value, .. }) in changing {
+    for (name, WantedProperty { written, value, .. }) in changing(spec, delta) {
         let before = before(name);
         match value {
             WantedValue::Exactly(after) => settings.push(Setting { name, before, after, written }),
@@ -82,6 +80,22 @@ fn update(spec: &ZfsDatasetSpec, delta: &Delta<'_, ZfsDatasetState>) -> Vec<Step
     let inherit = |s: Setting<'_>| hazard::of_change(on(Exec::new(["zfs", "inherit", s.name])), s);
     steps.extend(inherits.into_iter().map(inherit));
     steps
+}
+
+/// The properties to write, sorted.
+fn changing<'s>(
+    spec: &'s ZfsDatasetSpec,
+    delta: &Delta<'_, ZfsDatasetState>,
+) -> impl Iterator<Item = (&'s String, &'s WantedProperty)> {
+    let mut names: BTreeSet<&str> =
+        delta.changes.iter().filter_map(|c| c.path.keys().get(1)).map(String::as_str).collect();
+    if names.contains("volsize") {
+        // A volume that reserves all it can need gets a new reservation with its new size, unless one is set
+        // in the same command.
+        names.insert("refreservation");
+    }
+    let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+    names.into_iter().filter_map(|name| spec.wanted().properties.get_key_value(&name))
 }
 
 /// Never with `-r`: what is found below at that moment was not planned for, and makes the command fail.

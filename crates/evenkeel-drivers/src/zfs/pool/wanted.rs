@@ -97,6 +97,13 @@ fn unknown(name: &str) -> (String, Option<String>) {
     if name == "version" {
         return ("`version`: pools are upgraded by hand, since it cannot be undone".to_owned(), None);
     }
+    if name == "dedup_table_quota" {
+        let hint = "set it by hand (`zpool set`)";
+        return (
+            format!("`{name}` is not managed, older versions of ZFS do not know it"),
+            Some(hint.to_owned()),
+        );
+    }
     if READ_ONLY.contains(&name) {
         return (format!("`{name}` cannot be set on a pool that exists"), None);
     }
