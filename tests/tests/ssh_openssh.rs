@@ -11,6 +11,8 @@
 mod become_root;
 #[path = "ssh_openssh/connections.rs"]
 mod connections;
+#[path = "ssh_openssh/cuts.rs"]
+mod cuts;
 #[path = "ssh_openssh/host_keys.rs"]
 mod host_keys;
 #[path = "ssh_openssh/login.rs"]

@@ -9,7 +9,7 @@ use russh::keys::{HashAlg, PrivateKeyWithHashAlg};
 use russh::{MethodKind, MethodSet};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::connect::Client;
+use super::connect::{Client, Ending, Goodbye};
 use super::endpoint::Endpoint;
 use super::identities::{Agent, Candidate, Identities};
 
@@ -28,13 +28,14 @@ pub(super) async fn log_in(
     handle: &mut Handle<Client>,
     endpoint: &Endpoint,
     identities: Identities,
+    goodbye: &Goodbye,
 ) -> Result<(), TransportError> {
     let Identities { candidates, mut agent, password, left_out } = identities;
     if let (Some(agent), Some(binding)) = (&mut agent, handle.agent_session_binding()) {
         // Keys may be limited to certain hosts (`ssh-add -h`); agents that know no such keys refuse, which is fine.
         let _ = agent.bind_session(binding, false).await;
     }
-    let mut login = Login { handle, endpoint, methods: None, offered: Vec::new(), left_out };
+    let mut login = Login { handle, endpoint, goodbye, methods: None, offered: Vec::new(), left_out };
     for candidate in &candidates {
         if login.takes(MethodKind::PublicKey) && login.key(candidate, agent.as_mut()).await? {
             return Ok(());
@@ -51,6 +52,7 @@ pub(super) async fn log_in(
 struct Login<'a> {
     handle: &'a mut Handle<Client>,
     endpoint: &'a Endpoint,
+    goodbye: &'a Goodbye,
     /// What the server takes, once it has said so.
     methods: Option<MethodSet>,
     offered: Vec<String>,
@@ -64,17 +66,17 @@ impl Login<'_> {
     }
 
     /// True where the attempt got in.
-    fn settle(&mut self, attempt: Result<Attempt, russh::Error>) -> Result<bool, TransportError> {
+    async fn settle(&mut self, attempt: Result<Attempt, russh::Error>) -> Result<bool, TransportError> {
         match attempt {
             Ok(Attempt::Accepted) => Ok(true),
             Ok(Attempt::Refused(methods)) if methods.is_empty() && self.handle.is_closed() => {
-                Err(self.closed())
+                Err(self.closed().await)
             }
             Ok(Attempt::Refused(methods)) => {
                 self.methods = Some(methods);
                 Ok(false)
             }
-            Err(_) => Err(self.closed()),
+            Err(_) => Err(self.closed().await),
         }
     }
 
@@ -98,11 +100,11 @@ impl Login<'_> {
             };
             match attempt {
                 Ok(result) => {
-                    if self.settle(Ok(result.into()))? {
+                    if self.settle(Ok(result.into())).await? {
                         return Ok(true);
                     }
                 }
-                Err(_) if self.handle.is_closed() => return Err(self.closed()),
+                Err(_) if self.handle.is_closed() => return Err(self.closed().await),
                 Err(why) => self.left_out.push(format!("{}: {why}", candidate.label())),
             }
         }
@@ -130,7 +132,7 @@ impl Login<'_> {
 
     /// The hashes to sign with, for RSA keys; other keys have no choice. SHA-1 (`None`) is tried last and only where
     /// it is opted into: a server of old takes nothing else, and some claim more than they take.
-    async fn hashes(&self, candidate: &Candidate) -> Result<Vec<Option<HashAlg>>, TransportError> {
+    async fn hashes(&mut self, candidate: &Candidate) -> Result<Vec<Option<HashAlg>>, TransportError> {
         let rsa = match candidate {
             Candidate::Key { key, .. } => key.algorithm().is_rsa(),
             Candidate::Agent { identity, .. } => identity.public_key().algorithm().is_rsa(),
@@ -139,7 +141,10 @@ impl Login<'_> {
             return Ok(vec![None]);
         }
         let legacy = self.endpoint.legacy_algorithms;
-        let stated = self.handle.best_supported_rsa_hash().await.map_err(|_| self.closed())?.flatten();
+        let stated = match self.handle.best_supported_rsa_hash().await {
+            Ok(stated) => stated.flatten(),
+            Err(_) => return Err(self.closed().await),
+        };
         let modern = stated.or_else(|| (!legacy).then_some(HashAlg::Sha256)).map(Some);
         Ok(modern.into_iter().chain(legacy.then_some(None)).collect())
     }
@@ -150,14 +155,14 @@ impl Login<'_> {
             self.offered.push("the password".to_owned());
             let result =
                 self.handle.authenticate_password(&self.endpoint.user, password.expose_secret()).await;
-            if self.settle(result.map(Attempt::from))? {
+            if self.settle(result.map(Attempt::from)).await? {
                 return Ok(true);
             }
         }
         if self.takes(MethodKind::KeyboardInteractive) {
             self.offered.push("the password (keyboard-interactive)".to_owned());
             let attempt = self.keyboard_interactive(password).await;
-            return self.settle(attempt);
+            return self.settle(attempt).await;
         }
         Ok(false)
     }
@@ -202,15 +207,26 @@ impl Login<'_> {
         ))
     }
 
-    /// The server ended the connection, as it does after too many attempts.
-    fn closed(&self) -> TransportError {
-        let message = format!(
-            "{} ended the connection during the login, having been offered: {}",
-            self.endpoint,
-            self.offered.join("; ")
-        );
-        let hint = "give the target its `identity`, so that the right key is offered first";
-        TransportError::new(TransportErrorKind::AuthenticationFailed, message).hint(hint)
+    /// The connection ended: because the server had enough of our attempts, or it broke.
+    async fn closed(&mut self) -> TransportError {
+        // Why is known once the connection's task has come to its end.
+        let _ = (&mut *self.handle).await;
+        let (endpoint, offered) = (self.endpoint, self.offered.join("; "));
+        match self.goodbye.ending() {
+            Some(Ending::Said(why)) => {
+                let message = format!("{endpoint} ended the login ({why}), having been offered: {offered}");
+                let hint = "give the target its `identity`, so that the right key is offered first";
+                TransportError::new(TransportErrorKind::AuthenticationFailed, message).hint(hint)
+            }
+            ending => {
+                let why = match ending {
+                    Some(Ending::Broke(why)) => why,
+                    _ => "no reason given".to_owned(),
+                };
+                let message = format!("the connection to {endpoint} broke during the login: {why}");
+                TransportError::new(TransportErrorKind::ConnectionLost, message)
+            }
+        }
     }
 }
 

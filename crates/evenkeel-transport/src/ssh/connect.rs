@@ -72,7 +72,7 @@ pub(super) async fn connect(
             }
         };
         let mut handle = connected.map_err(|failure| failed(endpoint, failure, &goodbye))?;
-        auth::log_in(&mut handle, endpoint, identities).await?;
+        auth::log_in(&mut handle, endpoint, identities, &goodbye).await?;
         Ok(handle)
     };
     let handle =
@@ -132,13 +132,26 @@ impl Connection {
     }
 }
 
-/// Why the connection ended, as far as anybody said.
+/// Why the connection ended.
 #[derive(Debug, Clone, Default)]
-struct Goodbye(Arc<Mutex<Option<String>>>);
+pub(super) struct Goodbye(Arc<Mutex<Option<Ending>>>);
+
+/// An end of a connection.
+#[derive(Debug, Clone)]
+pub(super) enum Ending {
+    /// The server said why.
+    Said(String),
+    /// It broke.
+    Broke(String),
+}
 
 impl Goodbye {
-    fn text(&self) -> Option<String> {
+    pub(super) fn ending(&self) -> Option<Ending> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn text(&self) -> Option<String> {
+        self.ending().map(|(Ending::Said(text) | Ending::Broke(text))| text)
     }
 }
 
@@ -175,12 +188,12 @@ impl client::Handler for Client {
     }
 
     async fn disconnected(&mut self, reason: DisconnectReason<Failure>) -> Result<(), Failure> {
-        let text = match &reason {
-            DisconnectReason::ReceivedDisconnect(info) => info.message.clone(),
-            DisconnectReason::Error(Failure::Ssh(e)) => e.to_string(),
-            DisconnectReason::Error(Failure::HostKey(e)) => e.to_string(),
+        let ending = match &reason {
+            DisconnectReason::ReceivedDisconnect(info) => Ending::Said(info.message.clone()),
+            DisconnectReason::Error(Failure::Ssh(e)) => Ending::Broke(e.to_string()),
+            DisconnectReason::Error(Failure::HostKey(e)) => Ending::Broke(e.to_string()),
         };
-        *self.goodbye.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+        *self.goodbye.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(ending);
         match reason {
             DisconnectReason::ReceivedDisconnect(_) => Ok(()),
             DisconnectReason::Error(failure) => Err(failure),
