@@ -10,7 +10,7 @@ pub(super) const DOCUMENT_BYTES: usize = 1 << 20;
 /// Documents in one file.
 pub(super) const DOCUMENTS: usize = 100_000;
 /// Values in one file, those that aliases stand for included.
-pub(super) const VALUES: usize = 1_500_000;
+pub(super) const VALUES: usize = 1_000_000;
 /// Values that the anchors and aliases of one document stand for.
 pub(super) const ALIASED_VALUES: usize = 100_000;
 /// Mappings and lists within each other.

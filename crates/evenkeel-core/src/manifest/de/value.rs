@@ -61,10 +61,7 @@ impl<'a> Value<'a> {
 
     /// What may be wrong with what should be a mapping.
     fn mapping_hint(self) -> Option<&'static str> {
-        let (text, _) = match self.scalar() {
-            None => return Some("take the `- ` before its fields away"),
-            Some(scalar) => scalar,
-        };
+        let Some((text, _)) = self.scalar() else { return Some("take the `- ` before its fields away") };
         if text.contains(['\u{a0}', '\u{3000}', '：']) {
             return Some("it holds a wide or no-break character that looks like a space or `:`");
         }
@@ -222,22 +219,34 @@ impl<'de> Deserializer<'de> for Value<'_> {
         match &self.tree.kind {
             Kind::List(items) => visitor.visit_seq(Items { left: items.iter(), reader: self.reader }),
             Kind::Scalar { .. } | Kind::Map(_) => {
-                Err(self.expected("a list", Some("write `- ` before each item")))
+                let lacks_space = self.scalar().is_some_and(|(text, _)| text.starts_with('-'));
+                let hint = if lacks_space {
+                    "a list item wants a space after its `-`"
+                } else {
+                    "write `- ` before each item"
+                };
+                Err(self.expected("a list", Some(hint)))
             }
         }
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, ReadError> {
-        self.deserialize_seq(visitor)
+    fn deserialize_tuple<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, ReadError> {
+        match &self.tree.kind {
+            Kind::List(items) if items.len() != length => {
+                let message = format!("expected {length} values, found {}", items.len());
+                Err(ReadError::new(message, None).or_at(identity(self.tree)))
+            }
+            _ => self.deserialize_seq(visitor),
+        }
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: usize,
+        length: usize,
         visitor: V,
     ) -> Result<V::Value, ReadError> {
-        self.deserialize_seq(visitor)
+        self.deserialize_tuple(length, visitor)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {

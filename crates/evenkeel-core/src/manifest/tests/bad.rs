@@ -99,9 +99,15 @@ fn wrong_fields_and_forms() {
             "target: t\nlabel: x\nitems: { name: a }",
             "3:10 expected a list, found a mapping (write `- ` before each item)",
         ),
-        ("target: t\nlabel: x\nitems:\n- a", "4:5 expected a mapping of fields, found the text \"a\""),
+        (
+            "target: t\nlabel: x\nitems:\n- a",
+            "4:5 expected a mapping of fields, found the text \"a\" (write `name: value`, with a space after the `:`)",
+        ),
         ("target: t\nlabel: x\nitems:\n- name: a", "4:5 the field `number` is missing"),
-        ("target: t\nlabel: x\nproperties: 3", "3:15 expected a mapping, found the number 3"),
+        (
+            "target: t\nlabel: x\nproperties: 3",
+            "3:15 expected a mapping, found the number 3 (write `name: value`, with a space after the `:`)",
+        ),
         ("target: t\nlabel: x\nproperties: { a: [1] }", "3:20 expected text, found a list"),
         (
             "target: t\nlabel: x\nproperties: { a: ~ }",
@@ -168,7 +174,7 @@ fn the_head_of_a_manifest() {
         ),
         (
             "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: { name: a }\nspec: { local: {} }\nstatus: {}\n",
-            "f.yaml:5:1: error: unknown field `status` (the fields here are: `apiVersion`, `kind`, `metadata`, `spec`)",
+            "f.yaml:5:1: error: unknown field `status` (a manifest has `apiVersion`, `kind`, `metadata` and `spec`; what belongs to one of them is indented below it)",
         ),
         (
             "- a\n- b\n",
@@ -339,7 +345,7 @@ fn syntax_errors_end_one_document_only() {
         format!("{TARGET}---\na: [1, 2\n---\na: b: c\n---\nkind: \"x\n---\na:\n\tb: 1\n---\n- &a [*a]\n");
     let found = lines(&load_text(text));
     let expected = [
-        "the list opened with `[` is not closed",
+        "the list is not closed, or a `,` is missing",
         "a `: ` stands where no key can be",
         "the quoted text is not closed",
         "a tab stands where only spaces may",
@@ -370,11 +376,11 @@ fn yaml_that_is_not_for_manifests() {
         ),
         (
             "kind: *x\n",
-            "f.yaml:1:7: error: not valid YAML: the alias has no anchor of that name (write `&name` before the value it stands for)",
+            "f.yaml:1:7: error: not valid YAML: the alias has no anchor of that name (write `&name` before the value that it stands for)",
         ),
         (
             "apiVersion: ${x}\nspec: [${a}]\n",
-            "f.yaml:2:7: error: not valid YAML: the list opened with `[` is not closed (within [ ] and { } a variable wants quotes: \"${name}\")",
+            "f.yaml:2:9: error: not valid YAML: the list is not closed, or a `,` is missing (within [ ] and { } a variable wants quotes: \"${name}\")",
         ),
     ] {
         let found = lines(&load_text(text));

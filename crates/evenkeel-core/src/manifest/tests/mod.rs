@@ -8,6 +8,7 @@ mod hostile;
 mod properties;
 mod schemas;
 mod selection;
+mod slips;
 mod toy;
 mod traps;
 mod variables;

@@ -77,20 +77,29 @@ pub(super) fn explain(info: &str, source: &Source, mark: Mark) -> (String, Optio
 
 /// Mistakes that show in the text better than in what the scanner says.
 fn by_look(source: &Source, mark: Mark) -> Option<String> {
-    let line = source.line(mark.line).trim();
+    let line = source.line(mark.line);
     if line.contains("${") && (line.contains('[') || line.contains("{ ")) {
         return Some("within [ ] and { } a variable wants quotes: \"${name}\"".to_owned());
     }
-    if line.starts_with('-') && !line.starts_with("- ") && !line.starts_with("--") {
-        return Some("a list item wants a space after its `-`".to_owned());
-    }
-    let above = mark.line.checked_sub(1).filter(|&above| lacks_space(source.line(above)))?;
-    Some(format!("a space is missing after the `:` in line {above}"))
+    // The scanner often notices one line late.
+    let near = [mark.line, mark.line.saturating_sub(1)];
+    near.into_iter().find_map(|number| {
+        let character = match source.line(number).trim() {
+            line if lacks_space_after_dash(line) => '-',
+            line if lacks_space_after_colon(line) => ':',
+            _ => return None,
+        };
+        Some(format!("a space is missing after the `{character}` in line {number}"))
+    })
+}
+
+/// True for `-item`.
+fn lacks_space_after_dash(line: &str) -> bool {
+    line.strip_prefix('-').is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric()))
 }
 
 /// True for `key:value`.
-fn lacks_space(line: &str) -> bool {
-    let line = line.trim();
+fn lacks_space_after_colon(line: &str) -> bool {
     let key = line.split_once(':').map_or("", |(key, _)| key);
     let is_plain = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || "._-".contains(c));
     is_plain && !line.contains(": ") && !line.ends_with(':') && !line.contains("://")
