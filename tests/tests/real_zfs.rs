@@ -1,5 +1,13 @@
 //! Evenkeel against real OpenZFS hosts over real OpenSSH, as a user runs it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, also in its helpers"
+)]
+
 use evenkeel_tests::evenkeel::Workdir;
 use evenkeel_tests::zfshost::ZfsHost;
 
