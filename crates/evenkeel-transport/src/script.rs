@@ -4,8 +4,6 @@
 //! argument, which Linux limits to 128 KiB. It is one compound command: a shell runs nothing of it before it has
 //! read its end, so a connection that breaks while the script is sent runs nothing at all, and never half a line.
 
-use std::fmt::Write as _;
-
 use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
@@ -25,20 +23,12 @@ impl Nonce {
     pub(crate) fn random() -> Option<Self> {
         let mut bytes = [0_u8; 16];
         SystemRandom::new().fill(&mut bytes).ok()?;
-        Some(Nonce(base16(&bytes)))
+        Some(Nonce(hex::encode(bytes)))
     }
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// Two lower-case digits per byte.
-pub(crate) fn base16(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// One command of a round.

@@ -1,5 +1,6 @@
 //! A connection that breaks, wherever it breaks.
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -58,6 +59,16 @@ async fn behind_a_break(sshd: &TestSshd, cut: Cut, known_hosts: &Path) -> Value 
     with(&spec, "knownHosts", known_hosts.to_str())
 }
 
+/// Numbers, a line each.
+fn lines(numbers: Range<usize>) -> String {
+    let mut text = String::new();
+    for number in numbers {
+        text.push_str(&number.to_string());
+        text.push('\n');
+    }
+    text
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_break_at_any_byte_gives_whole_replies_or_none_and_runs_nothing_twice() {
     let sshd = TestSshd::start();
@@ -77,7 +88,7 @@ async fn a_break_at_any_byte_gives_whole_replies_or_none_and_runs_nothing_twice(
         for (i, answer) in answers.iter().enumerate() {
             match answer {
                 Ok(_) => {
-                    let expected: String = (i * 100..=i * 100 + 40).map(|n| format!("{n}\n")).collect();
+                    let expected = lines(i * 100..i * 100 + 41);
                     assert_eq!(stdout(answer), expected, "after {bytes} bytes");
                     assert!(i < done, "a reply after a missing one, after {bytes} bytes");
                 }
@@ -85,7 +96,7 @@ async fn a_break_at_any_byte_gives_whole_replies_or_none_and_runs_nothing_twice(
             }
         }
         let ran = std::fs::read_to_string(&runs).unwrap_or_default();
-        let in_order: String = (0..ran.lines().count()).map(|i| format!("{i}\n")).collect();
+        let in_order = lines(0..ran.lines().count());
         assert_eq!(ran, in_order, "each command once, in order, after {bytes} bytes");
         assert!(ran.lines().count() >= done);
         complete += usize::from(done == 6);

@@ -13,7 +13,6 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::Credentials;
-use crate::script::base16;
 
 /// What a secret is replaced by.
 const MASK: &[u8] = b"***";
@@ -77,7 +76,7 @@ fn forms(secret: &str) -> Vec<Zeroizing<Vec<u8>>> {
         .chain(lines)
         .filter(|text| !text.is_empty())
         .flat_map(|text| {
-            let lower = base16(text.as_bytes());
+            let lower = hex::encode(text);
             let upper = lower.to_uppercase();
             let base64 = STANDARD_NO_PAD.encode(text);
             [text.to_owned(), lower, upper, base64].map(|form| Zeroizing::new(form.into_bytes()))
