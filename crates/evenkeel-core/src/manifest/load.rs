@@ -249,7 +249,8 @@ fn places(
         if on.is_empty() && selector.problems().is_empty() {
             let message = "no target has these labels, so this does nothing".to_owned();
             let mark = resource.node.mark_of(&["targetSelector".to_owned()]);
-            problems.warning(resource.node.source(), mark, message, None);
+            let hint = Some("label a target like this, or change the selector".to_owned());
+            problems.warning(resource.node.source(), mark, message, hint);
         }
         return on;
     }

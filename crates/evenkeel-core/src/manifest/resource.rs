@@ -165,7 +165,8 @@ fn pick<'a>(
         return Some(only);
     }
     if !matches!(node.tree().kind, Kind::Map(_)) {
-        problems.at_path(node, &[], "expected a mapping of fields".to_owned(), None, false);
+        let hint = Some(format!("write the fields of a {kind} below `spec:`"));
+        problems.at_path(node, &[], "expected a mapping of fields".to_owned(), hint, false);
         return None;
     }
     let keys: Vec<&str> = drivers.iter().filter_map(|driver| driver.backend()).collect();
@@ -181,12 +182,13 @@ fn pick<'a>(
                 .map(|key| did_you_mean(key, keys.iter().copied()))
                 .find(|near| !near.is_empty());
             let message = format!("a {kind} wants {}{}", one_of(), near.unwrap_or_default());
-            problems.at_path(node, &[], message, None, false);
+            problems.at_path(node, &[], message, Some("add one of them below `spec:`".to_owned()), false);
             None
         }
         [first, second, ..] => {
             let message = format!("`{second}` stands beside `{first}`: a {kind} wants {}", one_of());
-            problems.at_path(node, &[(*second).to_owned()], message, None, false);
+            let hint = Some("take one of them away".to_owned());
+            problems.at_path(node, &[(*second).to_owned()], message, hint, false);
             None
         }
     }
@@ -208,7 +210,9 @@ fn check(common: &Common, node: &Node, now: Timestamp, problems: &mut Problems) 
     }
     for (path, message) in common.target_selector.iter().flat_map(Selector::problems) {
         let path: Vec<String> = std::iter::once("targetSelector".to_owned()).chain(path).collect();
-        problems.at_path(node, &path, message, None, false);
+        let hint =
+            Some("`In` and `NotIn` compare with `values`, `Exists` and `DoesNotExist` do not".to_owned());
+        problems.at_path(node, &path, message, hint, false);
     }
     for (nth, acceptance) in common.accept.data_loss.iter().enumerate() {
         check_acceptance(acceptance, nth, node, now, problems);
@@ -231,8 +235,12 @@ fn check_acceptance(
     for (field, text) in [("of", &acceptance.of), ("reason", &acceptance.reason)] {
         if text.trim().is_empty() {
             let message = format!("an acceptance wants its `{field}`");
-            let hint = "say why the risk is right here".to_owned();
-            problems.at_path(node, &path(field), message, (field == "reason").then_some(hint), false);
+            let hint = if field == "of" {
+                "name the setting: `sync=disabled`"
+            } else {
+                "say why the risk is right here"
+            };
+            problems.at_path(node, &path(field), message, Some(hint.to_owned()), false);
         }
     }
     if acceptance.has_expired(now) {

@@ -44,7 +44,8 @@ fn check_ssh(spec: &TargetSpec, node: &Node, problems: &mut Problems) {
             || text.chars().any(|c| c.is_whitespace() || c.is_control());
         if odd {
             let message = format!("`{}` cannot be a {field} name", short(text));
-            problems.at_path(node, &["ssh".to_owned(), field.to_owned()], message, None, false);
+            let hint = Some("write it without blanks and without a `-` in front".to_owned());
+            problems.at_path(node, &["ssh".to_owned(), field.to_owned()], message, hint, false);
         }
     }
     let times = [
@@ -54,6 +55,7 @@ fn check_ssh(spec: &TargetSpec, node: &Node, problems: &mut Problems) {
     ];
     for (field, _) in times.into_iter().filter(|(_, seconds)| *seconds == Some(0)) {
         let message = format!("`{field}` must be at least 1");
-        problems.at_path(node, &["ssh".to_owned(), field.to_owned()], message, None, false);
+        let hint = Some("take it away for the default".to_owned());
+        problems.at_path(node, &["ssh".to_owned(), field.to_owned()], message, hint, false);
     }
 }

@@ -54,7 +54,8 @@ impl Values {
             Kind::Scalar { text, .. } => self.set(prefix, text.get(file)),
             Kind::List(_) => {
                 let message = "a value is text, a number or a mapping of values, not a list".to_owned();
-                problems.error(source, tree.mark, message, None);
+                let hint = Some("write each item as a value with a name of its own".to_owned());
+                problems.error(source, tree.mark, message, hint);
             }
         }
     }

@@ -113,7 +113,8 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
         match self.content {
             None => Ok(()),
             Some(tree) => {
-                let error = ReadError::new(format!("`{}` stands alone, without fields", self.word), None);
+                let message = format!("`{}` stands alone, without fields", self.word);
+                let error = ReadError::new(message, Some(&format!("write only `{}`", self.word)));
                 Err(error.or_at(identity(tree)))
             }
         }

@@ -106,7 +106,8 @@ fn report(error: &ReadError, at: usize, top: &Tree, reader: &Reader<'_>, problem
             let written = tree.get(field, reader.source.text());
             let is_misspelt = reader.unknown.borrow().meant.contains(&(at, *field));
             if !is_misspelt && written.is_none_or(|entry| !reader.is_left_out(&entry.value)) {
-                problems.error(reader.source, tree.mark, format!("the field `{field}` is missing"), None);
+                let message = format!("the field `{field}` is missing");
+                problems.error(reader.source, tree.mark, message, Some(format!("add `{field}: …` here")));
             }
         }
     }

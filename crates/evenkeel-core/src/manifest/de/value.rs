@@ -35,7 +35,7 @@ impl<'a> Value<'a> {
                 Err(self.expected("text", Some("put it in quotes if the word itself is meant")))
             }
             Some((text, _)) => Ok(text),
-            None => Err(self.expected("text", None)),
+            None => Err(self.expected("text", Some("write a single value"))),
         }
     }
 
@@ -75,11 +75,10 @@ impl<'a> Value<'a> {
         }
         let word = text.to_ascii_lowercase();
         let hint = match (word.as_str(), style) {
-            ("on" | "yes" | "y" | "off" | "no" | "n", _) => Some("write true or false"),
-            ("true" | "false", Style::Text) => Some("write it without quotes"),
-            _ => None,
+            ("true" | "false", Style::Text) => "write it without quotes",
+            _ => "write true or false",
         };
-        Err(self.expected("true or false", hint))
+        Err(self.expected("true or false", Some(hint)))
     }
 
     fn integer(self, least: i128, most: i128) -> Result<i128, ReadError> {
@@ -88,10 +87,11 @@ impl<'a> Value<'a> {
         match (number, style) {
             (Some(number), Style::Plain) if (least..=most).contains(&number) => Ok(number),
             (Some(_), Style::Plain) => {
-                Err(self.expected(&format!("a whole number from {least} to {most}"), None))
+                Err(self
+                    .expected(&format!("a whole number from {least} to {most}"), Some("choose one of these")))
             }
             (Some(_), _) => Err(self.expected("a whole number", Some("write it without quotes"))),
-            (None, _) => Err(self.expected("a whole number", number_hint(text, style))),
+            (None, _) => Err(self.expected("a whole number", Some(number_hint(text, style)))),
         }
     }
 
@@ -100,16 +100,20 @@ impl<'a> Value<'a> {
         match (parse_float(text), style) {
             (Some(number), Style::Plain) => Ok(number),
             (Some(_), _) => Err(self.expected("a number", Some("write it without quotes"))),
-            (None, _) => Err(self.expected("a number", None)),
+            (None, _) => Err(self.expected("a number", Some("write digits, such as 1.5"))),
         }
     }
 }
 
-fn number_hint(text: &str, style: Style) -> Option<&'static str> {
+fn number_hint(text: &str, style: Style) -> &'static str {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let leading_zero =
         style == Style::Plain && digits.len() > 1 && digits.bytes().all(|b| b.is_ascii_digit());
-    leading_zero.then_some("write it without the leading zero, or as 0o… if it is octal")
+    if leading_zero {
+        "write it without the leading zero, or as 0o… if it is octal"
+    } else {
+        "write digits, without a unit"
+    }
 }
 
 macro_rules! whole_number {
@@ -120,7 +124,7 @@ macro_rules! whole_number {
             let number = self.integer(least, most)?;
             match <$type>::try_from(number) {
                 Ok(number) => visitor.$visit(number),
-                Err(_) => Err(self.expected("a whole number", None)),
+                Err(_) => Err(self.expected("a whole number", Some("choose a smaller one"))),
             }
         }
     )*};
@@ -196,7 +200,11 @@ impl<'de> Deserializer<'de> for Value<'_> {
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        if self.is_null() { visitor.visit_unit() } else { Err(self.expected("nothing (null)", None)) }
+        if self.is_null() {
+            visitor.visit_unit()
+        } else {
+            Err(self.expected("nothing (null)", Some("leave the value out")))
+        }
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(
@@ -234,7 +242,7 @@ impl<'de> Deserializer<'de> for Value<'_> {
         match &self.tree.kind {
             Kind::List(items) if items.len() != length => {
                 let message = format!("expected {length} values, found {}", items.len());
-                Err(ReadError::new(message, None).or_at(identity(self.tree)))
+                Err(ReadError::new(message, Some("write as many as that")).or_at(identity(self.tree)))
             }
             _ => self.deserialize_seq(visitor),
         }
@@ -283,9 +291,17 @@ impl<'de> Deserializer<'de> for Value<'_> {
                 [entry] => {
                     Variant { word: entry.key.get(reader.source.text()), content: Some(&entry.value), reader }
                 }
-                _ => return Err(self.expected(&format!("one of {}", variants.join(", ")), None)),
+                _ => {
+                    return Err(self.expected(
+                        &format!("one of {}", variants.join(", ")),
+                        Some("write one of these words"),
+                    ));
+                }
             },
-            Kind::List(_) => return Err(self.expected(&format!("one of {}", variants.join(", ")), None)),
+            Kind::List(_) => {
+                return Err(self
+                    .expected(&format!("one of {}", variants.join(", ")), Some("write one of these words")));
+            }
         };
         visitor.visit_enum(access).map_err(|e| e.or_at(identity(self.tree)))
     }

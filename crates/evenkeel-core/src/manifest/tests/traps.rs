@@ -129,7 +129,10 @@ fn anchors_and_aliases_stand_for_their_values() {
     let (loaded, found) = spec_of(&toy_text(
         "target: &name t\nlabel: *name\nproperties: &p { a: on }\nanything: [*p, *p]\ncount: *name",
     ));
-    assert_eq!(found, ["f.yaml:15:10: error: expected a whole number, found the text \"t\""]);
+    assert_eq!(
+        found,
+        ["f.yaml:15:10: error: expected a whole number, found the text \"t\" (write digits, without a unit)"]
+    );
     assert_eq!(loaded.resources, 1);
     let (loaded, _) =
         spec_of(&toy_text("target: &name t\nlabel: *name\nproperties: &p { a: on }\nanything: [*p, *p]"));

@@ -49,7 +49,7 @@ fn problems_stand_where_the_variable_stands() {
         lines(&loaded),
         [
             "f.yaml:12:10: error: no value is named `poool`, did you mean `pool`? (add it to a values file, or write `$${` for the characters themselves)",
-            "f.yaml:13:10: error: expected a whole number from 0 to 65535, found the number 70000",
+            "f.yaml:13:10: error: expected a whole number from 0 to 65535, found the number 70000 (choose one of these)",
         ]
     );
     assert_eq!(
@@ -71,7 +71,7 @@ fn a_values_file_is_a_mapping_of_scalars() {
     assert_eq!(
         found("a: [1]\nb c: 1\n"),
         [
-            "v0.yaml:1:4: error: a value is text, a number or a mapping of values, not a list",
+            "v0.yaml:1:4: error: a value is text, a number or a mapping of values, not a list (write each item as a value with a name of its own)",
             "v0.yaml:2:1: error: `b c` is not a name for a value (use letters, digits, `_`, `-` and `.`)",
         ]
     );

@@ -285,7 +285,7 @@ impl<'a> Builder<'a> {
                 ("a key must be text, not a list or mapping", braces_hint(mark, self.source))
             }
             Kind::Scalar { text, style } => match (text.get(self.source.text()), style) {
-                ("", Style::Plain) => ("a key is missing before `:`", None),
+                ("", Style::Plain) => ("a key is missing before `:`", Some("write `name: value`".to_owned())),
                 ("<<", Style::Plain) => (
                     "merge keys (`<<`) are not part of YAML 1.2",
                     Some("write the fields out, or use an alias for a whole value".to_owned()),
@@ -344,7 +344,7 @@ fn braces_hint(mark: Mark, source: &Source) -> Option<String> {
 
 fn too_deep(mark: Mark) -> Stop {
     let message = format!("lists and mappings stand more than {} deep within each other", limits::DEPTH);
-    Stop::Document(mark, message, None)
+    Stop::Document(mark, message, Some("nest less".to_owned()))
 }
 
 /// True for a document of comments only, or `~`.
