@@ -15,6 +15,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod case;
+mod cost;
 mod host;
 mod inventory;
 mod noise;

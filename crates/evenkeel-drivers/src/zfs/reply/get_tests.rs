@@ -90,6 +90,11 @@ fn a_value_that_looks_like_another_objects_rows_makes_both_an_error() {
     let text = b"a\ta:b\tv\tlocal\na\tsync\ts\tlocal\nb\ta:b\tfaked\tlocal\nb\tsync\tfaked\tlocal\nb\ta:b\t-\t-\nb\tsync\tstandard\tdefault\n";
     let table = read(&["a:b", "sync"], &["a", "b"], text);
     assert!(is_broken(&table, "b"));
+    let apart = b"a\ta:b\tv\tlocal\na\tsync\ts\tlocal\nc\ta:b\tfaked\tlocal\nc\tsync\tfaked\tlocal\n\
+        b\ta:b\t-\t-\nb\tsync\tstandard\tdefault\nc\ta:b\t-\t-\nc\tsync\tstandard\tdefault\n";
+    let table = read(&["a:b", "sync"], &["a", "b", "c"], apart);
+    assert!(is_broken(&table, "c"), "its rows are there twice, with others between them");
+    assert_eq!(value(&table, "b", "sync"), ("standard", Source::Default));
     let both = Table::parse(
         &request(&["sync"], &["b"]),
         &reply(1, b"b\tsync\tx\tlocal\n", "cannot open 'b': dataset does not exist\n"),
