@@ -53,6 +53,12 @@ async fn targets_behind_a_jump_host_share_its_connection() {
         assert_eq!(stdout(&answer.unwrap()), format!("{}\n", i + 1));
     }
     assert_eq!((bastion.logins(), bastion.execs(), inner.logins()), (1, 0, 20));
+    bastion.kill_connections();
+    for i in [1, 21] {
+        let spec = with(&another_target(&inner.spec(), i), "proxyJump", jump.as_str());
+        assert_eq!(stdout(&ask(&transport, &spec, &["echo", "again"]).await), "again\n", "{i}");
+    }
+    assert_eq!((bastion.logins(), inner.logins()), (2, 22));
 }
 
 #[tokio::test]

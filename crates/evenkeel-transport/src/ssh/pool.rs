@@ -80,16 +80,24 @@ impl Pool {
 
     fn connect<'a>(self: &'a Arc<Self>, endpoint: &'a Endpoint) -> BoxFuture<'a, Connected> {
         Box::pin(async move {
-            let via = match &endpoint.jump {
-                Some(jump) => Some(self.get(jump).await.map_err(|e| through(jump, e))?),
-                None => None,
-            };
-            let settings = &endpoint.identities;
-            let identities = identities::collect(settings, self.credentials.as_ref(), &self.keys).await?;
-            // Only now, or those who wait for a jump host would keep it from connecting.
-            let _turn = self.connects.acquire().await;
-            connect(endpoint, via, identities).await.map(Arc::new)
+            let Some(jump) = &endpoint.jump else { return self.connect_via(endpoint, None).await };
+            let via = self.get(jump).await.map_err(|e| through(jump, e))?;
+            let first = self.connect_via(endpoint, Some(Arc::clone(&via))).await;
+            if first.is_ok() || !via.is_closed() {
+                return first;
+            }
+            // The kept connection to the jump host turned out dead.
+            let via = self.get(jump).await.map_err(|e| through(jump, e))?;
+            self.connect_via(endpoint, Some(via)).await
         })
+    }
+
+    async fn connect_via(&self, endpoint: &Endpoint, via: Option<Arc<Connection>>) -> Connected {
+        let settings = &endpoint.identities;
+        let identities = identities::collect(settings, self.credentials.as_ref(), &self.keys).await?;
+        // Only now, or those who wait for a jump host would keep it from connecting.
+        let _turn = self.connects.acquire().await;
+        connect(endpoint, via, identities).await.map(Arc::new)
     }
 }
 
