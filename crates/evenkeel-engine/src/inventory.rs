@@ -17,7 +17,8 @@ impl Engine {
         driver: &Arc<dyn ErasedDriver>,
     ) -> Result<Vec<Found>, ObserveError> {
         self.progress.on(&Event::Observing { target: &target.name, instances: 0 });
-        let survey = Survey { target, instances: Vec::new(), inventory: vec![Arc::clone(driver)] };
+        let inventory = vec![Arc::clone(driver)];
+        let survey = Survey { target, instances: Vec::new(), inventory, marked: Vec::new() };
         let replies = self.observe_target(&survey).await;
         self.progress.on(&Event::Observed { target: &target.name });
         driver.inventory(&replies)

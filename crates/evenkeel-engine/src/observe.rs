@@ -27,6 +27,8 @@ pub(crate) struct Survey<'a> {
     pub(crate) instances: Vec<&'a Instance>,
     /// Kinds whose objects are all listed too.
     pub(crate) inventory: Vec<Arc<dyn ErasedDriver>>,
+    /// Kinds of whose objects those with our mark are listed too.
+    pub(crate) marked: Vec<Arc<dyn ErasedDriver>>,
 }
 
 impl Engine {
@@ -77,5 +79,6 @@ impl Engine {
 fn open_queries(survey: &Survey<'_>, replies: &Replies) -> Vec<Query> {
     let own = survey.instances.iter().flat_map(|i| i.driver.queries(&i.spec, replies));
     let listing = survey.inventory.iter().flat_map(|driver| driver.inventory_queries(replies));
-    own.chain(listing).filter(|query| !replies.has(query)).collect()
+    let marks = survey.marked.iter().flat_map(|driver| driver.marked_queries(replies));
+    own.chain(listing).chain(marks).filter(|query| !replies.has(query)).collect()
 }

@@ -84,9 +84,10 @@ impl Scope {
         let surveys = self.targets.values().map(|target| Survey {
             target,
             instances: by_target.remove(target.name.as_str()).unwrap_or_default(),
-            inventory: self.pruned_on(target),
+            inventory: Vec::new(),
+            marked: self.pruned_on(target),
         });
-        surveys.filter(|s| !s.instances.is_empty() || !s.inventory.is_empty()).collect()
+        surveys.filter(|s| !s.instances.is_empty() || !s.marked.is_empty()).collect()
     }
 
     /// The drivers whose objects are pruned on `target`.

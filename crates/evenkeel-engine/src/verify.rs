@@ -40,7 +40,8 @@ impl Engine {
         let survey = Survey {
             target: part.target,
             instances: part.instances.iter().copied().filter(|i| wanted.contains(&i.id)).collect(),
-            inventory: if removes { part.scope.pruned_on(part.target) } else { Vec::new() },
+            inventory: Vec::new(),
+            marked: if removes { part.scope.pruned_on(part.target) } else { Vec::new() },
         };
         let replies = BTreeMap::from([(part.target.name.clone(), self.observe_target(&survey).await)]);
         let now = self.clock.now();

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
-use super::{Delta, Driver, Finding, Found, ObserveError, Observed, Step};
+use super::{Delta, Driver, Finding, Found, Marked, ObserveError, Observed, Step};
 use crate::diff::{FieldChange, FieldPath, unmet};
 use crate::manifest::{Node, Problems, read_spec};
 use crate::plan::Action;
@@ -82,6 +82,10 @@ pub trait ErasedDriver: Send + Sync {
     fn inventory_queries(&self, so_far: &Replies) -> Vec<Query>;
     /// [`Driver::inventory`]
     fn inventory(&self, replies: &Replies) -> Result<Vec<Found>, ObserveError>;
+    /// [`Driver::marked_queries`]
+    fn marked_queries(&self, so_far: &Replies) -> Vec<Query>;
+    /// [`Driver::marked`]
+    fn marked(&self, replies: &Replies) -> Result<Vec<Marked>, ObserveError>;
     /// [`Driver::removal`]
     fn removal(&self, object: &str, keep: &[&str], replies: &Replies) -> Result<Vec<Step>, String>;
 }
@@ -165,6 +169,14 @@ impl<D: Driver> ErasedDriver for D {
 
     fn inventory(&self, replies: &Replies) -> Result<Vec<Found>, ObserveError> {
         Driver::inventory(self, replies)
+    }
+
+    fn marked_queries(&self, so_far: &Replies) -> Vec<Query> {
+        Driver::marked_queries(self, so_far)
+    }
+
+    fn marked(&self, replies: &Replies) -> Result<Vec<Marked>, ObserveError> {
+        Driver::marked(self, replies)
     }
 
     fn removal(&self, object: &str, keep: &[&str], replies: &Replies) -> Result<Vec<Step>, String> {

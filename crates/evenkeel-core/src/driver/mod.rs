@@ -79,6 +79,18 @@ pub trait Driver: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
+    /// What to read to find the objects that carry our mark, and for [`Driver::removal`]; asked in rounds. It is
+    /// read with every plan of a target that is pruned, so it should be less than the inventory where it can.
+    fn marked_queries(&self, so_far: &Replies) -> Vec<Query> {
+        self.inventory_queries(so_far)
+    }
+
+    /// The objects that carry our mark.
+    fn marked(&self, replies: &Replies) -> Result<Vec<Marked>, ObserveError> {
+        let found = self.inventory(replies)?;
+        Ok(found.into_iter().filter_map(|f| Some(Marked { object: f.object, owner: f.owner? })).collect())
+    }
+
     /// The writes that remove `object`, which carries our mark and left the manifests; or why it must stay.
     /// `keep` are the objects of this kind that manifests still want.
     fn removal(&self, object: &str, keep: &[&str], replies: &Replies) -> Result<Vec<Step>, String> {
@@ -158,6 +170,15 @@ impl Finding {
         self.hint = Some(hint.into());
         self
     }
+}
+
+/// An object that carries our mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marked {
+    /// The object, in the form of [`Driver::object`].
+    pub object: String,
+    /// The owner in the mark.
+    pub owner: String,
 }
 
 /// An object found on a target by [`Driver::inventory`].

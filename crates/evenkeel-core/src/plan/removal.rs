@@ -36,8 +36,8 @@ impl std::fmt::Debug for Removal<'_> {
 /// Deletions of the objects that carry our mark and are in no manifest. An inventory that could not be read
 /// gives one change with the error and no deletion: unknown is never absent.
 pub fn removals(removal: &Removal<'_>) -> Vec<Change> {
-    let found = match removal.driver.inventory(removal.replies) {
-        Ok(found) => found,
+    let marked = match removal.driver.marked(removal.replies) {
+        Ok(marked) => marked,
         Err(error) => {
             let mut change = delete(removal, "*");
             change.action = Action::NoOp;
@@ -46,9 +46,9 @@ pub fn removals(removal: &Removal<'_>) -> Vec<Change> {
         }
     };
     let kept: BTreeSet<&str> = removal.keep.iter().copied().collect();
-    let owner = Some(removal.target.owner());
-    let ours = found.into_iter().filter(|f| f.owner.as_deref() == owner && !kept.contains(f.object.as_str()));
-    ours.map(|found| found.object)
+    let owner = removal.target.owner();
+    let ours = marked.into_iter().filter(|m| m.owner == owner && !kept.contains(m.object.as_str()));
+    ours.map(|marked| marked.object)
         .map(|object| {
             let mut change = delete(removal, &object);
             match removal.driver.removal(&object, removal.keep, removal.replies) {

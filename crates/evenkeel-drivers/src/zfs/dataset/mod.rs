@@ -19,7 +19,7 @@ pub use state::{PropertyState, ZfsDatasetState};
 use std::collections::BTreeMap;
 
 use evenkeel_core::diff::FieldPath;
-use evenkeel_core::driver::{Delta, Driver, Finding, Found, ObserveError, Observed, Step};
+use evenkeel_core::driver::{Delta, Driver, Finding, Found, Marked, ObserveError, Observed, Step};
 use evenkeel_core::request::{Query, Replies};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -106,6 +106,14 @@ impl Driver for ZfsDataset {
 
     fn inventory(&self, replies: &Replies) -> Result<Vec<Found>, ObserveError> {
         inventory::inventory(replies)
+    }
+
+    fn marked_queries(&self, _: &Replies) -> Vec<Query> {
+        inventory::marked_queries()
+    }
+
+    fn marked(&self, replies: &Replies) -> Result<Vec<Marked>, ObserveError> {
+        inventory::marked(replies)
     }
 
     fn removal(&self, object: &str, keep: &[&str], replies: &Replies) -> Result<Vec<Step>, String> {
