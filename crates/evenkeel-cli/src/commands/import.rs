@@ -166,6 +166,6 @@ mod tests {
         let doc = json!({"spec": {"v": "off", "n": "10"}, "kind": "K", "apiVersion": "a/v1", "metadata": {"name": "x"}});
         let text = yaml(&[doc]).unwrap();
         assert!(text.starts_with("apiVersion: a/v1\nkind: K\nmetadata:\n"), "{text}");
-        assert!(text.contains("n: \"10\""), "{text}");
+        assert!(text.contains(": \"10\"") && text.contains("v: \"off\""), "{text}");
     }
 }
