@@ -1,9 +1,14 @@
 //! What every simulated machine can do.
 
+use std::collections::BTreeMap;
+
 use evenkeel_core::request::Reply;
 
 use crate::random::Random;
-use crate::zfs::ZfsHost;
+use crate::zfs::{Dataset, ZfsHost};
+
+/// The user property that marks a dataset as created by Evenkeel.
+const MARK: &str = "dev.evenkeel:managed-by";
 
 /// A machine in memory that answers commands as the real one does.
 pub trait Machine: Send {
@@ -16,8 +21,8 @@ pub trait Machine: Send {
     /// One random change by hand.
     fn drift(&mut self, random: &mut Random);
 
-    /// The names of all objects, whoever made them.
-    fn objects(&self) -> Vec<String>;
+    /// All objects by name, with the owner in Evenkeel's mark on those that carry one.
+    fn objects(&self) -> BTreeMap<String, Option<String>>;
 
     /// A machine in the same state.
     fn copy(&self) -> Box<dyn Machine>;
@@ -36,8 +41,9 @@ impl Machine for ZfsHost {
         ZfsHost::drift(self, random);
     }
 
-    fn objects(&self) -> Vec<String> {
-        self.datasets().keys().cloned().collect()
+    fn objects(&self) -> BTreeMap<String, Option<String>> {
+        let owner = |dataset: &Dataset| dataset.settings.get(MARK)?.local.clone();
+        self.datasets().iter().map(|(name, dataset)| (name.clone(), owner(dataset))).collect()
     }
 
     fn copy(&self) -> Box<dyn Machine> {

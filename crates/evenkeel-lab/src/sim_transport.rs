@@ -50,9 +50,15 @@ pub struct Record {
 
 /// A [`Transport`] straight to simulated machines.
 pub struct SimTransport {
-    machines: BTreeMap<String, Mutex<Box<dyn Machine>>>,
+    machines: BTreeMap<String, Mutex<Watched>>,
     log: Mutex<Vec<Record>>,
     trouble: Mutex<Trouble>,
+}
+
+/// A machine and what its fingerprint was when it was last looked at.
+struct Watched {
+    machine: Box<dyn Machine>,
+    fingerprint: u64,
 }
 
 /// One request in `one_in` goes wrong; none where it is 0.
@@ -74,8 +80,11 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl SimTransport {
     /// A transport to these machines, by target name, where nothing goes wrong.
     pub fn new(machines: BTreeMap<String, Box<dyn Machine>>) -> Self {
+        let watched = |(name, machine): (String, Box<dyn Machine>)| {
+            (name, Mutex::new(Watched { fingerprint: machine.fingerprint(), machine }))
+        };
         SimTransport {
-            machines: machines.into_iter().map(|(name, machine)| (name, Mutex::new(machine))).collect(),
+            machines: machines.into_iter().map(watched).collect(),
             log: Mutex::default(),
             trouble: Mutex::new(Trouble { random: Random::new(0), one_in: 0 }),
         }
@@ -88,7 +97,10 @@ impl SimTransport {
 
     /// Looks at or changes a machine by hand; `None` for a target that there is not.
     pub fn with_machine<R>(&self, target: &str, act: impl FnOnce(&mut dyn Machine) -> R) -> Option<R> {
-        self.machines.get(target).map(|machine| act(locked(machine).as_mut()))
+        let mut watched = locked(self.machines.get(target)?);
+        let result = act(watched.machine.as_mut());
+        watched.fingerprint = watched.machine.fingerprint();
+        Some(result)
     }
 
     /// The commands that were run since the last call.
@@ -105,12 +117,12 @@ impl SimTransport {
         trouble.random.pick(&FAULTS).copied()
     }
 
-    fn run(&self, target: &str, machine: &mut dyn Machine, request: &Request) -> Reply {
+    fn run(&self, target: &str, watched: &mut Watched, request: &Request) -> Reply {
         let Request::Exec(exec) = request;
         let argv = exec.words();
-        let before = machine.fingerprint();
-        let reply = machine.run(&argv);
-        let wrote = machine.fingerprint() != before;
+        let reply = watched.machine.run(&argv);
+        let before = std::mem::replace(&mut watched.fingerprint, watched.machine.fingerprint());
+        let wrote = watched.fingerprint != before;
         locked(&self.log).push(Record { target: target.to_owned(), argv, wrote });
         reply
     }
@@ -131,7 +143,7 @@ impl SimTransport {
                 }
                 Some(Fault::LostBefore) => TransportErrorKind::ConnectionLost,
                 _ => {
-                    let reply = self.run(target, machine.as_mut(), request);
+                    let reply = self.run(target, &mut machine, request);
                     match fault {
                         Some(Fault::LostAfter) => TransportErrorKind::ConnectionLost,
                         Some(Fault::Timeout) => TransportErrorKind::Timeout,

@@ -16,6 +16,9 @@ use super::{Stage, now};
 use crate::machine::Machine;
 use crate::random::Random;
 
+/// The owner in the mark on what the scenarios create.
+const OWNER: &str = "evenkeel";
+
 /// A promise, and the check of it on one scenario.
 #[derive(Debug, Clone, Copy)]
 pub struct Check {
@@ -172,7 +175,7 @@ impl Machine for Remembering {
         self.machine.drift(random);
     }
 
-    fn objects(&self) -> Vec<String> {
+    fn objects(&self) -> BTreeMap<String, Option<String>> {
         self.machine.objects()
     }
 
@@ -222,7 +225,6 @@ fn no_secret(stage: &Stage, _: u64) -> Checked {
 }
 
 fn only_ours_is_removed(stage: &Stage, _: u64) -> Checked {
-    let foreign = stage.machine.objects();
     let mut copy = stage.machine.copy();
     let machine = copy.as_mut();
     converge(machine, &stage.instances, stage.runs)?;
@@ -230,16 +232,14 @@ fn only_ours_is_removed(stage: &Stage, _: u64) -> Checked {
     let replies = observe(machine, &stage.instances, Survey::Inventory, &mut honest);
     let mut leaving = plan_with_removals(&stage.instances, &[], replies);
     leaving.changes.retain(|change| change.action == Action::Delete);
+    let before = machine.objects();
     let complaints = send(machine, &writes(&leaving));
     require(complaints.is_empty(), || format!("a removal failed: {}", complaints.join("; ")))?;
     let left = machine.objects();
-    let gone = foreign.iter().find(|object| !left.contains(object) && !was_marked(&leaving, object));
-    require(gone.is_none(), || format!("{gone:?} was removed, which others made"))?;
-    let pending = leaving.changes.iter().find(|change| change.is_open() && left.contains(&change.object));
-    require(pending.is_none(), || pending.map(told).unwrap_or_default())
-}
-
-/// What was there before and is ours comes from an earlier life of the same manifests.
-fn was_marked(leaving: &Plan, object: &str) -> bool {
-    leaving.changes.iter().any(|change| change.object == object && change.is_open())
+    let gone = before.iter().filter(|(object, _)| !left.contains_key(*object));
+    let foreign =
+        gone.map(|(object, owner)| (object, owner.as_deref())).find(|(_, owner)| *owner != Some(OWNER));
+    require(foreign.is_none(), || format!("{foreign:?} was removed, which others made"))?;
+    let stays = leaving.changes.iter().find(|change| change.is_open() && left.contains_key(&change.object));
+    require(stays.is_none(), || stays.map(told).unwrap_or_default())
 }

@@ -62,12 +62,13 @@ fn scenario(seed: u64) -> Scenario {
     let version = if random.one_in(2) { Version::V2_1 } else { Version::V2_3 };
     let mut host = ZfsHost::seeded(version, seed);
     let mut wanted = BTreeMap::new();
-    if random.one_in(4) {
-        wanted.insert("tank/fixed".to_owned(), to_be_replaced(&mut host));
-    }
     for _ in 0..=random.below(5) {
         let (name, kind, is_new) = draw_dataset(&host, &wanted, &mut random);
         wanted.entry(name).or_insert_with(|| Wanted { kind, is_new, properties: draw(kind, &mut random) });
+    }
+    // Last, so that nothing is wanted below it: what has children is never replaced.
+    if random.one_in(4) {
+        wanted.insert("tank/fixed".to_owned(), to_be_replaced(&mut host));
     }
     if version >= Version::V2_3 {
         let newer = wanted.values_mut().filter(|w| w.kind == Kind::Filesystem);
@@ -135,7 +136,7 @@ fn manifest(at: usize, name: &str, mut wanted: Wanted, random: &mut Random) -> S
     if wanted.kind == Kind::Volume {
         spec.insert("type".to_owned(), json!("volume"));
         if wanted.is_new {
-            let size = random.pick(&["64M", "128M", "1G"]).unwrap_or(&"64M");
+            let size = random.pick(&["64M", "128M", "256M"]).unwrap_or(&"64M");
             wanted.properties.insert("volsize".to_owned(), json!(size));
             let is_sparse = random.one_in(2) && !wanted.properties.contains_key("refreservation");
             spec.insert("sparse".to_owned(), json!(is_sparse));

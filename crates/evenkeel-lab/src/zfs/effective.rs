@@ -155,10 +155,26 @@ impl ZfsHost {
         }
     }
 
+    /// The properties that have a value of this dataset's own, in order.
+    pub(super) fn own_properties(&self, name: &str) -> Vec<Property> {
+        let has_own = |property: &str| self.setting(name, property).is_some();
+        let natives = table::natives(self.version).filter(|native| has_own(native.name));
+        let mut own: Vec<Property> = natives.map(Property::Native).collect();
+        own.extend(self.user_properties(name).into_iter().filter(|user| has_own(user)).map(Property::User));
+        own
+    }
+
     /// Every property that `zfs get all` shows for this dataset, in order.
     pub(super) fn all_properties(&self, name: &str) -> Vec<Property> {
         let natives = table::natives(self.version).map(Property::Native);
         let mut shown: Vec<Property> = natives.filter(|p| self.effective(name, p).is_some()).collect();
+        let users = self.user_properties(name).into_iter().map(Property::User);
+        shown.extend(users.filter(|p| self.effective(name, p).is_some()));
+        shown
+    }
+
+    /// User properties of a dataset and of those above it.
+    fn user_properties(&self, name: &str) -> BTreeSet<String> {
         let mut users = BTreeSet::new();
         let mut at = Some(name);
         while let Some(dataset) = at {
@@ -173,9 +189,7 @@ impl ZfsHost {
                 .extend(settings.into_iter().flat_map(|s| s.keys()).filter(|key| key.contains(':')).cloned());
             at = parent_of(dataset);
         }
-        let users = users.into_iter().map(Property::User);
-        shown.extend(users.filter(|p| self.effective(name, p).is_some()));
-        shown
+        users
     }
 
     fn computed(&self, name: &str, kind: Kind, native: &Native) -> Option<String> {

@@ -35,7 +35,11 @@ pub(super) fn run(host: &ZfsHost, args: &[&str], out: &mut Out) -> i32 {
     let headings = columns.iter().map(|c| c.to_uppercase()).collect();
     let mut table = Table::new(headings, Columns::AllLeft);
     for name in &names {
-        let all = properties.is_none().then(|| host.all_properties(name));
+        let own_only =
+            sources.as_ref().is_some_and(|s| s.iter().all(|word| ["local", "received"].contains(word)));
+        let all = properties
+            .is_none()
+            .then(|| if own_only { host.own_properties(name) } else { host.all_properties(name) });
         for property in all.as_ref().or(properties.as_ref()).into_iter().flatten() {
             let row = Row::of(host, name, property, options.has('p'));
             let selected = sources.as_ref().is_none_or(|sources| sources.contains(&row.source.word()));

@@ -1,0 +1,240 @@
+//! The contract suite catches drivers that break it: a toy driver, once right and once with each flaw.
+
+// Helpers of a test may fail loudly, like the test itself.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use evenkeel_core::driver::{Delta, Driver, Finding, Found, ObserveError, Observed, Registry, Step};
+use evenkeel_core::plan::Action;
+use evenkeel_core::request::{Exec, Query, Replies, Reply, Request};
+use evenkeel_lab::contract::{Fixture, Scenario, Stage, TARGET, checks};
+use evenkeel_lab::machine::Machine;
+use evenkeel_lab::random::Random;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Objects with a value and an owner.
+#[derive(Debug, Clone, Default, Hash)]
+struct Shelf {
+    objects: BTreeMap<String, (String, String)>,
+    looks: usize,
+}
+
+impl Machine for Shelf {
+    fn run(&mut self, argv: &[String]) -> Reply {
+        let words: Vec<&str> = argv.iter().map(String::as_str).collect();
+        let mut stdout = String::new();
+        match words.as_slice() {
+            ["shelf", "look", name] => stdout = self.line(name),
+            ["shelf", "list"] => stdout = self.objects.keys().map(|name| self.line(name)).collect(),
+            ["shelf", "peek-and-count", name] => {
+                self.looks += 1;
+                stdout = self.line(name);
+            }
+            ["shelf", "put", name, value, owner] => {
+                self.objects.insert((*name).to_owned(), ((*value).to_owned(), (*owner).to_owned()));
+            }
+            ["shelf", "take", name] => drop(self.objects.remove(*name)),
+            _ => return Reply { exit: 2, stdout: Vec::new(), stderr: b"usage\n".to_vec() },
+        }
+        Reply { exit: 0, stdout: stdout.into_bytes(), stderr: Vec::new() }
+    }
+
+    fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn drift(&mut self, random: &mut Random) {
+        if let Some((value, _)) = self.objects.values_mut().nth(random.below(3)) {
+            "by-hand".clone_into(value);
+        }
+    }
+
+    fn objects(&self) -> BTreeMap<String, Option<String>> {
+        self.objects.iter().map(|(name, (_, owner))| (name.clone(), Some(owner.clone()))).collect()
+    }
+
+    fn copy(&self) -> Box<dyn Machine> {
+        Box::new(self.clone())
+    }
+}
+
+impl Shelf {
+    fn line(&self, name: &str) -> String {
+        match self.objects.get(name) {
+            Some((value, owner)) => format!("{name} is {value} of {owner} end\n"),
+            None => format!("{name} is missing end\n"),
+        }
+    }
+}
+
+/// What is wrong with a driver.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Flaw {
+    None,
+    LooksByWriting,
+    NeverContent,
+    GuessesAbsence,
+    ComparesTooLittle,
+    TellsSecrets,
+    RemovesAnything,
+    ForgetsHalf,
+}
+
+struct Toy(Flaw);
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct ToySpec {
+    name: String,
+    value: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ToyState {
+    value: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    length: Option<usize>,
+}
+
+fn shelf(words: &[&str]) -> Request {
+    Request::Exec(Exec::new(words.to_vec()))
+}
+
+impl Toy {
+    fn query(&self, name: &str) -> Query {
+        let verb = if self.0 == Flaw::LooksByWriting { "peek-and-count" } else { "look" };
+        Query::reading(shelf(&["shelf", verb, name]))
+    }
+
+    /// Value and owner; `None` where it is missing.
+    fn read(&self, name: &str, text: &[u8]) -> Result<Option<(String, String)>, ObserveError> {
+        let text = String::from_utf8_lossy(text);
+        let words: Vec<&str> = text.strip_suffix(" end\n").unwrap_or_default().split(' ').collect();
+        match words.as_slice() {
+            [n, "is", value, "of", owner] if *n == name => {
+                Ok(Some(((*value).to_owned(), (*owner).to_owned())))
+            }
+            [n, "is", "missing"] if *n == name => Ok(None),
+            _ if self.0 == Flaw::GuessesAbsence => Ok(None),
+            _ => Err(ObserveError::Unparsable { command: "shelf".to_owned(), problem: text.into_owned() }),
+        }
+    }
+}
+
+impl Driver for Toy {
+    const KIND: &'static str = "Toy";
+    type Spec = ToySpec;
+    type State = ToyState;
+
+    fn check(&self, _: &ToySpec) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    fn object(&self, spec: &ToySpec) -> String {
+        spec.name.clone()
+    }
+
+    fn queries(&self, spec: &ToySpec, _: &Replies) -> Vec<Query> {
+        vec![self.query(&spec.name)]
+    }
+
+    fn observe(&self, spec: &ToySpec, replies: &Replies) -> Result<Observed<ToyState>, ObserveError> {
+        let reply = replies.get(&self.query(&spec.name))?;
+        let length = (self.0 == Flaw::ComparesTooLittle).then_some(reply.stdout.len());
+        Ok(match self.read(&spec.name, &reply.stdout)? {
+            None => Observed::Absent { lacks: None },
+            Some((value, _)) => Observed::Present(ToyState { value, length }),
+        })
+    }
+
+    fn desired(&self, spec: &ToySpec, _: Option<&ToyState>, _: Timestamp) -> Option<ToyState> {
+        let value =
+            if self.0 == Flaw::NeverContent { format!("{}!", spec.value) } else { spec.value.clone() };
+        Some(ToyState { value, length: None })
+    }
+
+    fn steps(&self, spec: &ToySpec, delta: &Delta<'_, ToyState>) -> Vec<Step> {
+        let value = match self.0 {
+            Flaw::ForgetsHalf if delta.action == Action::Update => "half",
+            _ => &spec.value,
+        };
+        let password = if self.0 == Flaw::TellsSecrets { "hunter2" } else { delta.owner };
+        vec![Step::new(shelf(&["shelf", "put", &spec.name, value, password]))]
+    }
+
+    fn inventory_queries(&self, _: &Replies) -> Vec<Query> {
+        vec![Query::reading(shelf(&["shelf", "list"]))]
+    }
+
+    fn inventory(&self, replies: &Replies) -> Result<Vec<Found>, ObserveError> {
+        let reply = replies.get(&Query::reading(shelf(&["shelf", "list"])))?;
+        let mut found = Vec::new();
+        for line in reply.stdout.split_inclusive(|byte| *byte == b'\n') {
+            let name = String::from_utf8_lossy(line).split(' ').next().unwrap_or_default().to_owned();
+            let Some((_, owner)) = self.read(&name, line)? else { continue };
+            let owner = if self.0 == Flaw::RemovesAnything { "evenkeel".to_owned() } else { owner };
+            found.push(Found { object: name, spec: BTreeMap::new(), owner: Some(owner) });
+        }
+        Ok(found)
+    }
+
+    fn removal(&self, object: &str, _: &[&str], _: &Replies) -> Result<Vec<Step>, String> {
+        Ok(vec![Step::new(shelf(&["shelf", "take", object]))])
+    }
+}
+
+fn scenario(seed: u64) -> Scenario {
+    let mut random = Random::new(seed);
+    let mut shelf = Shelf::default();
+    let mut manifests = Vec::new();
+    for name in ["a", "b", "c", "d"] {
+        if random.one_in(2) {
+            shelf.objects.insert(name.to_owned(), ("old".to_owned(), "somebody".to_owned()));
+        }
+        if name != "d" {
+            manifests.push(format!(
+                "apiVersion: evenkeel.dev/v1alpha1\nkind: Toy\nmetadata: {{ name: {name} }}\nspec: {{ target: {TARGET}, name: {name}, value: new }}\n"
+            ));
+        }
+    }
+    let secrets = vec!["hunter2".to_owned()];
+    Scenario { machine: Box::new(shelf), manifests: manifests.join("---\n"), runs: 1, secrets }
+}
+
+/// Whether a driver with this flaw breaks the promise in some of 40 scenarios.
+fn breaks(flaw: Flaw, promise: &str) -> bool {
+    let registry = Registry::default().with(Toy(flaw));
+    let fixture = Fixture { kind: "Toy", backend: None, scenario };
+    let check = checks().into_iter().find(|check| check.promise == promise).unwrap();
+    (0..40).any(|seed| (check.run)(&Stage::set(&registry, &fixture, seed).unwrap(), seed).is_err())
+}
+
+#[test]
+fn a_right_driver_breaks_nothing() {
+    for check in checks() {
+        assert!(!breaks(Flaw::None, check.promise), "{}", check.promise);
+    }
+}
+
+#[test]
+fn every_flaw_is_caught() {
+    for (flaw, promise) in [
+        (Flaw::LooksByWriting, "observing never writes"),
+        (Flaw::NeverContent, "it converges, and the second run sends nothing"),
+        (Flaw::ForgetsHalf, "it converges, and the second run sends nothing"),
+        (Flaw::ForgetsHalf, "drift by hand is found and put back"),
+        (Flaw::NeverContent, "updates may be sent in any order"),
+        (Flaw::NeverContent, "after a fault at any step it converges to the same"),
+        (Flaw::GuessesAbsence, "unknown is never absent"),
+        (Flaw::ComparesTooLittle, "every field is compared or volatile"),
+        (Flaw::TellsSecrets, "no secret is ever said"),
+        (Flaw::RemovesAnything, "only what carries our mark is removed"),
+    ] {
+        assert!(breaks(flaw, promise), "{flaw:?} is not caught by \"{promise}\"");
+    }
+}
