@@ -1,11 +1,11 @@
 //! A real OpenSSH server on a loopback port, with its own configuration, host key and authorized keys.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -63,13 +63,13 @@ impl TestSshd {
             keygen(&at.join("host_key"), &["-t", "ed25519"]);
             text += "HostKey {folder}/host_key\n";
         }
-        let port = free_port();
-        let listen = format!("ListenAddress 127.0.0.1:{port}\n");
-        text = [&text, &listen, DEFAULTS].concat();
-        fs::write(at.join("sshd_config"), text.replace("{folder}", &at.display().to_string()))
-            .expect("config");
-        let sshd = TestSshd { process: spawn(at), folder, port };
-        sshd.wait_until_it_listens();
+        let text = (text + DEFAULTS).replace("{folder}", &at.display().to_string());
+        // Another process may take a free port first.
+        let started = (0..5).find_map(|_| start_on(at, &text, free_port()));
+        let (process, port) = started.unwrap_or_else(|| {
+            panic!("sshd does not start:\n{}", fs::read_to_string(at.join("log")).expect("log"))
+        });
+        let sshd = TestSshd { folder, process, port };
         let keys: Vec<_> = fs::read_dir(sshd.folder()).expect("folder").filter_map(Result::ok).collect();
         let public = keys.iter().map(fs::DirEntry::path).filter(|path| is_public_host_key(path));
         let lines =
@@ -157,14 +157,6 @@ impl TestSshd {
             kill(id, signal);
         }
     }
-
-    fn wait_until_it_listens(&self) {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(Instant::now() < deadline, "sshd does not listen:\n{}", self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
 }
 
 impl Drop for TestSshd {
@@ -207,15 +199,30 @@ pub fn kill(id: u32, signal: &str) {
     Command::new("kill").args(arguments).stderr(Stdio::null()).status().expect("kill");
 }
 
-fn spawn(folder: &Path) -> Child {
+/// The server once it listens, or `None` where it ends instead.
+fn start_on(folder: &Path, settings: &str, port: u16) -> Option<(Child, u16)> {
     if user() == "root" {
         // Where sshd separates privileges; packages make it when the service starts.
         fs::create_dir_all("/run/sshd").expect("/run/sshd");
     }
-    let log = fs::File::create(folder.join("log")).expect("log");
+    let config = folder.join("sshd_config");
+    fs::write(&config, format!("{settings}ListenAddress 127.0.0.1:{port}\n")).expect("config");
+    let log = folder.join("log");
     let mut command = Command::new(SSHD);
-    command.args(["-D", "-e", "-f"]).arg(folder.join("sshd_config"));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("sshd")
+    command.args(["-D", "-e", "-f"]).arg(config).stdin(Stdio::null()).stdout(Stdio::null());
+    let mut process = command.stderr(fs::File::create(&log).expect("log")).spawn().expect("sshd");
+    for _ in 0..1000 {
+        if fs::read_to_string(&log).expect("log").contains("Server listening on") {
+            return Some((process, port));
+        }
+        if process.try_wait().expect("sshd").is_some() {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let _ = process.kill();
+    let _ = process.wait();
+    None
 }
 
 fn free_port() -> u16 {

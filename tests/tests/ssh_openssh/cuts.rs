@@ -75,7 +75,7 @@ async fn a_break_at_any_byte_gives_whole_replies_or_none_and_runs_nothing_twice(
     let mut complete = 0;
     let mut broken = 0;
     // From within the greeting to beyond the end of the round; an uneven step, to hit all kinds of places.
-    for bytes in (10..5200).step_by(97) {
+    for bytes in (10..5200).step_by(211) {
         let folder = sshd.folder().join(format!("cut{bytes}"));
         std::fs::create_dir(&folder).unwrap();
         let runs = folder.join("runs");
@@ -102,7 +102,7 @@ async fn a_break_at_any_byte_gives_whole_replies_or_none_and_runs_nothing_twice(
         complete += usize::from(done == 6);
         broken += usize::from(done < 6);
     }
-    assert!(complete > 0 && broken > 20, "{complete} complete, {broken} broken");
+    assert!(complete > 0 && broken > 10, "{complete} complete, {broken} broken");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

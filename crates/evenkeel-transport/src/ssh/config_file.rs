@@ -232,7 +232,35 @@ fn problem(message: String) -> TransportError {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(
+            lines in prop::collection::vec(
+                prop_oneof![
+                    "\\PC{0,40}",
+                    "(?i)(host|match|include|user|port)[ =\t]{0,3}[a-z*?! \"'#\\\\/~.]{0,30}",
+                ],
+                0..20,
+            ),
+        ) {
+            let home = tempfile::tempdir().unwrap();
+            let file = home.path().join("config");
+            fs::write(&file, lines.join("\n")).unwrap();
+            if let Ok(config) = ConfigFile::read(&[file], home.path()) {
+                let _ = config.of("web").first("user");
+            }
+        }
+
+        #[test]
+        fn a_quoted_argument_is_read_back(text in "[^\"\\\\\\p{Cc}]{1,40}") {
+            let line = format!("User \"{text}\" # comment");
+            prop_assert_eq!(split(&line), Ok(Some(("user".to_owned(), vec![text]))));
+        }
+    }
 
     fn read(files: &[(&str, &str)]) -> (tempfile::TempDir, ConfigFile) {
         let home = tempfile::tempdir().unwrap();

@@ -1,10 +1,26 @@
 use std::os::unix::fs::PermissionsExt;
 
+use proptest::prelude::*;
+
 use super::*;
 
 const A: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB9dG4kjRhQTtWTVzd2t27+t0DEHBPW7iOD23TUiYLio";
 const B: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
 const ECDSA: &str = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBHwf2HMM5TRXvo2SQJjsNkiDD5KqiiNjrGVv3UUh+mMT5RHxiRtOnlqvjhQtBq0VpmpCV/PwUdhOig4vkbqAcEc=";
+
+proptest! {
+    #[test]
+    fn any_lines_are_read_or_passed_over(
+        lines in prop::collection::vec(
+            prop_oneof!["\\PC{0,60}", "(@revoked |@cert-authority )?[a-z*?!,|1=]{0,20} (ssh-ed25519|ssh-rsa) [A-Za-z0-9+/=]{0,70}"],
+            0..10,
+        ),
+    ) {
+        let (_folder, known) = known("web", 2222, &lines.join("\n"));
+        // None of them is the key.
+        prop_assert!(known.check(&key(A), false).is_err());
+    }
+}
 
 fn key(text: &str) -> PublicKey {
     PublicKey::from_openssh(text).unwrap()
