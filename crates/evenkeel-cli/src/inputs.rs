@@ -34,9 +34,9 @@ pub(crate) fn read(args: &Manifests, is_kind: impl Fn(&str) -> bool) -> Result<I
     for arg in &args.paths {
         let named = arg.split_once('/').is_some_and(|(kind, name)| is_kind(kind) && !name.is_empty());
         if named && !Path::new(arg).exists() {
-            inputs.names.push(arg.clone())
+            inputs.names.push(arg.clone());
         } else {
-            paths.push(PathBuf::from(arg))
+            paths.push(PathBuf::from(arg));
         }
     }
     if paths.is_empty() {

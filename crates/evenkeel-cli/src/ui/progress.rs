@@ -53,7 +53,7 @@ impl Progress for Bars {
             Event::Observed { .. } => self.overall.inc(1),
             Event::Applying { target, steps } => self.with(target, |bar| bar.set_length(*steps as u64)),
             Event::Sending { target, command } => {
-                self.with(target, |bar| bar.set_message((*command).to_owned()))
+                self.with(target, |bar| bar.set_message((*command).to_owned()));
             }
             Event::Sent { target, .. } => self.with(target, |bar| bar.inc(1)),
             Event::Applied { target } => self.with(target, ProgressBar::finish_and_clear),
