@@ -159,6 +159,24 @@ fn mount_points_below_an_alternate_root_are_imported_as_they_were_set() {
 }
 
 #[test]
+fn marks_are_found_without_reading_every_value() {
+    let mut host = Recorded::of("2.3.2");
+    host.set("tank/a/b/c", MARK, "evenkeel");
+    let driver = driver("ZfsDataset");
+    let mut replies = Replies::default();
+    let queries = driver.marked_queries(&replies);
+    assert!(queries.iter().all(|query| !query.request().display().ends_with(" all")));
+    ask(&host, queries, &mut replies);
+    let marked = driver.marked(&replies).unwrap();
+    assert_eq!(
+        marked.iter().map(|m| (&*m.object, &*m.owner)).collect::<Vec<_>>(),
+        [("tank/a/b/c", "evenkeel")]
+    );
+    assert!(driver.removal("tank/a/b/c", &[], &replies).is_ok());
+    assert!(driver.removal("tank/a/b", &[], &replies).is_err());
+}
+
+#[test]
 fn a_snapshot_keeps_its_dataset() {
     let mut host = Recorded::of("2.3.2");
     host.set("tank/a/b/c", MARK, "evenkeel");

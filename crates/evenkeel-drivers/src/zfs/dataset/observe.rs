@@ -14,7 +14,8 @@ use crate::zfs::INHERIT;
 use crate::zfs::name::{parent, pool};
 use crate::zfs::reply::failure::{quote, refused, unparsable};
 use crate::zfs::reply::get::{Row, Rows, Said, Source, Table};
-use crate::zfs::reply::usage::HostProperties;
+use crate::zfs::reply::usage::{HostProperties, HostProperty};
+use crate::zfs::size;
 use crate::zfs::suggest::nearest;
 
 /// How `zfs` says that there is no such dataset.
@@ -265,9 +266,18 @@ impl Seeing<'_> {
                 let size = rows.get("volsize").and_then(number);
                 size.zip(seen.parse().ok()).is_some_and(|(size, reserved): (u64, u64)| reserved >= size)
             }
-            _ => wanted == seen,
+            _ if wanted == seen => true,
+            _ => {
+                let takes_sizes = self.host.and_then(|h| h.get(name)).is_some_and(HostProperty::takes_sizes);
+                takes_sizes && bytes(wanted).is_some_and(|wanted| Some(wanted) == bytes(seen))
+            }
         }
     }
+}
+
+/// A size of a property that only the host knows.
+fn bytes(text: &str) -> Option<u64> {
+    if text == "none" { Some(0) } else { size::parse(text).ok() }
 }
 
 fn number(row: Row<'_>) -> Option<u64> {

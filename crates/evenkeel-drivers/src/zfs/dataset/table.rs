@@ -36,7 +36,8 @@ const ENCRYPTION: &[&str] =
 pub(super) const PROPERTIES: &[Property] = &[
     Property::fs("aclinherit", Word(&["discard", "noallow", "restricted", "passthrough", "passthrough-x"]))
         .spelled(&[("secure", "restricted")]),
-    Property::fs("aclmode", Word(&["discard", "groupmask", "passthrough", "restricted"])),
+    // Linux did not know it before 2.0.
+    Property::fs("aclmode", Word(&["discard", "groupmask", "passthrough", "restricted"])).not_everywhere(),
     Property::fs("acltype", Word(&["off", "nfsv4", "posix"])).spelled(&[
         ("posixacl", "posix"),
         ("noacl", "off"),

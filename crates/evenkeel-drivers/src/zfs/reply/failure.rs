@@ -40,9 +40,19 @@ pub(in crate::zfs) fn failed(request: &Request, reply: &Reply) -> ObserveError {
     ObserveError::Command {
         command: command(request),
         exit: reply.exit,
-        stderr: if said.is_empty() { "(no message)".to_owned() } else { quote(said.as_bytes()) },
+        stderr: if said.is_empty() {
+            "(no message)".to_owned()
+        } else {
+            quote(before_usage(&said).as_bytes())
+        },
         hint: hint.map(str::to_owned),
     }
+}
+
+/// What was said before the pages of usage that follow a mistake in a command.
+fn before_usage(said: &str) -> &str {
+    let end = said.find("\nusage:").unwrap_or(said.len());
+    said.get(..end).unwrap_or(said)
 }
 
 /// The error for an object that could not be opened, which does not mean that it is missing.

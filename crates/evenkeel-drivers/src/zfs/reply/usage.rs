@@ -25,6 +25,11 @@ pub(in crate::zfs) struct HostProperty {
 }
 
 impl HostProperty {
+    /// True where it takes sizes, which are printed in bytes however they were written.
+    pub(in crate::zfs) fn takes_sizes(&self) -> bool {
+        self.values.contains("<size>")
+    }
+
     /// The words that it takes, where the list says them all.
     pub(in crate::zfs) fn words(&self) -> Vec<String> {
         let mut words = Vec::new();
@@ -120,6 +125,7 @@ mod tests {
         assert!(new.get("dedup").unwrap().words().contains(&"sha256,verify".to_owned()));
         assert_eq!(new.get("quota").unwrap().words(), Vec::<String>::new());
         assert!(!new.get("used").unwrap().editable);
+        assert!(new.get("quota").unwrap().takes_sizes() && !new.get("sync").unwrap().takes_sizes());
         assert!(!new.get("quota").unwrap().inherits);
     }
 
