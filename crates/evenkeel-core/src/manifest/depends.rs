@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::de::short;
+use super::load::UNREAD;
 use super::problems::Problems;
 use super::resource::Resource;
 use super::suggest::did_you_mean;
@@ -29,7 +30,7 @@ fn resolve(resource: &Resource, by_id: &HashMap<String, usize>, problems: &mut P
             Some(&at) => edges.push(at),
             None if problems.is_full() => {}
             None => {
-                let (message, hint) = unknown(name, by_id);
+                let (message, hint) = unknown(name, by_id, problems.has_unread());
                 resource.problem(&["dependsOn", &nth.to_string()], message, hint, problems);
             }
         }
@@ -37,7 +38,7 @@ fn resolve(resource: &Resource, by_id: &HashMap<String, usize>, problems: &mut P
     edges
 }
 
-fn unknown(name: &str, by_id: &HashMap<String, usize>) -> (String, Option<String>) {
+fn unknown(name: &str, by_id: &HashMap<String, usize>, has_unread: bool) -> (String, Option<String>) {
     let shown = short(name);
     match name.split_once('/') {
         None => {
@@ -50,7 +51,8 @@ fn unknown(name: &str, by_id: &HashMap<String, usize>) -> (String, Option<String
         }
         Some(_) => {
             let near = did_you_mean(name, by_id.keys().map(String::as_str));
-            let hint = "add a manifest for it, or take the line away".to_owned();
+            let hint =
+                if has_unread { UNREAD } else { "add a manifest for it, or take the line away" }.to_owned();
             (format!("there is no resource `{shown}`{near}"), Some(hint))
         }
     }

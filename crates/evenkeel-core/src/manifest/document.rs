@@ -36,6 +36,10 @@ struct Envelope {
     metadata: Option<Metadata>,
 }
 
+/// What [`is_name`] accepts.
+pub(super) const NAME_RULE: &str =
+    "at most 253 of the letters a-z and A-Z, digits, `.`, `_` and `-`; begin and end with a letter or digit";
+
 /// The fields of every manifest.
 const FIELDS: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
 
@@ -133,8 +137,7 @@ fn check_metadata(
 ) {
     if !is_name(&metadata.name) {
         let message = format!("`{}` is not a name", short(&metadata.name));
-        let hint = "use at most 253 of the letters a-z and A-Z, digits, `.`, `_` and `-`; begin and end with a letter or digit";
-        problems.error(source, name_mark, message, Some(hint.to_owned()));
+        problems.error(source, name_mark, message, Some(format!("use {NAME_RULE}")));
     }
     let labels = tree
         .get("metadata", source.text())
@@ -154,7 +157,7 @@ fn check_metadata(
     }
 }
 
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
     name.len() <= 253
         && ends(name.chars().next())

@@ -85,6 +85,7 @@ fn decode(file: &SourceFile, problems: &mut Problems) -> Option<Arc<Source>> {
         Ok(source) => Some(Arc::new(source)),
         Err(diagnostic) => {
             problems.push(*diagnostic);
+            problems.unread();
             None
         }
     }
@@ -163,12 +164,11 @@ impl Reading {
         self.resources.push(resource);
     }
 
-    fn target(&mut self, source: &Arc<Source>, mut document: Document, problems: &mut Problems) {
-        let (mark, name_mark) = (document.mark, document.name_mark);
-        let name = document.metadata.name.clone();
-        let spec = std::mem::replace(&mut document.spec, yaml::Tree::nothing(mark));
+    fn target(&mut self, source: &Arc<Source>, document: Document, problems: &mut Problems) {
+        let Document { metadata, name_mark, mark, spec, .. } = document;
+        let (name, labels) = (metadata.name, metadata.labels);
         let node = Node::new(Arc::clone(source), spec, &[]);
-        let read = target::read(document, &node, problems);
+        let spec = target::read(&node, problems);
         if let Some((_, first)) = self.targets.get(&name) {
             let message = format!("there are two targets `{}`", short(&name));
             let hint = format!("the first one is at {first}: rename one of them");
@@ -176,11 +176,7 @@ impl Reading {
             return;
         }
         // A target that could not be read is still known, so that what names it is not reported too.
-        let target = read.unwrap_or_else(|| Target {
-            name: name.clone(),
-            labels: BTreeMap::new(),
-            spec: crate::target::TargetSpec::default(),
-        });
+        let target = Target { name: name.clone(), labels, spec: spec.unwrap_or_default() };
         self.targets.insert(name, (Arc::new(target), source.location(mark)));
     }
 }
@@ -226,6 +222,9 @@ fn expand(
     (instances, owners)
 }
 
+/// The hint where a name is not known, and not all of the manifests are.
+pub(super) const UNREAD: &str = "it may stand in the document that could not be read";
+
 /// The targets that a resource is for.
 fn places(
     resource: &Resource,
@@ -240,8 +239,12 @@ fn places(
         if !problems.is_full() {
             let near = did_you_mean(name, targets.keys().map(String::as_str));
             let message = format!("there is no target `{}`{near}", short(name));
-            let hint = choices("the targets are", targets.keys().map(String::as_str))
-                .unwrap_or_else(|| "add a manifest of kind Target".to_owned());
+            let hint = if problems.has_unread() {
+                UNREAD.to_owned()
+            } else {
+                choices("the targets are", targets.keys().map(String::as_str))
+                    .unwrap_or_else(|| "add a manifest of kind Target".to_owned())
+            };
             resource.problem(&["target"], message, Some(hint), problems);
         }
     } else if let Some(selector) = &resource.common.target_selector {

@@ -13,6 +13,7 @@ pub struct Problems {
     found: Vec<Diagnostic>,
     errors: usize,
     warnings: usize,
+    has_unread: bool,
 }
 
 impl Problems {
@@ -53,6 +54,16 @@ impl Problems {
         if *count <= limits::PROBLEMS {
             self.found.push(diagnostic);
         }
+    }
+
+    /// Notes that a document could not be read, whatever stands in it.
+    pub(super) fn unread(&mut self) {
+        self.has_unread = true;
+    }
+
+    /// True where a document could not be read: what is not known may stand there.
+    pub(super) fn has_unread(&self) -> bool {
+        self.has_unread
     }
 
     /// True where looking on would only bury what was found.

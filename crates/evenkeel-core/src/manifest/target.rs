@@ -1,20 +1,22 @@
 //! Targets out of manifests.
 
 use super::de::short;
-use super::document::Document;
+use super::document::{NAME_RULE, is_name};
 use super::node::Node;
 use super::problems::Problems;
 use super::read_spec;
-use crate::target::{Target, TargetSpec};
+use super::suggest::nearest;
+use crate::target::TargetSpec;
 
 /// The kind of the manifests that describe targets.
 pub(super) const KIND: &str = "Target";
 
-/// Reads and checks a target. `None` where its spec could not be read.
-pub(super) fn read(document: Document, node: &Node, problems: &mut Problems) -> Option<Target> {
+/// Reads and checks how a target is reached. `None` where that could not be read.
+pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<TargetSpec> {
     let spec: TargetSpec = read_spec(node, problems)?;
     match (&spec.ssh, &spec.local) {
-        (None, None) => problems.at_path(
+        // A misspelt one is reported already.
+        (None, None) if node.keys().all(|key| nearest(key, ["ssh", "local"]).is_none()) => problems.at_path(
             node,
             &[],
             "the target does not say how it is reached".to_owned(),
@@ -30,8 +32,13 @@ pub(super) fn read(document: Document, node: &Node, problems: &mut Problems) -> 
         ),
         _ => {}
     }
+    if let Some(owner) = spec.owner.as_ref().filter(|owner| !is_name(owner)) {
+        let message = format!("`{}` is not a name", short(owner));
+        let hint = format!("use {NAME_RULE}");
+        problems.at_path(node, &["owner".to_owned()], message, Some(hint), false);
+    }
     check_ssh(&spec, node, problems);
-    Some(Target { name: document.metadata.name, labels: document.metadata.labels, spec })
+    Some(spec)
 }
 
 /// Host and user become arguments of other programs: neither may look like an option.

@@ -5,6 +5,7 @@
 mod bad;
 mod claims;
 mod hostile;
+mod nodes;
 mod properties;
 mod schemas;
 mod selection;

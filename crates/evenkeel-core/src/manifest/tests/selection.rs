@@ -34,3 +34,29 @@ fn files_are_one_world_and_problems_are_sorted() {
         loaded.diagnostics.iter().map(|d| d.location.as_ref().unwrap().to_string()).collect();
     assert_eq!(places, ["a.yaml:1:1", "b.yaml:7:10", "b.yaml:8:11"]);
 }
+
+#[test]
+fn what_a_broken_document_may_hold_is_not_called_missing_without_saying_so() {
+    let toy = toy_text("target: t\nlabel: x\ndependsOn: [Toy/other]");
+    let broken = toy.replacen("name: t", "name: [t", 1);
+    let found = lines(&load_text(broken));
+    assert_eq!(found.len(), 3, "{found:#?}");
+    assert!(
+        found[1].contains("there is no target `t` (it may stand in the document that could not be read)")
+    );
+    assert!(
+        found[2].contains(
+            "there is no resource `Toy/other` (it may stand in the document that could not be read)"
+        )
+    );
+}
+
+#[test]
+fn a_target_with_a_mistake_keeps_its_labels() {
+    let target = TARGET.replace("name: t", "name: t\n  labels: { a: b }").replace("local", "locall");
+    let toy = toy_text("targetSelector: { matchLabels: { a: b } }\nlabel: x");
+    let (_, toy) = toy.split_once("---\n").unwrap();
+    let found = lines(&load_text(format!("{target}---\n{toy}")));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains("unknown field `locall`, did you mean `local`?"));
+}

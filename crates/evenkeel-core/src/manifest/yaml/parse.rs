@@ -32,9 +32,13 @@ pub(in crate::manifest) fn parse(source: &Arc<Source>, problems: &mut Problems) 
         let builder = Builder::new(source, problems, &mut values);
         match builder.read(&piece, nth, &mut events, &mut documents) {
             Ok(()) => {}
-            Err(Stop::Document(mark, message, hint)) => problems.error(source, mark, message, hint),
+            Err(Stop::Document(mark, message, hint)) => {
+                problems.error(source, mark, message, hint);
+                problems.unread();
+            }
             Err(Stop::File(mark, message, hint)) => {
                 problems.error(source, mark, message, Some(hint.to_owned()));
+                problems.unread();
                 break;
             }
         }

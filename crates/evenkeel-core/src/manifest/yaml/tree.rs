@@ -57,12 +57,6 @@ impl Text {
 }
 
 impl Tree {
-    /// A null at `mark`.
-    pub(in crate::manifest) fn nothing(mark: Mark) -> Self {
-        let text = Text::Owned(Box::default());
-        Tree { mark, kind: Kind::Scalar { text, style: Style::Plain } }
-    }
-
     /// The value of a mapping's key.
     pub(in crate::manifest) fn get(&self, key: &str, file: &str) -> Option<&Entry> {
         match &self.kind {
