@@ -21,7 +21,7 @@ use evenkeel_lab::sim_transport::SimTransport;
 use jiff::Timestamp;
 
 /// How many seeds; `EVENKEEL_SEEDS=n` plays more.
-const SEEDS: u64 = 1200;
+const SEEDS: u64 = 2000;
 const POLICY: Policy = Policy { allow: Risk::Destructive };
 
 struct Stopped;
