@@ -89,3 +89,75 @@ fn ready(change: &Change) -> (Status, String, String) {
         Action::Forget => (Status::True, "Forgotten".to_owned(), "left the manifests, left alone".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::Risk;
+    use crate::plan::{ChangeError, InstanceId};
+
+    fn change(action: Action) -> Change {
+        let id = InstanceId { target: "t".into(), kind: "K".into(), name: "n".into() };
+        Change {
+            id,
+            object: "o".into(),
+            location: None,
+            level: 0,
+            action,
+            risk: Risk::Safe,
+            gate: Gate::Open,
+            suspended: false,
+            busy: None,
+            error: None,
+            fields: vec![],
+            steps: vec![],
+            notes: vec![],
+            read: std::collections::BTreeMap::new(),
+        }
+    }
+
+    /// Ready, its reason, Reconciling, Stalled.
+    fn said(change: &Change) -> (Status, String, Status, Status) {
+        let all = conditions(change);
+        let of = |kind| all.iter().find(|c| c.kind == kind).unwrap();
+        let ready = of(ConditionType::Ready);
+        let (going, stuck) = (of(ConditionType::Reconciling), of(ConditionType::Stalled));
+        (ready.status, ready.reason.clone(), going.status, stuck.status)
+    }
+
+    fn failing(retryable: bool) -> Change {
+        let error = ChangeError { reason: "R".into(), message: "m".into(), hint: None, retryable };
+        Change { error: Some(error), ..change(Action::NoOp) }
+    }
+
+    #[test]
+    fn what_is_in_sync_is_ready_and_nothing_else() {
+        let expected = (Status::True, "InSync".to_owned(), Status::False, Status::False);
+        assert_eq!(said(&change(Action::NoOp)), expected);
+    }
+
+    #[test]
+    fn what_may_be_sent_is_reconciling() {
+        let expected = (Status::False, "Drifted".to_owned(), Status::True, Status::False);
+        assert_eq!(said(&change(Action::Update)), expected);
+        assert_eq!(said(&change(Action::Create)).1, "Absent");
+    }
+
+    #[test]
+    fn what_is_held_needs_a_person() {
+        let held = Change { gate: Gate::Held { reasons: vec!["why".into()] }, ..change(Action::Update) };
+        assert_eq!(said(&held), (Status::False, "Held".to_owned(), Status::False, Status::True));
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_unknown_and_stalled_only_if_it_cannot_pass() {
+        assert_eq!(said(&failing(true)), (Status::Unknown, "R".to_owned(), Status::True, Status::False));
+        assert_eq!(said(&failing(false)), (Status::Unknown, "R".to_owned(), Status::False, Status::True));
+    }
+
+    #[test]
+    fn what_is_suspended_is_neither() {
+        let suspended = Change { suspended: true, ..change(Action::Update) };
+        assert_eq!(said(&suspended), (Status::Unknown, "Suspended".to_owned(), Status::False, Status::False));
+    }
+}
