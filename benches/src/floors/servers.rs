@@ -27,14 +27,16 @@ impl Servers {
     /// So many hosts, all of which print `answer` whatever `zfs` is asked.
     pub(super) fn start(hosts: usize, answer: &[u8]) -> Self {
         let folder = stand_in(answer);
-        let path = format!("SetEnv PATH={}:/usr/bin:/bin", folder.path().display());
+        // A login shell that thinks it is not the first one leaves the user's start-up files alone: what they take
+        // says nothing about us.
+        let environment = format!("SetEnv PATH={}:/usr/bin:/bin SHLVL=2", folder.path().display());
         let addresses: Vec<String> =
             (0..hosts).map(|nth| format!("127.1.{}.{}", nth / 250, nth % 250 + 1)).collect();
         let port = TcpListener::bind("127.1.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
         let mut running: Vec<TestSshd> = Vec::new();
         let mut known = String::new();
         for group in addresses.chunks(ADDRESSES_EACH) {
-            let mut settings = vec!["LogLevel ERROR".to_owned(), path.clone()];
+            let mut settings = vec!["LogLevel ERROR".to_owned(), environment.clone()];
             settings.extend(group.iter().map(|address| format!("ListenAddress {address}:{port}")));
             let server = TestSshd::with(&settings.iter().map(String::as_str).collect::<Vec<_>>());
             if let Some(first) = running.first() {

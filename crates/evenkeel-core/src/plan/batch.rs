@@ -1,7 +1,6 @@
 //! Batches: the order of writes on one target, with equal writes joined.
 
 use super::{Action, Change};
-use crate::driver::Step;
 use crate::request::{Request, join_steps};
 
 /// One write to send, and the changes that it serves.
@@ -41,21 +40,15 @@ fn whole<'a>(changes: impl Iterator<Item = (usize, &'a Change)>, out: &mut Vec<B
 fn stepwise(changes: &[(usize, &Change)], out: &mut Vec<Batch>) {
     let most = changes.iter().map(|(_, c)| c.steps.len()).max().unwrap_or(0);
     for nth in 0..most {
+        let steps: Vec<(usize, &Request)> =
+            changes.iter().filter_map(|(at, c)| Some((*at, &c.steps.get(nth)?.request))).collect();
+        let joined = join_steps(steps.iter().map(|(_, request)| *request));
         let start = out.len();
-        for (at, change) in changes {
-            if let Some(step) = change.steps.get(nth) {
-                join_or_push(out, start, step, *at);
+        out.extend(joined.requests.into_iter().map(|request| Batch { request, serves: Vec::new() }));
+        for ((at, _), place) in steps.iter().zip(joined.places) {
+            if let Some(batch) = out.get_mut(start + place) {
+                batch.serves.push(*at);
             }
         }
     }
-}
-
-fn join_or_push(out: &mut Vec<Batch>, start: usize, step: &Step, at: usize) {
-    for batch in out.iter_mut().skip(start) {
-        if join_steps(&mut batch.request, &step.request) {
-            batch.serves.push(at);
-            return;
-        }
-    }
-    out.push(Batch { request: step.request.clone(), serves: vec![at] });
 }

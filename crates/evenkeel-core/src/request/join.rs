@@ -1,65 +1,110 @@
 //! Joining requests: what a host is asked costs per host, not per resource.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::{Arg, Exec, Query, Request};
 
 /// A joined command's arguments stay below this many bytes, well under Linux's 2 MiB for argv and environment.
 pub const MAX_COMMAND_BYTES: usize = 1_500_000;
 
-/// The request with everything emptied that joining may unite. Requests of one shape can be joined.
+/// The same number for requests of one shape: those that differ in nothing but what joining may unite. Others may
+/// have the same number by chance: [`same_shape`] tells.
+pub(super) fn shape_hash(request: &Request) -> u64 {
+    let Request::Exec(exec) = request;
+    let mut hasher = DefaultHasher::new();
+    for arg in &exec.argv {
+        match arg {
+            Arg::Set(_) => None,
+            Arg::Text(text) => Some(text),
+        }
+        .hash(&mut hasher);
+    }
+    (exec.operands.is_empty(), &exec.stdin).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// True where two requests can be joined, or one can be part of the other.
 ///
 /// A command without operands means something else than one with some (often "all"), so it keeps apart.
-pub(super) fn shape(request: &Request) -> Request {
-    let Request::Exec(exec) = request;
-    let argv = exec.argv.iter().map(|arg| match arg {
-        Arg::Set(_) => Arg::Set(BTreeSet::new()),
-        text @ Arg::Text(_) => text.clone(),
-    });
-    let mark = (!exec.operands.is_empty()).then(String::new);
-    Request::Exec(Exec {
-        argv: argv.collect(),
-        operands: mark.into_iter().collect(),
-        stdin: exec.stdin.clone(),
-    })
+pub(super) fn same_shape(a: &Exec, b: &Exec) -> bool {
+    let alike = |(a, b): (&Arg, &Arg)| match (a, b) {
+        (Arg::Set(_), Arg::Set(_)) => true,
+        (a, b) => a == b,
+    };
+    a.argv.len() == b.argv.len()
+        && a.argv.iter().zip(&b.argv).all(alike)
+        && a.operands.is_empty() == b.operands.is_empty()
+        && a.stdin == b.stdin
 }
 
 /// Joins the queries of all instances of one target into as few requests as possible, in order of first
 /// appearance. Equal queries share one request; those that differ only in operands or sets become one,
 /// split where it would grow past [`MAX_COMMAND_BYTES`].
 pub fn join_queries(queries: impl IntoIterator<Item = Query>) -> Vec<Request> {
-    let mut order: Vec<(Exec, usize)> = Vec::new();
-    let mut open: HashMap<Request, usize> = HashMap::new();
+    let mut joining = Joining::default();
     for query in queries {
-        let key = shape(query.request());
+        let hash = shape_hash(query.request());
         let Request::Exec(exec) = query.0;
-        match open.get(&key).and_then(|&at| order.get_mut(at)) {
-            Some((joined, bytes)) if *bytes + size(&exec) <= MAX_COMMAND_BYTES => {
-                *bytes += unite(joined, exec);
-            }
-            _ => {
-                open.insert(key, order.len());
-                let bytes = size(&exec);
-                order.push((exec, bytes));
-            }
-        }
+        joining.add(hash, exec, same_shape);
     }
-    order.into_iter().map(|(exec, _)| Request::Exec(exec)).collect()
+    joining.requests()
 }
 
-/// Joins `more` into `step` where they differ in operands only. Returns false, `step` untouched, where they
-/// cannot be joined. Sets are not united: a step says exactly what it writes.
-pub fn join_steps(step: &mut Request, more: &Request) -> bool {
-    let (Request::Exec(step), Request::Exec(more)) = (step, more);
-    let alike = step.argv == more.argv
-        && step.stdin == more.stdin
-        && !step.operands.is_empty()
-        && !more.operands.is_empty()
-        && size(step) + size(more) <= MAX_COMMAND_BYTES;
-    if alike {
-        step.operands.extend(more.operands.iter().cloned());
+/// Steps joined.
+#[derive(Debug)]
+pub struct JoinedSteps {
+    /// What is sent, in order of first appearance.
+    pub requests: Vec<Request>,
+    /// For each step, the index of the request that it became part of.
+    pub places: Vec<usize>,
+}
+
+/// Joins the steps that differ in their operands only; one without operands stands alone. Sets are not united: a
+/// step says exactly what it writes.
+pub fn join_steps<'a>(steps: impl IntoIterator<Item = &'a Request>) -> JoinedSteps {
+    let mut joining = Joining::default();
+    let alike = |a: &Exec, b: &Exec| {
+        a.argv == b.argv && a.stdin == b.stdin && !a.operands.is_empty() && !b.operands.is_empty()
+    };
+    let add = |Request::Exec(exec): &Request| {
+        let mut hasher = DefaultHasher::new();
+        (&exec.argv, &exec.stdin, exec.operands.is_empty()).hash(&mut hasher);
+        joining.add(hasher.finish(), exec.clone(), alike)
+    };
+    let places = steps.into_iter().map(add).collect();
+    JoinedSteps { requests: joining.requests(), places }
+}
+
+/// Commands in order of first appearance, each with its size.
+#[derive(Default)]
+struct Joining {
+    order: Vec<(Exec, usize)>,
+    /// The last command of each hash, which takes more.
+    open: HashMap<u64, usize>,
+}
+
+impl Joining {
+    /// Adds a command to the open one that it is alike, or opens it. Returns where it is now.
+    fn add(&mut self, hash: u64, exec: Exec, alike: impl Fn(&Exec, &Exec) -> bool) -> usize {
+        let more = size(&exec);
+        if let Some(&at) = self.open.get(&hash)
+            && let Some((joined, bytes)) = self.order.get_mut(at)
+            && *bytes + more <= MAX_COMMAND_BYTES
+            && alike(joined, &exec)
+        {
+            *bytes += unite(joined, exec);
+            return at;
+        }
+        let at = self.order.len();
+        self.open.insert(hash, at);
+        self.order.push((exec, more));
+        at
     }
-    alike
+
+    fn requests(self) -> Vec<Request> {
+        self.order.into_iter().map(|(exec, _)| Request::Exec(exec)).collect()
+    }
 }
 
 /// Returns by how many bytes `joined` grew.
@@ -128,10 +173,20 @@ mod tests {
 
     #[test]
     fn steps_join_only_where_they_write_the_same() {
-        let set = |v: &str, on: &str| Request::Exec(Exec::new(["zfs", "set", v]).on([on]));
-        let mut step = set("atime=off", "a");
-        assert!(join_steps(&mut step, &set("atime=off", "b")));
-        assert!(!join_steps(&mut step, &set("atime=on", "c")));
-        assert_eq!(step.display(), "zfs set atime=off a b");
+        let set = |v: &str, on: &[&str]| Request::Exec(Exec::new(["zfs", "set", v]).on(on.to_vec()));
+        let steps = [
+            set("atime=off", &["a"]),
+            set("atime=on", &["c"]),
+            set("atime=off", &[]),
+            set("atime=off", &[]),
+            set("atime=off", &["b"]),
+        ];
+        let joined = join_steps(&steps);
+        let shown: Vec<String> = joined.requests.iter().map(Request::display).collect();
+        assert_eq!(
+            shown,
+            ["zfs set atime=off a b", "zfs set atime=on c", "zfs set atime=off", "zfs set atime=off"]
+        );
+        assert_eq!(joined.places, [0, 1, 2, 3, 0]);
     }
 }

@@ -7,7 +7,7 @@ mod join;
 mod replies;
 
 pub use exec::{Arg, Exec, SecretRef};
-pub use join::{MAX_COMMAND_BYTES, join_queries, join_steps};
+pub use join::{JoinedSteps, MAX_COMMAND_BYTES, join_queries, join_steps};
 pub use replies::{Answer, Replies, Reply};
 
 use serde::{Deserialize, Serialize};

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::join::shape;
+use super::join::{same_shape, shape_hash};
 use super::{Query, Request};
 use crate::driver::ObserveError;
 use crate::transport::TransportError;
@@ -59,20 +59,21 @@ impl Answer {
 /// Every answer of one target so far.
 #[derive(Debug, Default)]
 pub struct Replies {
-    by_shape: HashMap<Request, Vec<Arc<Answer>>>,
+    /// By [`shape_hash`].
+    by_shape: HashMap<u64, Vec<Answer>>,
 }
 
 impl Replies {
     /// Adds what came back for `request` (as it was sent).
     pub fn insert(&mut self, request: Request, result: Result<Reply, TransportError>) {
         let answer = Answer { request, result, parsed: Mutex::default() };
-        self.by_shape.entry(shape(&answer.request)).or_default().push(Arc::new(answer));
+        self.by_shape.entry(shape_hash(&answer.request)).or_default().push(answer);
     }
 
     /// The answer that covers `query`, if it was asked: its own, or that of a joined request.
     pub fn answer(&self, query: &Query) -> Option<&Answer> {
-        let answers = self.by_shape.get(&shape(query.request()))?;
-        answers.iter().find(|a| covers(&a.request, query.request())).map(Arc::as_ref)
+        let answers = self.by_shape.get(&shape_hash(query.request()))?;
+        answers.iter().find(|a| covers(&a.request, query.request()))
     }
 
     /// True where `query` was answered, be it by an error.
@@ -112,10 +113,11 @@ impl Replies {
     }
 }
 
-/// True where the answer to `sent` also answers `wanted`, given that their shapes are equal.
+/// True where the answer to `sent` also answers `wanted`.
 fn covers(sent: &Request, wanted: &Request) -> bool {
     let (Request::Exec(sent), Request::Exec(wanted)) = (sent, wanted);
-    wanted.operands.is_subset(&sent.operands)
+    same_shape(wanted, sent)
+        && wanted.operands.is_subset(&sent.operands)
         && wanted.argv.iter().zip(&sent.argv).all(|(w, s)| match (w, s) {
             (super::Arg::Set(w), super::Arg::Set(s)) => w.is_subset(s),
             (w, s) => w == s,
