@@ -76,6 +76,9 @@ pub(crate) fn transport(reach: &Reach, credentials: &Arc<CredentialChain>) -> Ar
         options.config_files = vec![file.clone()];
     }
     let ssh = SshTransport::new(options, Arc::clone(credentials) as _);
+    for warning in ssh.warnings() {
+        ui::note(&format!("warning: {warning}\n"));
+    }
     let local = LocalTransport::new(Arc::clone(credentials) as _);
     Arc::new(Router::new(Arc::new(ssh), Arc::new(local)))
 }
