@@ -74,10 +74,10 @@ impl Driver for ZfsDataset {
     ) -> Option<ZfsDatasetState> {
         let wanted = spec.wanted();
         let state = |value: &WantedValue| match value {
-            WantedValue::Exactly(value) => PropertyState::Plain(value.clone()),
+            WantedValue::Exactly(value) => PropertyState::Plain(value.to_string()),
             WantedValue::Inherit => PropertyState::inherited(),
         };
-        let properties = wanted.properties.iter().map(|(name, p)| (name.clone(), state(&p.value)));
+        let properties = wanted.properties().map(|p| (p.name().to_owned(), state(&p.value)));
         Some(ZfsDatasetState { kind: wanted.kind, properties: properties.collect::<BTreeMap<_, _>>() })
     }
 

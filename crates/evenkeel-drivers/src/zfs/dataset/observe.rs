@@ -54,7 +54,8 @@ pub(super) fn observe(
 
 /// Refuses what the host's own list of properties does not allow.
 fn fits_host(spec: &ZfsDatasetSpec, host: &HostProperties) -> Result<(), ObserveError> {
-    for (name, property) in &spec.wanted().properties {
+    for property in spec.wanted().properties() {
+        let name = property.name();
         if is_user(name) {
             continue;
         }
@@ -88,7 +89,7 @@ fn fits_host(spec: &ZfsDatasetSpec, host: &HostProperties) -> Result<(), Observe
 }
 
 fn unfit(property: &WantedProperty, message: String, hint: Option<String>) -> ObserveError {
-    ObserveError::Unfit { path: vec!["properties".to_owned(), property.written_name.clone()], message, hint }
+    ObserveError::Unfit { path: property.path(), message, hint }
 }
 
 struct Seeing<'a> {
@@ -190,15 +191,16 @@ impl Seeing<'_> {
             None => self.size_fits_blocks(rows)?,
         }
         let mut properties = BTreeMap::new();
-        for (name, property) in &self.spec.wanted().properties {
+        for property in self.spec.wanted().properties() {
+            let name = property.name();
             let row = rows.get(name).ok_or_else(|| self.garbled(format!("{dataset}: no row of `{name}`")))?;
             // What is replaced anyway need not be understood.
             let applies = fixed.is_some() || is_user(name) || (row.value, row.source) != (b"-", Source::None);
             if !applies {
                 return Err(unfit(property, format!("`{name}` does not apply to {dataset}"), None));
             }
-            if let Some(state) = self.property(name, property, row, rows)? {
-                properties.insert(name.clone(), state);
+            if let Some(state) = self.property(property, row, rows)? {
+                properties.insert(name.to_owned(), state);
             }
         }
         Ok(ZfsDatasetState { kind, properties })
@@ -207,7 +209,7 @@ impl Seeing<'_> {
     /// A volume's size must be a multiple of its block size, which cannot be changed.
     fn size_fits_blocks(&self, rows: Rows<'_>) -> Result<(), ObserveError> {
         let wanted = self.spec.wanted();
-        let Some((size, property)) = wanted.exactly("volsize").zip(wanted.properties.get("volsize")) else {
+        let Some((size, property)) = wanted.exactly("volsize").zip(wanted.get("volsize")) else {
             return Ok(());
         };
         let block = rows.get("volblocksize").and_then(number).unwrap_or(1).max(1);
@@ -221,11 +223,11 @@ impl Seeing<'_> {
     /// `None` for a user property that is not set.
     fn property(
         &self,
-        name: &str,
         property: &WantedProperty,
         row: Row<'_>,
         rows: Rows<'_>,
     ) -> Result<Option<PropertyState>, ObserveError> {
+        let name = property.name();
         let own = matches!(row.source, Source::Local | Source::Received);
         let unset = is_user(name) && row.source == Source::None;
         match &property.value {
@@ -247,7 +249,7 @@ impl Seeing<'_> {
             WantedValue::Inherit if value == INHERIT => PropertyState::Sourced { value, source: "local" },
             _ if row.source == Source::Temporary => PropertyState::Sourced { value, source: "temporary" },
             WantedValue::Exactly(wanted) if self.means(name, wanted, &value, rows) => {
-                PropertyState::Plain(wanted.clone())
+                PropertyState::Plain(wanted.to_string())
             }
             _ => PropertyState::Plain(value),
         }))

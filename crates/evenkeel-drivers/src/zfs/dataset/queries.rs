@@ -44,12 +44,12 @@ pub(super) fn wanted(spec: &ZfsDatasetSpec, so_far: &Replies) -> Vec<Query> {
 
 /// False while it is not known whether the host knows every property.
 fn may_ask(wanted: &Wanted, so_far: &Replies) -> bool {
-    let mut doubtful = wanted.properties.iter().filter(|(name, p)| p.name_may_be_unknown(name)).peekable();
+    let mut doubtful = wanted.properties().filter(|p| p.name_may_be_unknown()).peekable();
     if doubtful.peek().is_none() {
         return true;
     }
     let Ok(host) = so_far.parsed(&usage(), HostProperties::parse) else { return false };
-    doubtful.all(|(name, _)| host.get(name).is_some())
+    doubtful.all(|property| host.get(property.name()).is_some())
 }
 
 fn wants_replacing(spec: &ZfsDatasetSpec, main: &Query, so_far: &Replies) -> bool {
@@ -65,7 +65,7 @@ fn wants_replacing(spec: &ZfsDatasetSpec, main: &Query, so_far: &Replies) -> boo
 /// The properties of the dataset, and of its parent and pool, which tell "absent" from "unknown".
 pub(super) fn properties(spec: &ZfsDatasetSpec) -> Query {
     let wanted = spec.wanted();
-    let mut names: BTreeSet<String> = wanted.properties.keys().cloned().collect();
+    let mut names: BTreeSet<String> = wanted.properties().map(|p| p.name().to_owned()).collect();
     names.extend(["type".to_owned(), MARK.to_owned()]);
     if names.contains("volsize") {
         names.insert("volblocksize".to_owned());

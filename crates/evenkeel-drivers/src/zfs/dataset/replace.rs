@@ -28,14 +28,12 @@ pub(super) fn fixed_difference(wanted: &Wanted, rows: Rows<'_>) -> Option<Fixed>
     if let Some(seen) = text("type").filter(|seen| *seen != word) {
         return Some(Fixed { path: vec!["type".to_owned()], says: format!("it is a {seen}, not a {word}") });
     }
-    wanted.properties.iter().find_map(|(name, property)| {
+    wanted.properties().find_map(|property| {
         let known = property.known.filter(|p| p.settable == Settable::AtCreation)?;
         let WantedValue::Exactly(value) = &property.value else { return None };
-        let seen = text(name)?;
-        (known.kind.seen(seen, known.spellings) != *value).then(|| Fixed {
-            path: vec!["properties".to_owned(), property.written_name.clone()],
-            says: format!("its {name} is {seen}, not {value}"),
-        })
+        let (name, seen) = (known.name, text(known.name)?);
+        (known.kind.seen(seen, known.spellings) != **value)
+            .then(|| Fixed { path: property.path(), says: format!("its {name} is {seen}, not {value}") })
     })
 }
 

@@ -11,7 +11,7 @@ use super::hazard::{self, Setting};
 use super::spec::{DatasetType, ZfsDatasetSpec};
 use super::state::{PropertyState, ZfsDatasetState};
 use super::wanted::{WantedProperty, WantedValue};
-use crate::zfs::INHERIT;
+use crate::zfs::{INHERIT, Scalar};
 
 pub(super) fn steps(spec: &ZfsDatasetSpec, delta: &Delta<'_, ZfsDatasetState>) -> Vec<Step> {
     match delta.action {
@@ -38,14 +38,15 @@ fn create(spec: &ZfsDatasetSpec, owner: &str) -> Step {
     }
     exec = exec.arg("-o").arg(format!("{MARK}={owner}"));
     let mut settings = Vec::new();
-    for (name, property) in &wanted.properties {
+    for property in wanted.properties() {
+        let name = property.name();
         let WantedValue::Exactly(after) = &property.value else { continue };
         // A volume that is not sparse gets `refreservation=auto` by itself, and does not take it by name.
-        let by_itself = name == "refreservation" && after == "auto";
+        let by_itself = name == "refreservation" && &**after == "auto";
         if !by_itself && name != "volsize" && name != "volblocksize" {
             exec = exec.arg("-o").arg(format!("{name}={after}"));
         }
-        settings.push(Setting { name, before: None, after, written: &property.written });
+        settings.push(Setting { name, before: None, after, written: written(spec, property) });
     }
     let step = Step::new(Request::Exec(exec.arg(spec.dataset.as_str())));
     settings.into_iter().fold(step, hazard::of_value)
@@ -62,9 +63,10 @@ fn update(spec: &ZfsDatasetSpec, delta: &Delta<'_, ZfsDatasetState>) -> Vec<Step
     let before =
         |name: &str| delta.before.and_then(|state| state.properties.get(name)).map(PropertyState::value);
     let (mut settings, mut inherits) = (Vec::new(), Vec::new());
-    for (name, WantedProperty { written, value, .. }) in changing(spec, delta) {
+    for property in changing(spec, delta) {
+        let (name, written) = (property.name(), written(spec, property));
         let before = before(name);
-        match value {
+        match &property.value {
             WantedValue::Exactly(after) => settings.push(Setting { name, before, after, written }),
             WantedValue::Inherit => inherits.push(Setting { name, before, after: INHERIT, written }),
         }
@@ -86,7 +88,7 @@ fn update(spec: &ZfsDatasetSpec, delta: &Delta<'_, ZfsDatasetState>) -> Vec<Step
 fn changing<'s>(
     spec: &'s ZfsDatasetSpec,
     delta: &Delta<'_, ZfsDatasetState>,
-) -> impl Iterator<Item = (&'s String, &'s WantedProperty)> {
+) -> impl Iterator<Item = &'s WantedProperty> {
     let mut names: BTreeSet<&str> =
         delta.changes.iter().filter_map(|c| c.path.keys().get(1)).map(String::as_str).collect();
     if names.contains("volsize") {
@@ -95,7 +97,12 @@ fn changing<'s>(
         names.insert("refreservation");
     }
     let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-    names.into_iter().filter_map(|name| spec.wanted().properties.get_key_value(&name))
+    names.into_iter().filter_map(|name| spec.wanted().get(&name))
+}
+
+/// The value as the manifest has it.
+fn written<'s>(spec: &'s ZfsDatasetSpec, property: &WantedProperty) -> &'s str {
+    spec.properties.get(property.written_name()).map_or("", Scalar::as_str)
 }
 
 /// Never with `-r`: what is found below at that moment was not planned for, and makes the command fail.

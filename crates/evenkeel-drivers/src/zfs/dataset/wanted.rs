@@ -21,20 +21,18 @@ const MAX_USER_NAME: usize = 255;
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
     pub(super) kind: DatasetType,
-    /// By full name. Only what is right; what is wrong is in `findings`.
-    pub(super) properties: BTreeMap<String, WantedProperty>,
+    /// Sorted by full name. Only what is right; what is wrong is in `findings`.
+    properties: Box<[WantedProperty]>,
     pub(super) findings: Vec<Finding>,
 }
 
-/// One property of a spec.
+/// One property of a spec. There are hundreds of thousands of them, so it is kept small.
 #[derive(Debug, Clone)]
 pub(super) struct WantedProperty {
-    /// The name as it was written: the key under `properties`.
-    pub(super) written_name: String,
-    /// The value as it was written.
-    pub(super) written: String,
     /// The table's entry; `None` for a user property and for one that only the host may know.
     pub(super) known: Option<&'static Property>,
+    /// The name as it was written, where that is not the full name of `known`.
+    written_name: Option<Box<str>>,
     pub(super) value: WantedValue,
 }
 
@@ -42,27 +40,43 @@ pub(super) struct WantedProperty {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum WantedValue {
     /// This value, in normal form, wherever it comes from.
-    Exactly(String),
+    Exactly(Box<str>),
     /// No value of its own.
     Inherit,
 }
 
 impl WantedProperty {
+    /// The full name.
+    pub(super) fn name(&self) -> &str {
+        self.known.map_or_else(|| self.written_name(), |property| property.name)
+    }
+
+    /// The name as it was written: the key under `properties`.
+    pub(super) fn written_name(&self) -> &str {
+        let full = self.known.map_or("", |property| property.name);
+        self.written_name.as_deref().unwrap_or(full)
+    }
+
+    /// Where it stands in the spec.
+    pub(super) fn path(&self) -> Vec<String> {
+        vec!["properties".to_owned(), self.written_name().to_owned()]
+    }
+
     /// True where asking for the property may fail on some hosts, so that the host is asked first.
-    pub(super) fn name_may_be_unknown(&self, name: &str) -> bool {
+    pub(super) fn name_may_be_unknown(&self) -> bool {
         match self.known {
             Some(property) => !property.everywhere,
-            None => !is_user(name),
+            None => !is_user(self.name()),
         }
     }
 
     /// True where the host may not know the value, or may call it by another name.
-    pub(super) fn value_varies(&self, name: &str) -> bool {
+    pub(super) fn value_varies(&self) -> bool {
         match &self.value {
             WantedValue::Inherit => false,
             WantedValue::Exactly(value) => {
-                let newer = self.known.is_some_and(|p| p.newer_words.contains(&value.as_str()));
-                newer || (name == "xattr" && value != "off")
+                let newer = self.known.is_some_and(|p| p.newer_words.contains(&&**value));
+                newer || (self.name() == "xattr" && &**value != "off")
             }
         }
     }
@@ -70,9 +84,7 @@ impl WantedProperty {
 
 impl Wanted {
     pub(super) fn of(spec: &ZfsDatasetSpec) -> Self {
-        let mut reading = Reading {
-            wanted: Wanted { kind: kind(spec), properties: BTreeMap::new(), findings: Vec::new() },
-        };
+        let mut reading = Reading { kind: kind(spec), properties: BTreeMap::new(), findings: Vec::new() };
         if let Err(problem) = check_dataset(&spec.dataset) {
             reading.report(&["dataset"], problem.message, problem.hint.map(str::to_owned));
         }
@@ -80,20 +92,29 @@ impl Wanted {
             reading.property(name, value.as_str());
         }
         reading.as_a_whole(spec);
-        reading.wanted
+        let Reading { kind, properties, findings } = reading;
+        Wanted { kind, properties: properties.into_values().collect(), findings }
+    }
+
+    /// Every property, sorted by full name.
+    pub(super) fn properties(&self) -> impl Iterator<Item = &WantedProperty> {
+        self.properties.iter()
+    }
+
+    /// The property of this full name.
+    pub(super) fn get(&self, name: &str) -> Option<&WantedProperty> {
+        let at = self.properties.binary_search_by(|property| property.name().cmp(name)).ok()?;
+        self.properties.get(at)
     }
 
     /// The wanted value of `name` where it is written out.
     pub(super) fn exactly(&self, name: &str) -> Option<&str> {
-        match &self.properties.get(name)?.value {
-            WantedValue::Exactly(value) => Some(value),
-            WantedValue::Inherit => None,
-        }
+        exactly(self.get(name))
     }
 
     /// True where something of it depends on what the host knows.
     pub(super) fn depends_on_host(&self) -> bool {
-        self.properties.iter().any(|(name, p)| p.name_may_be_unknown(name) || p.value_varies(name))
+        self.properties.iter().any(|p| p.name_may_be_unknown() || p.value_varies())
     }
 }
 
@@ -102,15 +123,25 @@ fn kind(spec: &ZfsDatasetSpec) -> DatasetType {
     spec.kind.unwrap_or_else(|| if names_a_size() { DatasetType::Volume } else { DatasetType::Filesystem })
 }
 
+fn exactly(property: Option<&WantedProperty>) -> Option<&str> {
+    match &property?.value {
+        WantedValue::Exactly(value) => Some(value),
+        WantedValue::Inherit => None,
+    }
+}
+
 /// Reads a spec, collecting what is wrong instead of stopping there.
 struct Reading {
-    wanted: Wanted,
+    kind: DatasetType,
+    /// By full name.
+    properties: BTreeMap<String, WantedProperty>,
+    findings: Vec<Finding>,
 }
 
 impl Reading {
     fn report(&mut self, path: &[&str], message: impl Into<String>, hint: Option<String>) {
         let finding = Finding::error(path.iter().copied(), message);
-        self.wanted.findings.push(match hint {
+        self.findings.push(match hint {
             Some(hint) => finding.hint(hint),
             None => finding,
         });
@@ -120,8 +151,8 @@ impl Reading {
         let path = ["properties", written_name];
         let known = find(written_name);
         let name = known.map_or(written_name, |p| p.name);
-        if let Some(other) = self.wanted.properties.get(name) {
-            let other = &other.written_name;
+        if let Some(other) = self.properties.get(name) {
+            let other = other.written_name();
             let message = format!("`{written_name}` and `{other}` are the same property");
             return self.report(&path, message, Some("write one of the two".to_owned()));
         }
@@ -131,9 +162,9 @@ impl Reading {
             None => self.unknown(written_name, written, &path),
         };
         if let Some(value) = value {
-            let (written_name, written) = (written_name.to_owned(), written.to_owned());
-            let property = WantedProperty { written_name, written, known, value };
-            self.wanted.properties.insert(name.to_owned(), property);
+            let is_full = known.is_some_and(|property| property.name == written_name);
+            let written_name = (!is_full).then(|| written_name.into());
+            self.properties.insert(name.to_owned(), WantedProperty { known, written_name, value });
         }
     }
 
@@ -146,7 +177,7 @@ impl Reading {
             self.report(path, message, Some(hint.to_owned()));
             return None;
         }
-        if !property.fits(self.wanted.kind == DatasetType::Volume) {
+        if !property.fits(self.kind == DatasetType::Volume) {
             let (message, hint) = wrong_type(property);
             self.report(path, message, Some(hint));
             return None;
@@ -218,7 +249,7 @@ impl Reading {
             format!("`{name}` is no property that is known here; the host will be asked"),
         );
         let hint = did_you_mean(name);
-        self.wanted.findings.push(match hint {
+        self.findings.push(match hint {
             Some(hint) => warning.hint(hint),
             None => warning,
         });
@@ -236,7 +267,7 @@ impl Reading {
         path: &[&str],
     ) -> Option<WantedValue> {
         match read {
-            Ok(value) => Some(WantedValue::Exactly(value)),
+            Ok(value) => Some(WantedValue::Exactly(value.into())),
             Err(BadValue { message, hint }) => {
                 self.report(path, format!("`{name}: {}` {message}", shortened(written)), hint);
                 None
@@ -246,11 +277,11 @@ impl Reading {
 
     /// What can only be seen of all properties together.
     fn as_a_whole(&mut self, spec: &ZfsDatasetSpec) {
-        if self.wanted.kind == DatasetType::Filesystem {
+        if self.kind == DatasetType::Filesystem {
             if spec.sparse {
                 self.report(&["sparse"], "only a volume can be sparse", Some("leave it out".to_owned()));
             }
-            if self.wanted.exactly("refreservation") == Some("auto") {
+            if exactly(self.properties.get("refreservation")) == Some("auto") {
                 let hint = Some("write a size, or `none`".to_owned());
                 self.report(&["properties", "refreservation"], "`auto` is for volumes only", hint);
             }
@@ -259,7 +290,7 @@ impl Reading {
         if spec.dataset == crate::zfs::name::pool(&spec.dataset) {
             self.report(&["dataset"], format!("`{}` is a pool, never a volume", spec.dataset), None);
         }
-        if spec.sparse && self.wanted.exactly("refreservation") == Some("auto") {
+        if spec.sparse && exactly(self.properties.get("refreservation")) == Some("auto") {
             let message = "a sparse volume reserves nothing, `refreservation: auto` reserves it all";
             self.report(&["sparse"], message, Some("leave one of the two out".to_owned()));
         }
@@ -267,8 +298,10 @@ impl Reading {
     }
 
     fn size_fits_blocks(&mut self) {
-        let Some(size) = self.wanted.exactly("volsize").and_then(|v| v.parse::<u64>().ok()) else { return };
-        let written = self.wanted.exactly("volblocksize").and_then(|v| v.parse::<u64>().ok());
+        let Some(size) = exactly(self.properties.get("volsize")).and_then(|v| v.parse::<u64>().ok()) else {
+            return;
+        };
+        let written = exactly(self.properties.get("volblocksize")).and_then(|v| v.parse::<u64>().ok());
         // Every block size there is can be divided by the smallest.
         let block = written.unwrap_or(512);
         if size % block != 0 {
