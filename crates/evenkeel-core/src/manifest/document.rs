@@ -100,7 +100,7 @@ pub(super) fn open(source: &Arc<Source>, tree: Tree, problems: &mut Problems) ->
 fn refuse_others(source: &Arc<Source>, tree: &Tree, problems: &mut Problems) {
     let Kind::Map(entries) = &tree.kind else { return };
     let others = entries.iter().filter(|entry| !FIELDS.contains(&entry.key.get(source.text())));
-    for entry in others.take(limits::PROBLEMS_PER_DOCUMENT) {
+    for entry in others.take(limits::PROBLEMS) {
         let key = entry.key.get(source.text());
         let message = format!("unknown field `{}`{}", short(key), did_you_mean(key, FIELDS));
         let hint = "a manifest has `apiVersion`, `kind`, `metadata` and `spec`; what belongs to one of them is indented below it";

@@ -15,7 +15,9 @@ pub(super) const VALUES: usize = 1_000_000;
 pub(super) const ALIASED_VALUES: usize = 100_000;
 /// Mappings and lists within each other.
 pub(super) const DEPTH: usize = 64;
-/// Problems that are looked for in one document, and in one file, before the rest is left for the next run.
-pub(super) const PROBLEMS_PER_DOCUMENT: usize = 50;
-/// Problems in all files together.
+/// Values that are read in all rounds of looking for the problems of one document (at least [`ROUNDS`] rounds).
+pub(super) const READ_VALUES: usize = 5_000_000;
+/// Rounds of looking for problems, however large the document.
+pub(super) const ROUNDS: usize = 50;
+/// Problems in all files together. What comes later is left for the next run.
 pub(super) const PROBLEMS: usize = 1000;

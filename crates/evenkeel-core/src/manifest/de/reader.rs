@@ -70,7 +70,8 @@ pub(in crate::manifest) fn read<T: DeserializeOwned>(
         unknown: RefCell::default(),
     };
     let mut value = None;
-    for _ in 0..limits::PROBLEMS_PER_DOCUMENT {
+    let mut rounds = None;
+    loop {
         match T::deserialize(Value { tree, reader: &reader }) {
             Ok(read) => {
                 value = Some(read);
@@ -83,7 +84,9 @@ pub(in crate::manifest) fn read<T: DeserializeOwned>(
                     What::Missing(field) => reader.missing.insert((at, field)),
                     What::Problem { .. } | What::LeftOut => at != top && reader.left_out.insert(at),
                 };
-                if !is_new {
+                let left = rounds.get_or_insert_with(|| rounds_for(tree));
+                *left -= 1;
+                if !is_new || *left == 0 {
                     break;
                 }
             }
@@ -93,6 +96,11 @@ pub(in crate::manifest) fn read<T: DeserializeOwned>(
         problems.error(source, mark, message, hint);
     }
     Outcome { value, whole: reader.left_out.is_empty() && reader.missing.is_empty() }
+}
+
+/// How often a tree may be read.
+fn rounds_for(tree: &Tree) -> usize {
+    (limits::READ_VALUES / tree.count()).clamp(limits::ROUNDS, limits::PROBLEMS)
 }
 
 fn report(error: &ReadError, at: usize, top: &Tree, reader: &Reader<'_>, problems: &mut Problems) {
@@ -156,9 +164,7 @@ impl Reader<'_> {
     /// Takes down that the struct at `map` has no such field.
     pub(super) fn unknown_field(&self, map: &Tree, entry: &Entry, known: &'static [&'static str]) {
         let mut unknown = self.unknown.borrow_mut();
-        if !unknown.seen.insert(identity(&entry.value))
-            || unknown.problems.len() >= limits::PROBLEMS_PER_DOCUMENT
-        {
+        if !unknown.seen.insert(identity(&entry.value)) || unknown.problems.len() >= limits::PROBLEMS {
             return;
         }
         let also: &[&str] = match self.fields {

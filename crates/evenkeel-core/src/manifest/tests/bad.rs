@@ -149,6 +149,12 @@ fn all_problems_are_found_at_once() {
 }
 
 #[test]
+fn a_hundred_problems_in_one_document_are_a_hundred() {
+    let wrong: String = (0..100).map(|n| format!("  p{n}: []\n")).collect();
+    assert_eq!(spec_problems(&format!("target: t\nlabel: x\nproperties:\n{wrong}")).len(), 100);
+}
+
+#[test]
 fn the_head_of_a_manifest() {
     for (text, expected) in [
         (

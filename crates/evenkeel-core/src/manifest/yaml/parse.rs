@@ -81,13 +81,12 @@ struct Builder<'a> {
     root: Option<Tree>,
     anchors: HashMap<usize, Anchored>,
     aliased: usize,
-    complaints: usize,
 }
 
 impl<'a> Builder<'a> {
     fn new(source: &'a Arc<Source>, problems: &'a mut Problems, values: &'a mut usize) -> Self {
         let (open, root, anchors) = (Vec::new(), None, HashMap::new());
-        Builder { source, problems, values, open, root, anchors, aliased: 0, complaints: 0 }
+        Builder { source, problems, values, open, root, anchors, aliased: 0 }
     }
 
     fn read(
@@ -118,10 +117,9 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// A problem that does not end the document. Only so many are told.
+    /// A problem that does not end the document.
     fn complain(&mut self, mark: Mark, message: String, hint: Option<String>) {
-        self.complaints += 1;
-        if self.complaints <= limits::PROBLEMS_PER_DOCUMENT {
+        if !self.problems.is_full() {
             self.problems.error(self.source, mark, message, hint);
         }
     }
