@@ -42,6 +42,10 @@ pub(crate) struct Phase {
     pub(crate) name: String,
     pub(crate) wall: Duration,
     pub(crate) cpu: Duration,
+    /// What the process had resident when it began, in bytes.
+    pub(crate) before: u64,
+    /// The most that it had had when it ended, in bytes.
+    pub(crate) peak: u64,
 }
 
 /// Does it.
@@ -86,10 +90,10 @@ fn plan(fleet: Fleet, drift: DriftArg) -> Vec<Phase> {
 
 /// Does something and says what it took; its result is kept alive by the caller.
 fn phase<T>(name: &str, work: impl FnOnce() -> T) -> (T, Phase) {
-    let (wall, cpu) = (Instant::now(), cpu_time());
+    let (before, wall, cpu) = (memory("VmRSS:"), Instant::now(), cpu_time());
     let result = black_box(work());
-    let phase = Phase { name: name.to_owned(), wall: wall.elapsed(), cpu: cpu_time().saturating_sub(cpu) };
-    (result, phase)
+    let (wall, cpu) = (wall.elapsed(), cpu_time().saturating_sub(cpu));
+    (result, Phase { name: name.to_owned(), wall, cpu, before, peak: memory("VmHWM:") })
 }
 
 /// What all threads of this process have used so far.
@@ -97,6 +101,14 @@ fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+/// A line of what the system says of this process's memory, in bytes.
+fn memory(line: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("/proc");
+    let found = status.lines().find_map(|text| text.strip_prefix(line));
+    let kilobytes = found.and_then(|text| text.split_whitespace().next()).and_then(|text| text.parse().ok());
+    kilobytes.map_or(0, |kilobytes: u64| kilobytes * 1024)
 }
 
 fn read(folder: &Path) -> Vec<SourceFile> {

@@ -1,7 +1,7 @@
 //! Progress bars on standard error: one for all targets, one for each that is being written to.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
 
 use evenkeel_engine::{Event, Progress};
@@ -13,6 +13,7 @@ pub(crate) struct Bars {
     all: MultiProgress,
     overall: ProgressBar,
     targets: Mutex<HashMap<String, ProgressBar>>,
+    ticking: Once,
 }
 
 impl Bars {
@@ -20,7 +21,7 @@ impl Bars {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
         let overall = all.add(ProgressBar::new(0).with_style(style("{prefix} [{bar:24}] {pos}/{len} {msg}")));
         overall.set_prefix("targets");
-        Bars { all, overall, targets: Mutex::default() }
+        Bars { all, overall, targets: Mutex::default(), ticking: Once::new() }
     }
 
     /// Takes the bars off the screen, for instance before a question.
@@ -44,10 +45,14 @@ impl Bars {
 
 impl Progress for Bars {
     fn on(&self, event: &Event<'_>) {
+        if self.all.is_hidden() {
+            return;
+        }
         match event {
             Event::Observing { target, .. } => {
                 self.overall.inc_length(1);
-                self.overall.enable_steady_tick(Duration::from_millis(200));
+                // Each call starts a thread.
+                self.ticking.call_once(|| self.overall.enable_steady_tick(Duration::from_millis(200)));
                 self.overall.set_message(format!("reading {target}"));
             }
             Event::Observed { .. } => self.overall.inc(1),

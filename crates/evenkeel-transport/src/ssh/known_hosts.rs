@@ -181,7 +181,8 @@ fn line(file: &Path, number: usize, text: &str, name: &HostName) -> Option<Line>
         marker if marker.starts_with('@') => Some(fields.next()?.parse::<Marker>().ok()?),
         _ => None,
     };
-    let hosts: HostPatterns = fields.next()?.parse().ok()?;
+    let hosts = fields.next().filter(|hosts| may_be_about(hosts, name))?;
+    let hosts: HostPatterns = hosts.parse().ok()?;
     let with_port = is_about(&hosts, &name.to_string());
     let without_port = !with_port && name.port != SSH_PORT && is_about(&hosts, &name.host);
     if !with_port && !without_port {
@@ -190,6 +191,13 @@ fn line(file: &Path, number: usize, text: &str, name: &HostName) -> Option<Line>
     let key = format!("{} {}", fields.next()?, fields.next()?);
     let key = PublicKey::from_openssh(&key).ok()?;
     Some(Line { file: file.to_owned(), number, marker, key, without_port })
+}
+
+/// False for most lines about others. A quick look: a fleet's file has a line for each host, and is read for each.
+fn may_be_about(hosts: &str, name: &HostName) -> bool {
+    let wanted = name.host.as_bytes();
+    hosts.contains(['*', '?', '|'])
+        || hosts.as_bytes().windows(wanted.len().max(1)).any(|part| part.eq_ignore_ascii_case(wanted))
 }
 
 fn is_about(hosts: &HostPatterns, name: &str) -> bool {
