@@ -33,6 +33,7 @@ on_each_version!(
     what_the_host_refuses_is_shown_in_its_own_words,
     a_dataset_renamed_under_a_saved_plan_is_refused,
     pruning_destroys_what_is_ours_and_nothing_with_snapshots,
+    pool_properties_are_kept_and_pools_never_created,
 );
 
 fn a_pool_is_brought_to_the_manifests_kept_there_and_imported(version: &str) {
@@ -178,4 +179,28 @@ fn pruning_destroys_what_is_ours_and_nothing_with_snapshots(version: &str) {
         host.sh(&format!("zfs list -H -o name -r {tree}")),
         format!("{tree}\n{tree}/a\n{tree}/b\n{tree}/theirs\n")
     );
+}
+
+fn pool_properties_are_kept_and_pools_never_created(version: &str) {
+    let host = ZfsHost::start(version);
+    host.sh("zpool set autotrim=off tank; zpool set comment= tank");
+    let work = Workdir::new();
+    work.write("target.yaml", &host.target("host", "root", ""));
+    let pool = |name: &str| {
+        dataset(
+            "pool",
+            name,
+            "  properties: { autotrim: on, autoexpand: off, comment: \"rack 3, it's ours\" }",
+        )
+        .replace("kind: ZfsDataset", "kind: ZfsPool")
+        .replace("dataset: ", "pool: ")
+    };
+    work.write("d.yaml", &pool("tank"));
+    work.expect(0, &["apply", "--auto-approve"]).says(&["1 applied"]);
+    assert_eq!(host.sh("zpool get -Hp -o value autotrim,comment tank"), "on\nrack 3, it's ours\n");
+    work.expect(0, &["apply", "--auto-approve"]).says(&["nothing was sent"]);
+    host.sh("zpool set autotrim=off tank");
+    work.expect(2, &["plan"]).says(&["off → on"]);
+    work.write("d.yaml", &pool("nopool"));
+    work.expect(1, &["plan"]).says(&["nopool", "hint:", "never creates"]);
 }
