@@ -12,10 +12,12 @@ mod scalar;
 mod size;
 mod suggest;
 mod value;
+mod written;
 
 pub use dataset::{DatasetType, PropertyState, ZfsDataset, ZfsDatasetSpec, ZfsDatasetState};
 pub use pool::{ZfsPool, ZfsPoolSpec, ZfsPoolState};
 pub use scalar::Scalar;
+pub use written::WrittenProperties;
 
 /// The word for a property that shall have no value of its own.
 const INHERIT: &str = "inherit";

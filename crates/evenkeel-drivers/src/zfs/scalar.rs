@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 /// It asks for a string so that `off`, `010` and `1.50` keep their spelling instead of becoming a boolean
 /// or a number on the way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Scalar(String);
+pub struct Scalar(Box<str>);
 
 impl Scalar {
     /// The text.
@@ -22,7 +22,7 @@ impl Scalar {
 
 impl From<&str> for Scalar {
     fn from(text: &str) -> Self {
-        Scalar(text.to_owned())
+        Scalar(text.into())
     }
 }
 
@@ -36,23 +36,23 @@ impl Visitor<'_> for TextVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Scalar, E> {
-        Ok(Scalar(text.to_owned()))
+        Ok(Scalar(text.into()))
     }
 
     fn visit_string<E: Error>(self, text: String) -> Result<Scalar, E> {
-        Ok(Scalar(text))
+        Ok(Scalar(text.into()))
     }
 
     fn visit_bool<E: Error>(self, on: bool) -> Result<Scalar, E> {
-        Ok(Scalar(if on { "on" } else { "off" }.to_owned()))
+        Ok(Scalar(if on { "on" } else { "off" }.into()))
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Scalar, E> {
-        Ok(Scalar(number.to_string()))
+        Ok(Scalar(number.to_string().into()))
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Scalar, E> {
-        Ok(Scalar(number.to_string()))
+        Ok(Scalar(number.to_string().into()))
     }
 }
 

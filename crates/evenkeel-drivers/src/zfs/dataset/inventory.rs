@@ -108,7 +108,7 @@ fn writable(name: &str, value: &str, kind: DatasetType) -> Option<String> {
         dataset: "tank/any".to_owned(),
         kind: Some(kind),
         sparse: false,
-        properties: BTreeMap::from([(name.to_owned(), text.as_str().into())]),
+        properties: [(name, text.as_str().into())].into_iter().collect(),
         wanted: std::sync::OnceLock::new(),
     };
     (alone.wanted().findings.is_empty() && alone.wanted().exactly(name).is_some()).then_some(text)

@@ -1,13 +1,12 @@
 //! What people write for a dataset.
 
-use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::wanted::Wanted;
-use crate::zfs::Scalar;
+use crate::zfs::WrittenProperties;
 
 /// A ZFS filesystem or volume and its properties.
 ///
@@ -39,7 +38,7 @@ pub struct ZfsDatasetSpec {
     /// is changed by destroying the dataset and creating it anew, and that only where Evenkeel created it and it
     /// has neither snapshots nor children.
     #[serde(default)]
-    pub properties: BTreeMap<String, Scalar>,
+    pub properties: WrittenProperties,
     /// The normal form of the above, worked out at first use.
     #[serde(skip)]
     #[schemars(skip)]

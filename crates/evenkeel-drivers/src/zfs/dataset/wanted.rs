@@ -88,7 +88,7 @@ impl Wanted {
         if let Err(problem) = check_dataset(&spec.dataset) {
             reading.report(&["dataset"], problem.message, problem.hint.map(str::to_owned));
         }
-        for (name, value) in &spec.properties {
+        for (name, value) in spec.properties.iter() {
             reading.property(name, value.as_str());
         }
         reading.as_a_whole(spec);
@@ -119,7 +119,7 @@ impl Wanted {
 }
 
 fn kind(spec: &ZfsDatasetSpec) -> DatasetType {
-    let names_a_size = || spec.properties.keys().any(|name| name == "volsize");
+    let names_a_size = || spec.properties.get("volsize").is_some();
     spec.kind.unwrap_or_else(|| if names_a_size() { DatasetType::Volume } else { DatasetType::Filesystem })
 }
 

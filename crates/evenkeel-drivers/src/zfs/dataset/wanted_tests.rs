@@ -22,7 +22,7 @@ fn spec(kind: DatasetType, properties: &[(&str, &str)]) -> ZfsDatasetSpec {
         dataset: "tank/x".to_owned(),
         kind: Some(kind),
         sparse: false,
-        properties: properties.iter().map(|(n, v)| ((*n).to_owned(), Scalar::from(*v))).collect(),
+        properties: properties.iter().map(|(n, v)| (*n, Scalar::from(*v))).collect(),
         wanted: std::sync::OnceLock::new(),
     }
 }

@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Scalar;
+use super::WrittenProperties;
 use wanted::Wanted;
 
 /// The properties of a ZFS pool.
@@ -30,7 +30,7 @@ pub struct ZfsPoolSpec {
     /// `compatibility`, `delegation`, `failmode`, `listsnapshots`, `multihost`, and `ashift` (for devices that
     /// are added later). An empty text clears `bootfs`, `cachefile` and `comment`.
     #[serde(default)]
-    pub properties: BTreeMap<String, Scalar>,
+    pub properties: WrittenProperties,
     /// The normal form of the above, worked out at first use.
     #[serde(skip)]
     #[schemars(skip)]

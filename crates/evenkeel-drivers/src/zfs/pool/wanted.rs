@@ -31,7 +31,7 @@ impl Wanted {
         if let Err(problem) = check_pool(&spec.pool) {
             wanted.report(&["pool"], problem.message, problem.hint.map(str::to_owned));
         }
-        for (name, value) in &spec.properties {
+        for (name, value) in spec.properties.iter() {
             wanted.property(name, value.as_str());
         }
         wanted

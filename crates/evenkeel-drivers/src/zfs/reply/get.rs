@@ -74,31 +74,48 @@ impl<'a> Rows<'a> {
     pub(in crate::zfs) fn get(self, property: &str) -> Option<Row<'a>> {
         let at = self.table.properties.binary_search_by(|p| p.as_str().cmp(property)).ok()?;
         let cell = self.table.cells.get(self.first + at)?;
-        Some(Row { value: self.table.text.get(cell.value.clone())?, source: cell.source })
+        Some(Row { value: self.table.bytes(cell.value), source: cell.source })
     }
 }
 
-/// Everything that one command printed.
+/// Everything that one command printed. It may be of a hundred thousand objects, so that it refers to the text
+/// instead of copying from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::zfs) struct Table {
     text: Vec<u8>,
     properties: Vec<String>,
+    /// As many for each whole object as there are properties.
     cells: Vec<Cell>,
-    objects: HashMap<String, Object>,
+    /// Sorted by name, each once.
+    objects: Vec<Object>,
     refused: HashMap<String, String>,
+}
+
+/// A part of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    /// `None` beyond 4 GiB of text.
+    fn of(range: Range<usize>) -> Option<Self> {
+        Some(Span { start: u32::try_from(range.start).ok()?, end: u32::try_from(range.end).ok()? })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Cell {
-    value: Range<usize>,
+    value: Span,
     source: Source,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Object {
-    /// Its first cell.
-    Whole(usize),
-    Broken(String),
+struct Object {
+    name: Span,
+    /// The index of its first cell, or what is wrong with its rows.
+    cells: Result<usize, Box<str>>,
 }
 
 impl Table {
@@ -119,25 +136,23 @@ impl Table {
         if reply.exit != 0 && !partly {
             return Err(failed(request, reply));
         }
-        let mut table = Table {
-            text: reply.stdout.clone(),
-            properties,
-            cells: Vec::new(),
-            objects: HashMap::new(),
-            refused,
-        };
-        Reader { table: &mut table, operands: &exec.operands }
-            .read()
-            .map_err(|problem| unparsable(request, problem))?;
+        if Span::of(0..reply.stdout.len()).is_none() {
+            return Err(unparsable(request, "it is more than 4 GiB"));
+        }
+        let text = reply.stdout.clone();
+        let mut table = Table { text, properties, cells: Vec::new(), objects: Vec::new(), refused };
+        table.read(&exec.operands).map_err(|problem| unparsable(request, problem))?;
         Ok(table)
     }
 
     /// What was said of `object`.
     pub(in crate::zfs) fn of(&self, object: &str) -> Said<'_> {
-        match (self.objects.get(object), self.refused.get(object)) {
+        let at = self.objects.binary_search_by(|known| self.bytes(known.name).cmp(object.as_bytes()));
+        let found = at.ok().and_then(|at| self.objects.get(at));
+        match (found, self.refused.get(object)) {
             (Some(_), Some(_)) => Said::Broken("it is both listed and said not to be opened"),
-            (Some(Object::Whole(first)), None) => Said::Rows(Rows { table: self, first: *first }),
-            (Some(Object::Broken(problem)), None) => Said::Broken(problem),
+            (Some(Object { cells: Ok(first), .. }), None) => Said::Rows(Rows { table: self, first: *first }),
+            (Some(Object { cells: Err(problem), .. }), None) => Said::Broken(problem),
             (None, Some(reason)) => Said::Refused(reason),
             (None, None) => Said::Nothing,
         }
@@ -145,9 +160,11 @@ impl Table {
 
     /// The names of all objects that rows were printed of, sorted.
     pub(in crate::zfs) fn names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.objects.keys().map(String::as_str).collect();
-        names.sort_unstable();
-        names
+        self.objects.iter().filter_map(|object| str::from_utf8(self.bytes(object.name)).ok()).collect()
+    }
+
+    fn bytes(&self, span: Span) -> &[u8] {
+        self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
     }
 }
 
@@ -159,120 +176,106 @@ fn refusals(stderr: &[u8]) -> HashMap<String, String> {
     lines.map(|(name, reason)| (name.to_owned(), reason.to_owned())).collect()
 }
 
-struct Reader<'t, 'r> {
-    table: &'t mut Table,
-    /// The objects that were asked for; empty: all there are.
-    operands: &'r BTreeSet<String>,
-}
-
 /// A row before it is known whether it makes sense.
 struct Loose {
     name: Range<usize>,
     property: usize,
-    /// Value, tab and source, without the last line break.
+    /// Value, tab and source, with the last line break.
     rest: Range<usize>,
 }
 
-impl Reader<'_, '_> {
-    fn read(mut self) -> Result<(), String> {
-        let rows = self.rows()?;
-        let mut start = 0;
-        while let Some(first) = rows.get(start) {
-            let name = first.name.clone();
-            let same = |row: &Loose| self.bytes(&row.name) == self.bytes(&name);
-            let count = rows.iter().skip(start).take_while(|row| same(row)).count();
-            let block = rows.get(start..start + count).unwrap_or_default();
-            self.object(&name, block);
-            start += count;
-        }
-        Ok(())
-    }
-
-    fn bytes(&self, range: &Range<usize>) -> &[u8] {
-        self.table.text.get(range.clone()).unwrap_or_default()
-    }
-
-    /// Lines that begin with an object's and a property's name begin a row; others continue one.
-    fn rows(&self) -> Result<Vec<Loose>, String> {
-        let mut rows: Vec<Loose> = Vec::new();
+impl Table {
+    /// Fills the table from its text. Without `operands`, all objects there are were asked for.
+    fn read(&mut self, operands: &BTreeSet<String>) -> Result<(), String> {
+        let text = std::mem::take(&mut self.text);
+        let mut block: Vec<Loose> = Vec::with_capacity(self.properties.len());
         let mut at = 0;
-        for line in self.table.text.split_inclusive(|byte| *byte == b'\n') {
+        for line in text.split_inclusive(|byte| *byte == b'\n') {
             let end = at + line.len();
-            match self.row_start(line, at) {
-                Some(row) => rows.push(row),
-                None => match rows.last_mut() {
-                    Some(row) => row.rest.end = end,
-                    None => return Err(format!("it begins with `{}`", quote(line))),
-                },
+            match (self.row_start(line, at, operands), block.last_mut()) {
+                (Some(row), Some(last)) => {
+                    if text.get(row.name.clone()) != text.get(last.name.clone()) {
+                        self.object(&text, &block);
+                        block.clear();
+                    }
+                    block.push(row);
+                }
+                (Some(row), None) => block.push(row),
+                // What begins no row continues one.
+                (None, Some(last)) => last.rest.end = end,
+                (None, None) => return Err(format!("it begins with `{}`", quote(line))),
             }
             at = end;
         }
-        Ok(rows)
+        self.object(&text, &block);
+        self.text = text;
+        self.sort();
+        Ok(())
     }
 
-    fn row_start(&self, line: &[u8], at: usize) -> Option<Loose> {
+    /// A line that begins with an object's and a property's name begins a row.
+    fn row_start(&self, line: &[u8], at: usize, operands: &BTreeSet<String>) -> Option<Loose> {
         let mut fields = line.splitn(3, |byte| *byte == b'\t');
         let (name, property, rest) = (fields.next()?, fields.next()?, fields.next()?);
         let property = str::from_utf8(property).ok()?;
-        let property = self.table.properties.binary_search_by(|p| p.as_str().cmp(property)).ok()?;
+        let property = self.properties.binary_search_by(|p| p.as_str().cmp(property)).ok()?;
         let text = str::from_utf8(name).ok()?;
-        let known =
-            if self.operands.is_empty() { check_dataset(text).is_ok() } else { self.operands.contains(text) };
+        let known = if operands.is_empty() { check_dataset(text).is_ok() } else { operands.contains(text) };
         let end = at + line.len();
         known.then(|| Loose { name: at..at + name.len(), property, rest: end - rest.len()..end })
     }
 
     /// One object's rows, which must be one for each property, in order.
-    fn object(&mut self, name: &Range<usize>, block: &[Loose]) {
-        let first = self.table.cells.len();
-        let object = match self.cells(block) {
-            Ok(cells) => {
-                self.table.cells.extend(cells);
-                Object::Whole(first)
-            }
-            Err(problem) => Object::Broken(problem),
-        };
-        let name = String::from_utf8_lossy(self.bytes(name)).into_owned();
-        if let Some(twice) = self.table.objects.get_mut(&name) {
-            *twice = Object::Broken(
-                "its rows are there twice, so one of them is a value that looks like rows".to_owned(),
-            );
-        } else {
-            self.table.objects.insert(name, object);
-        }
+    fn object(&mut self, text: &[u8], block: &[Loose]) {
+        let Some(name) = block.first().and_then(|row| Span::of(row.name.clone())) else { return };
+        let first = self.cells.len();
+        let cells = self.add_cells(text, block).map(|()| first).map_err(String::into_boxed_str);
+        self.objects.push(Object { name, cells });
     }
 
-    fn cells(&self, block: &[Loose]) -> Result<Vec<Cell>, String> {
-        let expected = &self.table.properties;
+    fn add_cells(&mut self, text: &[u8], block: &[Loose]) -> Result<(), String> {
         for (nth, row) in block.iter().enumerate() {
+            let expected = self.properties.get(nth).map_or("nothing", String::as_str);
+            let property = self.properties.get(row.property).map_or("", String::as_str);
             if row.property != nth {
-                let quoted = |at: usize| expected.get(at).map_or("nothing", String::as_str).to_owned();
-                return Err(format!(
-                    "the row of `{}` stands where `{}` should",
-                    quoted(row.property),
-                    quoted(nth)
-                ));
+                return Err(format!("the row of `{property}` stands where `{expected}` should"));
             }
+            self.cells.push(cell(text, row, property)?);
         }
-        if let Some(missing) = expected.get(block.len()) {
-            return Err(format!("the row of `{missing}` is missing"));
+        match self.properties.get(block.len()) {
+            Some(missing) => Err(format!("the row of `{missing}` is missing")),
+            None => Ok(()),
         }
-        block.iter().zip(expected).map(|(row, property)| self.cell(row, property)).collect()
     }
 
-    fn cell(&self, row: &Loose, property: &str) -> Result<Cell, String> {
-        let text = self.bytes(&row.rest);
-        let odd = || format!("the row of `{property}` reads `{}`", quote(text));
-        let text = text.strip_suffix(b"\n").ok_or_else(|| format!("the row of `{property}` is cut short"))?;
-        let tab = text.iter().rposition(|byte| *byte == b'\t').ok_or_else(odd)?;
-        let (value, source) = (text.get(..tab).unwrap_or_default(), text.get(tab + 1..).unwrap_or_default());
-        let source = str::from_utf8(source).ok().and_then(Source::read).ok_or_else(odd)?;
-        // Only a user property can hold a line break; elsewhere it is garbage.
-        if value.contains(&b'\n') && !property.contains(':') {
-            return Err(odd());
-        }
-        Ok(Cell { value: row.rest.start..row.rest.start + tab, source })
+    fn sort(&mut self) {
+        let mut objects = std::mem::take(&mut self.objects);
+        objects.sort_by(|a, b| self.bytes(a.name).cmp(self.bytes(b.name)));
+        objects.dedup_by(|second, first| {
+            let twice = self.bytes(second.name) == self.bytes(first.name);
+            if twice {
+                first.cells =
+                    Err("its rows are there twice, so one of them is a value that looks like rows".into());
+            }
+            twice
+        });
+        self.objects = objects;
     }
+}
+
+fn cell(text: &[u8], row: &Loose, property: &str) -> Result<Cell, String> {
+    let rest = text.get(row.rest.clone()).unwrap_or_default();
+    let odd = || format!("the row of `{property}` reads `{}`", quote(rest));
+    let line = rest.strip_suffix(b"\n").ok_or_else(|| format!("the row of `{property}` is cut short"))?;
+    let tab = line.iter().rposition(|byte| *byte == b'\t').ok_or_else(odd)?;
+    let (value, source) = (line.get(..tab).unwrap_or_default(), line.get(tab + 1..).unwrap_or_default());
+    let source = str::from_utf8(source).ok().and_then(Source::read).ok_or_else(odd)?;
+    // Only a user property can hold a line break; elsewhere it is garbage.
+    if value.contains(&b'\n') && !property.contains(':') {
+        return Err(odd());
+    }
+    let value = Span::of(row.rest.start..row.rest.start + tab).ok_or_else(odd)?;
+    Ok(Cell { value, source })
 }
 
 #[cfg(test)]

@@ -115,6 +115,7 @@ fn rows_that_are_missing_cut_short_or_garbled_are_errors_of_their_object() {
         &b"a\tsync\talways\tloc"[..],
         b"a\tsync\talways\tlocal",
         b"a\tsync\talways\n",
+        b"a\tsync\talways\tlocal\nsomething else\tlocal\n",
         b"a\tsync\tx\tlocal\n\xff\xfe",
     ] {
         assert!(is_broken(&read(&["sync"], &["a"], text), "a"), "{}", quote(text));
