@@ -12,6 +12,7 @@ mod progress;
 mod reconcile;
 mod run;
 mod saved;
+mod send;
 mod stop;
 mod verify;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use evenkeel_core::driver::{ErasedDriver, Registry};
 use evenkeel_core::plan::{self, Blueprint, Change, Instance, Plan, Policy, Removal, removals};
 use evenkeel_core::request::Replies;
-use evenkeel_core::target::Target;
+use evenkeel_core::target::{SshSpec, Target};
 use evenkeel_core::transport::Transport;
 use jiff::Timestamp;
 
@@ -15,6 +15,9 @@ use crate::observe::Survey;
 use crate::progress::Progress;
 use crate::run::Run;
 use crate::stop::Stop;
+
+/// The port of a target that names none.
+const SSH_PORT: u16 = 22;
 
 /// Observes, plans and applies.
 pub struct Engine {
@@ -116,11 +119,29 @@ impl Scope {
         policy: Policy,
         now: Timestamp,
     ) -> Vec<Change> {
+        // Two targets may be two names of one machine: what either wants there is not left over.
+        let twin = |i: &&Instance| {
+            let other = self.targets.get(&i.id.target);
+            other.is_some_and(|t| t.name != target.name && is_same_place(t, target))
+        };
+        let twins: Vec<&Instance> = self.instances.iter().filter(twin).collect();
         let of_driver = |driver: Arc<dyn ErasedDriver>| {
-            let kept = here.iter().filter(|i| i.id.kind == driver.kind());
+            let kept = here.iter().chain(&twins).filter(|i| i.id.kind == driver.kind());
             let keep: Vec<&str> = kept.map(|i| i.object.as_str()).collect();
             removals(&Removal { target, driver: &*driver, keep: &keep, replies, policy, now })
         };
         self.pruned_on(target).into_iter().flat_map(of_driver).collect()
+    }
+}
+
+/// True where both targets are written with the same address.
+fn is_same_place(one: &Target, other: &Target) -> bool {
+    match (&one.spec.ssh, &other.spec.ssh) {
+        (Some(one), Some(other)) => {
+            let port = |ssh: &SshSpec| ssh.port.unwrap_or(SSH_PORT);
+            one.host.eq_ignore_ascii_case(&other.host) && port(one) == port(other)
+        }
+        (None, None) => one.spec.local.is_some() && other.spec.local.is_some(),
+        _ => false,
     }
 }

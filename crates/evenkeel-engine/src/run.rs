@@ -18,6 +18,8 @@ pub struct Run {
     pub stopped: bool,
     /// One entry per instance, in plan order.
     pub outcomes: Vec<Outcome>,
+    /// What was sent, target by target, each command once however many instances it served.
+    pub commands: Vec<Sent>,
     /// The counts, for the last line.
     pub summary: RunSummary,
 }
@@ -34,15 +36,17 @@ pub struct Outcome {
     pub action: Action,
     /// What became of it.
     pub verdict: Verdict,
-    /// The commands that were sent for it (a joined command appears at each instance it served).
+    /// The commands that were sent for it, as indexes into [`Run::commands`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sent: Vec<Sent>,
+    pub sent: Vec<usize>,
 }
 
 /// A command that was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sent {
+    /// The target's name.
+    pub target: String,
     /// The command as a person would type it, without secrets.
     pub command: String,
     /// Its exit status; `None` where no reply came, so that it may or may not have run.
@@ -70,6 +74,11 @@ pub enum Verdict {
     /// Changed on the target since the plan was made; nothing was sent.
     Stale {
         /// The fields that changed.
+        fields: Vec<String>,
+    },
+    /// Was as the manifest says until this run wrote something else, and is no longer: an inherited value.
+    Drifted {
+        /// The fields, and what they are now.
         fields: Vec<String>,
     },
     /// Sent, and not as the manifest says.
@@ -106,6 +115,9 @@ pub struct RunSummary {
     pub skipped: usize,
     /// [`Verdict::Stale`]
     pub stale: usize,
+    /// [`Verdict::Drifted`]
+    #[serde(default)]
+    pub drifted: usize,
     /// [`Verdict::Failed`]
     pub failed: usize,
     /// [`Verdict::Unknown`]
@@ -122,9 +134,9 @@ impl Run {
         finished: Timestamp,
         stopped: bool,
         outcomes: Vec<Outcome>,
-        commands: usize,
+        commands: Vec<Sent>,
     ) -> Self {
-        let mut summary = RunSummary { commands, ..RunSummary::default() };
+        let mut summary = RunSummary { commands: commands.len(), ..RunSummary::default() };
         for outcome in &outcomes {
             let count = match outcome.verdict {
                 Verdict::Unchanged => &mut summary.unchanged,
@@ -132,18 +144,19 @@ impl Run {
                 Verdict::Held { .. } => &mut summary.held,
                 Verdict::Skipped { .. } => &mut summary.skipped,
                 Verdict::Stale { .. } => &mut summary.stale,
+                Verdict::Drifted { .. } => &mut summary.drifted,
                 Verdict::Failed { .. } => &mut summary.failed,
                 Verdict::Unknown { .. } => &mut summary.unknown,
                 Verdict::NotStarted => &mut summary.not_started,
             };
             *count += 1;
         }
-        Run { format_version: FORMAT_VERSION, started, finished, stopped, outcomes, summary }
+        Run { format_version: FORMAT_VERSION, started, finished, stopped, outcomes, commands, summary }
     }
 
     /// True where everything that was to be done is done.
     pub fn is_complete(&self) -> bool {
         let sum = &self.summary;
-        sum.stale + sum.failed + sum.unknown + sum.not_started == 0
+        sum.stale + sum.drifted + sum.failed + sum.unknown + sum.not_started == 0
     }
 }

@@ -1,23 +1,29 @@
 //! Comparing what is there now with what a plan saw, and with what it wanted.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use evenkeel_core::plan::{Action, Blueprint, Change, Gate, Instance, InstanceId, Policy, build};
+use evenkeel_core::diff::FieldChange;
+use evenkeel_core::plan::{
+    Action, Blueprint, Change, ChangeError, Gate, Instance, InstanceId, Policy, build,
+};
 use evenkeel_core::target::Target;
 
-use crate::apply::Work;
 use crate::observe::Survey;
 use crate::reconcile::{Engine, Scope};
 use crate::run::Verdict;
+use crate::send::Work;
 
 /// A planned change held against a new look.
-pub(crate) enum Fresh<'a> {
-    /// Nothing changed since the plan was made.
-    AsPlanned(&'a Change),
+pub(crate) enum Fresh {
+    /// What the plan saw is still so: what it shows can be sent.
+    AsPlanned,
     /// Nothing is to be sent.
     Settled(Verdict),
 }
+
+/// The fields that a run wrote on a target so far.
+pub(crate) type Written<'a> = Vec<&'a FieldChange>;
 
 /// The part of a scope that lives on one target.
 #[derive(Clone)]
@@ -54,14 +60,17 @@ impl Engine {
     }
 }
 
-/// Holds `planned` against the new look.
-pub(crate) fn compare<'a>(planned: &Change, fresh: &'a Look) -> Fresh<'a> {
+/// Holds `planned` against the new look. What this run itself has `written` before is no surprise.
+pub(crate) fn compare(planned: &Change, fresh: &Look, written: &Written<'_>) -> Fresh {
     let Some(now) = find(planned, fresh) else {
-        let gone = Verdict::Unchanged;
-        return Fresh::Settled(if planned.action == Action::Delete { gone } else { lost(planned) });
+        return Fresh::Settled(match listing_error(planned, fresh) {
+            Some(error) => unknown(error),
+            None if planned.action == Action::Delete => Verdict::Unchanged,
+            None => lost(planned),
+        });
     };
     if let Some(error) = &now.error {
-        return Fresh::Settled(Verdict::Unknown { message: error.message.clone(), hint: error.hint.clone() });
+        return Fresh::Settled(unknown(error));
     }
     if let Some(reason) = &now.busy {
         return Fresh::Settled(Verdict::Skipped { reason: reason.clone() });
@@ -72,27 +81,44 @@ pub(crate) fn compare<'a>(planned: &Change, fresh: &'a Look) -> Fresh<'a> {
     if planned.action != Action::Create && now.action == Action::Create {
         return Fresh::Settled(Verdict::Stale { fields: vec![format!("{} is gone", now.object)] });
     }
-    let fields = changed_since(planned, now);
+    let fields = changed_since(planned, now, written);
     if !fields.is_empty() {
         return Fresh::Settled(Verdict::Stale { fields });
     }
     if let Gate::Held { reasons } = &now.gate {
         return Fresh::Settled(Verdict::Held { reasons: reasons.clone() });
     }
-    Fresh::AsPlanned(now)
+    Fresh::AsPlanned
 }
 
 /// The fields that were read differently, or whose planned value is another.
-fn changed_since(planned: &Change, now: &Change) -> Vec<String> {
-    let paths = planned.read.keys().chain(now.read.keys());
-    let mut fields: Vec<String> =
-        paths.filter(|path| planned.read.get(*path) != now.read.get(*path)).cloned().collect();
-    fields.sort();
-    fields.dedup();
-    if fields.is_empty() && (planned.action != now.action || planned.steps != now.steps) {
-        fields.push(format!("{} itself", now.object));
+fn changed_since(planned: &Change, now: &Change, written: &Written<'_>) -> Vec<String> {
+    let paths: BTreeSet<&String> = planned.read.keys().chain(now.read.keys()).collect();
+    let differs = |path: &&String| planned.read.get(*path) != now.read.get(*path);
+    let (ours, others): (Vec<&String>, Vec<&String>) =
+        paths.into_iter().filter(differs).partition(|path| is_explained(path, planned, now, written));
+    let mut fields: Vec<String> = others.into_iter().cloned().collect();
+    // With fields that this run wrote, the commands of now are for what is left; the approved ones still hold.
+    let is_another = planned.action != now.action || (ours.is_empty() && planned.steps != now.steps);
+    if fields.is_empty() && is_another {
+        fields.push(format!("what would be sent for {}", now.object));
     }
     fields
+}
+
+/// True where the field has the value that this run wrote elsewhere on the target (it is inherited from there),
+/// and the plan writes the field anyway, to the same value as now.
+fn is_explained(path: &str, planned: &Change, now: &Change, written: &Written<'_>) -> bool {
+    let of = |change: &'_ Change| {
+        change.fields.iter().map(|f| &f.change).find(|f| f.path.to_string() == path).cloned()
+    };
+    let Some(approved) = of(planned) else { return false };
+    let value = match of(now) {
+        Some(field) if field.after != approved.after => return false,
+        Some(field) => field.before,
+        None => approved.after,
+    };
+    written.iter().any(|field| field.path == approved.path && field.after == value)
 }
 
 /// What became of a change for which something was sent.
@@ -100,42 +126,70 @@ pub(crate) fn verdict_after(change: &Change, work: &Work, after: &Look) -> Verdi
     if work.sent.is_empty() {
         return Verdict::NotStarted;
     }
-    let now = find(change, after);
-    if change.action == Action::Delete && now.is_none() && !after.values().any(|c| c.error.is_some()) {
-        return Verdict::Applied;
-    }
     let complaint = work.complaint.clone();
+    let Some(now) = find(change, after) else {
+        return match listing_error(change, after) {
+            Some(error) => unknown_after(error, complaint),
+            None if change.action == Action::Delete => Verdict::Applied,
+            None => lost(change),
+        };
+    };
     match now {
-        Some(Change { error: Some(error), .. }) => {
-            let (message, hint) = complaint.unwrap_or_else(|| (error.message.clone(), error.hint.clone()));
-            Verdict::Unknown { message, hint }
-        }
-        Some(now) if now.action == Action::NoOp && now.busy.is_none() => Verdict::Applied,
-        Some(now) => {
+        Change { error: Some(error), .. } => unknown_after(error, complaint),
+        now if now.action == Action::NoOp && now.busy.is_none() => Verdict::Applied,
+        now => {
             let (message, hint) = complaint.unwrap_or_else(|| still_differs(now, work.cut_short));
             Verdict::Failed { message, hint }
         }
-        None => lost(change),
     }
 }
 
-fn still_differs(now: &Change, cut_short: bool) -> (String, Option<String>) {
-    let fields: Vec<String> =
-        now.fields.iter().map(|f| format!("{} is {}", f.change.path, f.before_text)).collect();
-    if cut_short {
-        return (
-            format!("stopped midway: {}", fields.join(", ")),
-            Some("run apply again to finish".to_owned()),
-        );
+/// What a change that was settled (by being applied in this run, or from the start) is now that others were
+/// written; `None` where that could not be read.
+pub(crate) fn drift(change: &Change, was_applied: bool, after: &Look) -> Option<Verdict> {
+    let now = find(change, after)?;
+    if now.error.is_some() || now.busy.is_some() {
+        return None;
     }
-    let message = format!("every command succeeded, but read back it still differs: {}", fields.join(", "));
-    (
-        message,
-        Some(
-            "something on the target puts it back, or the value is not what the target makes of it"
-                .to_owned(),
-        ),
-    )
+    Some(match now.action {
+        Action::NoOp if was_applied => Verdict::Applied,
+        Action::NoOp => Verdict::Unchanged,
+        _ => Verdict::Drifted { fields: readings(now) },
+    })
+}
+
+/// Why the objects of the change's kind could not be listed: what is not found is then not known to be gone.
+fn listing_error<'a>(change: &Change, among: &'a Look) -> Option<&'a ChangeError> {
+    let same = |c: &&Change| c.id.target == change.id.target && c.id.kind == change.id.kind;
+    let listed = |c: &&Change| change.action == Action::Delete && c.location.is_none();
+    among.values().filter(same).filter(listed).find_map(|c| c.error.as_ref())
+}
+
+fn unknown(error: &ChangeError) -> Verdict {
+    Verdict::Unknown { message: error.message.clone(), hint: error.hint.clone() }
+}
+
+fn unknown_after(error: &ChangeError, complaint: Option<(String, Option<String>)>) -> Verdict {
+    let (message, hint) = complaint.unwrap_or_else(|| (error.message.clone(), error.hint.clone()));
+    Verdict::Unknown { message, hint }
+}
+
+/// `properties.atime is on`, for each field that differs.
+fn readings(now: &Change) -> Vec<String> {
+    now.fields.iter().map(|f| format!("{} is {}", f.change.path, f.before_text)).collect()
+}
+
+fn still_differs(now: &Change, cut_short: bool) -> (String, Option<String>) {
+    let seen = match now.action {
+        Action::Delete => "it is still there".to_owned(),
+        Action::Create => "it does not exist".to_owned(),
+        _ => readings(now).join(", "),
+    };
+    if cut_short {
+        return (format!("stopped midway: {seen}"), Some("run apply again to finish".to_owned()));
+    }
+    let hint = "something on the target puts it back, or the value is not what the target makes of it";
+    (format!("every command succeeded, but read back it still differs: {seen}"), Some(hint.to_owned()))
 }
 
 fn lost(change: &Change) -> Verdict {

@@ -112,7 +112,7 @@ async fn success_is_what_is_read_back_not_what_a_command_says() {
     let hosts = Hosts::new(&[("h", &[("a", "0")])]).with_fault(lost);
     let run = engine(&hosts, &Stop::default()).reconcile(&scope, Policy::default()).await;
     assert_eq!(verdict(&run, "a"), &Verdict::Applied, "it happened, only the reply was lost");
-    assert_eq!(run.outcomes[0].sent[0].exit, None);
+    assert_eq!(run.commands[run.outcomes[0].sent[0]].exit, None);
 }
 
 #[tokio::test]

@@ -50,6 +50,7 @@ fn word(verdict: &Verdict) -> (&'static str, Tone) {
         Verdict::Held { .. } => ("held", Tone::Warn),
         Verdict::Skipped { .. } => ("skipped", Tone::Warn),
         Verdict::Stale { .. } => ("stale", Tone::Bad),
+        Verdict::Drifted { .. } => ("drifted", Tone::Warn),
         Verdict::Failed { .. } => ("failed", Tone::Bad),
         Verdict::Unknown { .. } => ("unknown", Tone::Bad),
         Verdict::NotStarted => ("not sent", Tone::Warn),
@@ -66,8 +67,11 @@ fn detail(verdict: &Verdict) -> String {
         Verdict::Held { reasons } => reasons.join("\n"),
         Verdict::Skipped { reason } => reason.clone(),
         Verdict::Stale { fields } => {
+            format!("changed since the plan: {}\nhint: plan again, look, and apply that", fields.join(", "))
+        }
+        Verdict::Drifted { fields } => {
             format!(
-                "changed on the target since the plan: {}\nhint: plan again, look, and apply that",
+                "what was sent changed this too (an inherited value?): {}\nhint: apply again to put it back",
                 fields.join(", ")
             )
         }
@@ -81,6 +85,7 @@ fn summary(run: &Run) -> String {
         (sum.applied, "applied", Tone::Good),
         (sum.failed, "failed", Tone::Bad),
         (sum.stale, "stale", Tone::Bad),
+        (sum.drifted, "drifted", Tone::Warn),
         (sum.unknown, "unknown", Tone::Bad),
         (sum.not_started, "not sent", Tone::Warn),
         (sum.held, "held", Tone::Warn),

@@ -1,7 +1,7 @@
 //! A toy backend: hosts that hold keys with values, and a driver for them.
 //!
 //! `kv get KEY…` prints `KEY=VALUE` or `KEY absent`; `kv set VALUE KEY…` writes; `kv drop KEY` removes; `kv list`
-//! prints all. Keys may lie below others (`a/b` needs `a`).
+//! prints all. Keys may lie below others (`a/b` needs `a`). A key `a.b` takes over what is set on `a`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -72,6 +72,10 @@ impl Driver for Kv {
     fn steps(&self, spec: &KvSpec, _: &Delta<'_, KvState>) -> Vec<Step> {
         let step = Step::new(Request::Exec(Exec::new(["kv", "set", &spec.value]).on([&spec.key])));
         match spec.value.as_str() {
+            "twice" => {
+                let first = Step::new(Request::Exec(Exec::new(["kv", "set", "once"]).on([&spec.key])));
+                vec![first, step]
+            }
             "risky" => vec![step.hazard(Risk::DataLoss, "value=risky", "data may go")],
             _ => vec![step],
         }
@@ -118,6 +122,8 @@ pub(crate) enum Trouble {
     LostAfter,
     /// The host says no.
     Refused,
+    /// The host says no to this key, and does the rest.
+    RefusedFor(&'static str),
     /// The host says yes and does nothing.
     Lies,
 }
@@ -172,7 +178,7 @@ impl Hosts {
                 return Ok(Reply { exit: 1, stdout: vec![], stderr: b"permission denied".to_vec() });
             }
             Trouble::Lies => return Ok(Reply { exit: 0, stdout: vec![], stderr: vec![] }),
-            Trouble::None | Trouble::LostAfter => {}
+            Trouble::None | Trouble::LostAfter | Trouble::RefusedFor(_) => {}
         }
         let mut state = self.state.lock().unwrap();
         let Some(keys) = state.get_mut(host) else {
@@ -181,7 +187,14 @@ impl Hosts {
                 format!("{host} does not answer"),
             ));
         };
-        let text = run(keys, &words.iter().map(String::as_str).collect::<Vec<_>>());
+        let refused = |word: &&String| matches!(trouble, Trouble::RefusedFor(key) if *word == key);
+        let some_refused = words.iter().any(|word| refused(&word));
+        let allowed: Vec<&str> = words.iter().filter(|word| !refused(word)).map(String::as_str).collect();
+        let text = run(keys, &allowed);
+        if let (Trouble::RefusedFor(key), true) = (trouble, some_refused) {
+            let stderr = format!("cannot set '{key}': denied").into_bytes();
+            return Ok(Reply { exit: 1, stdout: text.into_bytes(), stderr });
+        }
         if trouble == Trouble::LostAfter {
             Err(lost())
         } else {
@@ -197,6 +210,8 @@ fn run(keys: &mut BTreeMap<String, String>, words: &[&str]) -> String {
             wanted.iter().map(line).collect()
         }
         ["kv", "set", value, wanted @ ..] => {
+            let follows = |key: &str| key.split_once('.').is_some_and(|(above, _)| wanted.contains(&above));
+            keys.iter_mut().filter(|(k, _)| follows(k)).for_each(|(_, v)| *v = (*value).to_owned());
             keys.extend(wanted.iter().map(|k| ((*k).to_owned(), (*value).to_owned())));
             String::new()
         }
