@@ -211,7 +211,7 @@ fn run(keys: &mut BTreeMap<String, String>, words: &[&str]) -> String {
         }
         ["kv", "set", value, wanted @ ..] => {
             let follows = |key: &str| key.split_once('.').is_some_and(|(above, _)| wanted.contains(&above));
-            keys.iter_mut().filter(|(k, _)| follows(k)).for_each(|(_, v)| *v = (*value).to_owned());
+            keys.iter_mut().filter(|(k, _)| follows(k)).for_each(|(_, v)| (*value).clone_into(v));
             keys.extend(wanted.iter().map(|k| ((*k).to_owned(), (*value).to_owned())));
             String::new()
         }
