@@ -57,9 +57,7 @@ impl Kind {
             Kind::Switch => switch(text),
             Kind::Word(words) => word(text, words),
             Kind::Compression => compression(text),
-            Kind::Size => {
-                bytes(text).and_then(|n| if n == 0 { Err(bad("must be more than 0")) } else { ok(n) })
-            }
+            Kind::Size => volume_size(text),
             Kind::Reservation if text == "auto" => Ok(text.to_owned()),
             Kind::Limit | Kind::Reservation => limit(text),
             Kind::SmallBlocks if text == "0" || text == "none" => Ok("0".to_owned()),
@@ -100,11 +98,6 @@ impl Kind {
             _ => normal.to_owned(),
         }
     }
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "it ends a chain of fallible steps")]
-fn ok(number: u64) -> Result<String, BadValue> {
-    Ok(number.to_string())
 }
 
 fn switch(text: &str) -> Result<String, BadValue> {
@@ -157,6 +150,13 @@ fn bytes(text: &str) -> Result<u64, BadValue> {
     })
 }
 
+fn volume_size(text: &str) -> Result<String, BadValue> {
+    match bytes(text)? {
+        0 => Err(bad("must be more than 0")),
+        size => Ok(size.to_string()),
+    }
+}
+
 fn limit(text: &str) -> Result<String, BadValue> {
     match text {
         "none" => Ok("none".to_owned()),
@@ -182,7 +182,8 @@ fn near_block(size: u64) -> u64 {
 fn count(text: &str) -> Result<String, BadValue> {
     match text {
         "none" | NO_LIMIT => Ok("none".to_owned()),
-        _ => text.parse::<u64>().map(|n| n.to_string()).map_err(|_| bad("must be a number or `none`")),
+        // `zfs` counts in units as well: `2K` are 2048.
+        _ => size::parse(text).map(|n| n.to_string()).map_err(|_| bad("must be a number or `none`")),
     }
 }
 

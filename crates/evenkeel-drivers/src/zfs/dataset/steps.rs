@@ -57,8 +57,7 @@ fn create(spec: &ZfsDatasetSpec, owner: &str) -> Step {
 const MOUNT_OPTIONS: [&str; 8] =
     ["atime", "devices", "exec", "nbmand", "readonly", "relatime", "setuid", "xattr"];
 
-/// One `zfs set` for all values, since it sets all of them or none; then one `zfs inherit` for each property,
-/// because it takes only one.
+/// One `zfs set` for all values; then one `zfs inherit` for each property, because it takes only one.
 fn update(spec: &ZfsDatasetSpec, delta: &Delta<'_, ZfsDatasetState>) -> Vec<Step> {
     let before =
         |name: &str| delta.before.and_then(|state| state.properties.get(name)).map(PropertyState::value);
@@ -71,17 +70,28 @@ fn update(spec: &ZfsDatasetSpec, delta: &Delta<'_, ZfsDatasetState>) -> Vec<Step
             WantedValue::Inherit => inherits.push(Setting { name, before, after: INHERIT, written }),
         }
     }
-    settings.sort_by_key(|setting| MOUNT_OPTIONS.contains(&setting.name));
+    settings.sort_by_key(|setting| place(setting.name));
+    // A volume that was read-only when the command began is not resized by it.
+    let resizes = settings.iter().any(|s| s.name == "volsize");
+    let (first, rest): (Vec<_>, Vec<_>) =
+        settings.into_iter().partition(|s| resizes && s.name == "readonly" && s.after == "off");
     let on = |exec: Exec| Step::new(Request::Exec(exec.on([spec.dataset.as_str()])));
-    let mut steps = Vec::new();
-    if !settings.is_empty() {
+    let set = |settings: Vec<Setting<'_>>| {
         let words = settings.iter().map(|s| format!("{}={}", s.name, s.after));
         let set = words.fold(Exec::new(["zfs", "set"]), Exec::arg);
-        steps.push(settings.into_iter().fold(on(set), hazard::of_change));
-    }
+        settings.into_iter().fold(on(set), hazard::of_change)
+    };
+    let mut steps: Vec<Step> =
+        [first, rest].into_iter().filter(|settings| !settings.is_empty()).map(set).collect();
     let inherit = |s: Setting<'_>| hazard::of_change(on(Exec::new(["zfs", "inherit", s.name])), s);
     steps.extend(inherits.into_iter().map(inherit));
     steps
+}
+
+/// Where a property stands in a `zfs set`. A new `volmode` takes the block device away for a moment or for good,
+/// and what is then set of the device (`volsize`, `volthreading`) fails: busy in 2.1, not found in 2.3.
+fn place(name: &str) -> u8 {
+    if MOUNT_OPTIONS.contains(&name) { 2 } else { u8::from(name == "volmode") }
 }
 
 /// The properties to write, sorted.
