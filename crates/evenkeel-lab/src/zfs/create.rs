@@ -22,7 +22,10 @@ pub(super) fn run(host: &mut ZfsHost, rights: Rights, args: &[&str], out: &mut O
     };
     match create(host, rights, name, &options) {
         Ok(()) => 0,
-        Err(Failure::Usage(problem)) => usage::fail(host.version, "create", &problem, out),
+        Err(Failure::Unreadable(problem)) => {
+            out.err(problem);
+            1
+        }
         Err(Failure::Refused(problem)) => {
             out.err(format!("cannot create '{name}': {problem}"));
             1
@@ -32,7 +35,7 @@ pub(super) fn run(host: &mut ZfsHost, rights: Rights, args: &[&str], out: &mut O
 
 enum Failure {
     /// The command line is wrong.
-    Usage(String),
+    Unreadable(String),
     /// The machine says no.
     Refused(String),
 }
@@ -47,7 +50,7 @@ fn create(host: &mut ZfsHost, rights: Rights, name: &str, options: &Options) -> 
     check_name(name)?;
     let volume = options.value('V');
     let kind = if volume.is_some() { Kind::Volume } else { Kind::Filesystem };
-    let pairs = set::pairs(options.values('o')).map_err(Failure::Usage)?;
+    let pairs = set::pairs(options.values('o')).map_err(Failure::Unreadable)?;
     let mut local = BTreeMap::new();
     for (property, text) in pairs {
         let (property, value) = set::check(host.version, kind, property, text, true)?;
@@ -61,10 +64,7 @@ fn create(host: &mut ZfsHost, rights: Rights, name: &str, options: &Options) -> 
         return Err("permission denied".to_owned().into());
     }
     if let Some(size) = volume {
-        volume_properties(host, size, options, &mut local).map_err(Failure::Usage)?;
-        let number = |property: &str| local.get(property).and_then(|v: &String| v.parse().ok());
-        let block = number("volblocksize").unwrap_or_else(|| default_block(host));
-        set::check_multiple(number("volsize").unwrap_or(0), block)?;
+        volume_properties(host, size, options, &mut local)?;
     }
     check_fits(host, name, &local)?;
     for missing in missing_parents(host, name) {
@@ -80,7 +80,7 @@ fn check_name(name: &str) -> Result<(), String> {
         return Err(match bad {
             '@' => "snapshot delimiter '@' is not expected here".to_owned(),
             '#' => "bookmark delimiter '#' is not expected here".to_owned(),
-            _ => format!("invalid character '{bad}' in name"),
+            _ => format!("invalid character {bad} in name"),
         });
     }
     if name.ends_with('/') {
@@ -100,11 +100,7 @@ fn check_name(name: &str) -> Result<(), String> {
 
 fn check_place(host: &ZfsHost, name: &str, make_parents: bool) -> Result<(), String> {
     let Some(parent) = parent_of(name) else {
-        return Err(if host.pools.contains_key(name) {
-            "dataset already exists".to_owned()
-        } else {
-            "missing dataset name".to_owned()
-        });
+        return Err("missing dataset name".to_owned());
     };
     if !host.pools.contains_key(pool_of(name)) {
         return Err(format!("no such pool '{}'", pool_of(name)));
@@ -141,17 +137,19 @@ fn volume_properties(
     size: &str,
     options: &Options,
     local: &mut BTreeMap<String, String>,
-) -> Result<(), String> {
-    let size = value::parse_size(size).map_err(|e| format!("bad volume size '{size}': {e}"))?;
-    let mut block = default_block(host);
-    if let Some(text) = options.value('b') {
-        block = value::parse_size(text).map_err(|e| format!("bad volume block size '{text}': {e}"))?;
-        local.insert("volblocksize".to_owned(), block.to_string());
-    } else if let Some(given) = local.get("volblocksize").and_then(|v| v.parse().ok()) {
-        block = given;
+) -> Result<(), Failure> {
+    let unreadable = |e| Failure::Unreadable(format!("bad volume size '{size}': {e}"));
+    let size = value::parse_size(size).map_err(unreadable)?;
+    if let Some(block) = options.value('b') {
+        let (_, block) = set::check(host.version, Kind::Volume, "volblocksize", block, true)?;
+        local.insert("volblocksize".to_owned(), block);
     }
+    if size == 0 {
+        return Err("volume size cannot be zero".to_owned().into());
+    }
+    let block = local.get("volblocksize").and_then(|v| v.parse().ok()).unwrap_or_else(|| default_block(host));
     // A size that is not a multiple of the block is rounded up by the program.
-    let size = size.next_multiple_of(block.max(1));
+    let size = size.next_multiple_of(block);
     local.insert("volsize".to_owned(), size.to_string());
     if !options.has('s') && !local.contains_key("refreservation") {
         local.insert("refreservation".to_owned(), volume_reservation(size, block).to_string());

@@ -136,6 +136,9 @@ impl ZfsHost {
             Property::Native(native) if !native.applies_to(kind) => None,
             Property::Native(native) if native.form == Form::Computed => {
                 let counts = ["filesystem_count", "snapshot_count"].contains(&native.name);
+                if counts && self.is_counted(name) {
+                    return Some(("0".to_owned(), Source::Local));
+                }
                 let source = if counts { Source::Default } else { Source::None };
                 self.computed(name, kind, native).map(|value| (value, source))
             }
@@ -157,7 +160,10 @@ impl ZfsHost {
 
     /// The properties that have a value of this dataset's own, in order.
     pub(super) fn own_properties(&self, name: &str) -> Vec<Property> {
-        let has_own = |property: &str| self.setting(name, property).is_some();
+        let has_own = |property: &str| {
+            let counts = ["filesystem_count", "snapshot_count"].contains(&property);
+            self.setting(name, property).is_some() || (counts && self.is_counted(name))
+        };
         let natives = table::natives(self.version).filter(|native| has_own(native.name));
         let mut own: Vec<Property> = natives.map(Property::Native).collect();
         own.extend(self.user_properties(name).into_iter().filter(|user| has_own(user)).map(Property::User));
@@ -190,6 +196,11 @@ impl ZfsHost {
             at = parent_of(dataset);
         }
         users
+    }
+
+    /// Datasets and snapshots are counted where a limit was ever set.
+    fn is_counted(&self, name: &str) -> bool {
+        ["filesystem_limit", "snapshot_limit"].iter().any(|limit| self.setting(name, limit).is_some())
     }
 
     fn computed(&self, name: &str, kind: Kind, native: &Native) -> Option<String> {

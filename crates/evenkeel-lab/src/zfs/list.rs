@@ -45,12 +45,15 @@ impl Selection<'_> {
         for operand in self.operands {
             match host.kind_of(operand) {
                 None => {
-                    out.err(format!("cannot open '{operand}': dataset does not exist"));
+                    let slash = operand.ends_with('/');
+                    let why = if slash { "trailing slash in name" } else { "dataset does not exist" };
+                    out.err(format!("cannot open '{operand}': {why}"));
                     exit = 1;
                 }
                 Some(Kind::Snapshot) => found.push(operand.clone()),
                 Some(_) if self.depth > 0 => self.walk(host, operand, self.depth, &mut found),
                 Some(kind) if self.wants(kind) => found.push(operand.clone()),
+                Some(_) if self.wants(Kind::Snapshot) => self.walk(host, operand, 1, &mut found),
                 Some(_) => {
                     let why = "operation not applicable to datasets of this type";
                     out.err(format!("cannot open '{operand}': {why}"));
@@ -209,6 +212,9 @@ impl Table {
             for row in &self.rows {
                 out.line(row.join("\t"));
             }
+            return;
+        }
+        if self.rows.is_empty() {
             return;
         }
         let widths: Vec<usize> = (0..self.headings.len()).map(|at| self.width(at)).collect();

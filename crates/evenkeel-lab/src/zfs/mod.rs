@@ -27,6 +27,8 @@ use std::hash::{Hash, Hasher};
 
 use evenkeel_core::request::Reply;
 
+use usage::Program;
+
 pub use model::{Dataset, Kind, Pool, Setting, Snapshot};
 
 /// The release whose behaviour is simulated.
@@ -91,7 +93,7 @@ impl ZfsHost {
 
     fn zfs(&mut self, rights: Rights, args: &[&str], out: &mut Out) -> i32 {
         let Some((&command, args)) = args.split_first() else {
-            return usage::everything(self.version, out);
+            return usage::everything(self.version, Program::Zfs, "missing command", out);
         };
         match command {
             "version" => self.print_version(out),
@@ -107,28 +109,26 @@ impl ZfsHost {
             "release" => snapshot::release(self, args, out),
             "rename" => snapshot::rename(self, rights, args, out),
             "mount" => self.mount(args, out),
-            other => {
-                out.err(format!("the simulated zfs has no command '{other}'"));
-                2
-            }
+            other => self.unrecognized(Program::Zfs, other, out),
         }
     }
 
     fn zpool(&mut self, rights: Rights, args: &[&str], out: &mut Out) -> i32 {
         let Some((&command, args)) = args.split_first() else {
-            out.err("missing command");
-            return 2;
+            return usage::everything(self.version, Program::Zpool, "missing command", out);
         };
         match command {
             "version" => self.print_version(out),
             "get" => pool::get(self, args, out),
             "set" => pool::set(self, rights, args, out),
             "list" => pool::list(self, args, out),
-            other => {
-                out.err(format!("the simulated zpool has no command '{other}'"));
-                2
-            }
+            other => self.unrecognized(Program::Zpool, other, out),
         }
+    }
+
+    /// Commands that are not simulated are unknown too.
+    fn unrecognized(&self, program: Program, command: &str, out: &mut Out) -> i32 {
+        usage::everything(self.version, program, &format!("unrecognized command '{command}'"), out)
     }
 
     fn print_version(&self, out: &mut Out) -> i32 {

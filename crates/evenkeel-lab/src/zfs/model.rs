@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Version, ZfsHost};
+use super::ZfsHost;
 
 /// A pool; its root dataset is in the machine's datasets.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -195,28 +195,19 @@ impl ZfsHost {
             return None;
         }
         let stored = |property| self.stored(name, property).0;
-        if stored("canmount") != "on" || ["none", "legacy"].contains(&stored("mountpoint").as_str()) {
+        if stored("canmount") != "on"
+            || stored("zoned") == "on"
+            || ["none", "legacy"].contains(&stored("mountpoint").as_str())
+        {
             return None;
         }
         Some(MOUNT_FLAGS.into_iter().filter(|flag| stored(flag) == "off").collect())
     }
-
-    /// Takes over changed mount options, where this release does that without a remount.
-    pub(super) fn mount_follows(&mut self, name: &str) {
-        let mounted: Vec<String> = std::iter::once(name.to_owned())
-            .chain(self.descendants(name).cloned())
-            .filter(|name| self.datasets.get(name).is_some_and(|d| d.mount.is_some()))
-            .collect();
-        if self.version >= Version::V2_3 {
-            for name in mounted {
-                self.remount(&name);
-            }
-        }
-    }
 }
 
-/// Properties that are also mount options. In 2.1 a mounted file system keeps `noatime` and the like until it is
-/// mounted again, and `zfs get` then reports `off` with the source `temporary`.
+/// Properties that are also mount options. A mounted file system keeps `noatime` and the like until it is mounted
+/// again, and `zfs get` then reports `off` with the source `temporary`. Setting one remounts the dataset itself, but
+/// none that inherits from it; in 2.1 only where it is the last of those set.
 pub(super) const MOUNT_FLAGS: [&str; 4] = ["atime", "devices", "exec", "setuid"];
 
 /// The dataset that contains `name`; `None` for the root of a pool.

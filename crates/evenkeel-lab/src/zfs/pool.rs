@@ -23,9 +23,10 @@ impl ZfsHost {
     fn pool_property(&self, pool: &str, property: &str) -> Option<(String, &'static str)> {
         let state = self.pools.get(pool)?;
         if let Some(value) = state.settings.get(property) {
-            return Some(match value.as_str() {
-                "" => ("-".to_owned(), "default"),
-                value => (value.to_owned(), "local"),
+            return Some(match (property, value.as_str()) {
+                ("bootfs" | "cachefile", "") => ("-".to_owned(), "default"),
+                ("ashift", "0") => ("0".to_owned(), "default"),
+                (_, value) => (value.to_owned(), "local"),
             });
         }
         let (_, default, source) = template(self.version).find(|(name, ..)| *name == property)?;
@@ -50,7 +51,10 @@ impl ZfsHost {
         let mut exit = 0;
         let mut names: Vec<String> = Vec::new();
         for operand in operands {
-            if self.pools.contains_key(operand) {
+            if names.contains(operand) {
+                // Listed once, and counted as a failure.
+                exit = 1;
+            } else if self.pools.contains_key(operand) {
                 names.push(operand.clone());
             } else {
                 out.err(format!("cannot open '{operand}': no such pool"));
@@ -58,7 +62,6 @@ impl ZfsHost {
             }
         }
         names.sort();
-        names.dedup();
         (names, exit)
     }
 }
@@ -75,12 +78,15 @@ pub(super) fn get(host: &ZfsHost, args: &[&str], out: &mut Out) -> i32 {
         None | Some("all") => COLUMNS.to_vec(),
         Some(list) => list.split(',').collect(),
     };
-    let mut properties: Vec<&str> = wanted.split(',').collect();
+    let mut properties: Vec<&str> = wanted.split(',').map(full_name).collect();
     if wanted == "all" {
         properties = template(host.version).map(|(name, ..)| name).collect();
     } else if let Some(bad) = properties.iter().find(|p| !is_known(host.version, p)) {
         let problem = format!("bad property list: invalid property '{bad}'");
         return usage::fail_pool(host.version, "get", &problem, out);
+    }
+    if let Some(exit) = refuse_as_vdevs(host, operands, out) {
+        return exit;
     }
     let (pools, exit) = host.pools_named(operands, out);
     let mut table = Table::new(fields.iter().map(|f| f.to_uppercase()).collect(), Columns::AllLeft);
@@ -98,6 +104,25 @@ pub(super) fn get(host: &ZfsHost, args: &[&str], out: &mut Out) -> i32 {
     }
     table.print(options.has('H'), out);
     exit
+}
+
+/// 2.3 takes what follows a pool for its devices, and answers for no pool at all where one is missing.
+fn refuse_as_vdevs(host: &ZfsHost, operands: &[String], out: &mut Out) -> Option<i32> {
+    let first = operands.first().filter(|_| host.version >= Version::V2_3)?;
+    let unknown: Vec<String> = operands
+        .iter()
+        .filter(|operand| !host.pools.contains_key(*operand))
+        .map(|operand| format!("\t{operand} (unknown)\n"))
+        .collect();
+    if unknown.is_empty() {
+        return None;
+    }
+    if !host.pools.contains_key(first) {
+        out.err(format!("Cannot get properties of {first}: no such pool available."));
+        return Some(1);
+    }
+    let problem = format!("Expected a list of vdevs in \"{first}\", but got:\n{}", unknown.concat());
+    Some(usage::fail_pool(host.version, "get", &problem, out))
 }
 
 fn is_known(version: Version, property: &str) -> bool {
@@ -123,29 +148,46 @@ pub(super) fn set(host: &mut ZfsHost, rights: Rights, args: &[&str], out: &mut O
         return usage::fail_pool(host.version, "set", problem, out);
     };
     if !host.pools.contains_key(*pool) {
+        if host.version >= Version::V2_3 {
+            out.err(format!("cannot open '{pool}': is not a pool"));
+            return 22;
+        }
         out.err(format!("cannot open '{pool}': no such pool"));
         return 1;
     }
     let checked = match rights {
         Rights::User => Err("permission denied".to_owned()),
-        Rights::Root => check(host.version, property, text),
+        Rights::Root => check(host, property, text),
     };
     match checked {
         Err(problem) => {
-            out.err(format!("cannot set property for '{pool}': {problem}"));
-            255
+            let is_file = problem.starts_with("Error: ");
+            let told = format!("cannot set property for '{pool}': {problem}");
+            out.err(if is_file { problem } else { told });
+            1
         }
         Ok(value) => {
+            if property == "compatibility" && value == "legacy" {
+                out.err(format!(
+                    "Warning: one or more features already enabled on pool '{pool}'\nare not present in this compatibility set."
+                ));
+            }
             host.txg += 1;
             if let Some(state) = host.pools.get_mut(*pool) {
-                state.settings.insert(property.to_owned(), value);
+                state.settings.insert(full_name(property).to_owned(), value);
             }
             0
         }
     }
 }
 
-fn check(version: Version, property: &str, text: &str) -> Result<String, String> {
+/// The full name of a property that may be written short.
+fn full_name(property: &str) -> &str {
+    if property == "listsnaps" { "listsnapshots" } else { property }
+}
+
+fn check(host: &ZfsHost, property: &str, text: &str) -> Result<String, String> {
+    let (version, property) = (host.version, full_name(property));
     if is_user(version, property) {
         return Ok(text.to_owned());
     }
@@ -162,6 +204,18 @@ fn check(version: Version, property: &str, text: &str) -> Result<String, String>
             )),
             Err(_) => Err(format!("bad numeric value '{text}'")),
         },
+        "cachefile" if !text.is_empty() && text != "none" && !text.starts_with('/') => {
+            Err("property 'cachefile' must be empty, an absolute path, or 'none'".to_owned())
+        }
+        "bootfs" if !text.is_empty() && !host.datasets.contains_key(text) => {
+            Err("no such pool or dataset".to_owned())
+        }
+        "compatibility" if !["off", "legacy"].contains(&text) => {
+            Err(format!("Error: could not read/parse feature file(s): {text} "))
+        }
+        "version" => Err(format!("property 'version' number {text} is invalid.")),
+        "readonly" => Err("property 'readonly' can only be set at import time".to_owned()),
+        "altroot" => Err("property 'altroot' can only be set during pool creation or import".to_owned()),
         "comment" if text.len() > 32 => Err("comment must not exceed 32 characters".to_owned()),
         "dedup_table_quota" if text != "none" && text != "auto" => {
             value::parse_size(text).map(|size| size.to_string())
@@ -184,7 +238,15 @@ pub(super) fn list(host: &ZfsHost, args: &[&str], out: &mut Out) -> i32 {
         Err(problem) => return usage::fail_pool(host.version, "list", &problem, out),
     };
     let columns: Vec<&str> = options.value('o').unwrap_or(DEFAULT).split(',').collect();
-    let (pools, exit) = host.pools_named(&options.operands, out);
+    if let Some(bad) = columns.iter().find(|c| **c != "name" && !is_known(host.version, c)) {
+        let problem = format!("bad property list: invalid property '{bad}'");
+        return usage::fail_pool(host.version, "list", &problem, out);
+    }
+    let (pools, mut exit) = host.pools_named(&options.operands, out);
+    if !pools.is_empty() {
+        // A missing pool beside others does not count.
+        exit = 0;
+    }
     if pools.is_empty() && exit == 0 && !options.has('H') {
         out.line("no pools available");
         return 0;

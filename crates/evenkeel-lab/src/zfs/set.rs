@@ -41,6 +41,10 @@ pub(super) fn run(host: &mut ZfsHost, rights: Rights, args: &[&str], out: &mut O
     let selection = Selection { operands: datasets, depth: 0, types: "all", whole_host: false };
     let (names, mut exit) = selection.resolve(host, out);
     for name in names {
+        if pairs.contains_key("special_small_blocks") {
+            // The simulated pools have none. It is set all the same.
+            out.err("special_small_blocks: property requires a special device in the pool");
+        }
         let result = if rights == Rights::User {
             Err(format!("cannot set property for '{name}': permission denied"))
         } else {
@@ -146,14 +150,19 @@ pub(super) fn check(
         return Err(format!("'{}' is readonly", native.name));
     }
     if native.name == "refreservation" && text == "auto" {
-        return if kind == Kind::Volume && !creating {
-            Ok((found, text.to_owned()))
-        } else {
-            Err("'refreservation=auto' only allowed on volumes".to_owned())
+        return match (kind, creating) {
+            (Kind::Volume, false) => Ok((found, text.to_owned())),
+            (Kind::Volume, true) => Err("out of space".to_owned()),
+            _ => Err("'refreservation=auto' only allowed on volumes".to_owned()),
         };
     }
     let value = value::parse(version, native, text)?;
-    Ok((found, value))
+    match (native.name, value.as_str()) {
+        ("version", "current") => Ok((found, "5".to_owned())),
+        ("version", older) if older != "5" => Err("Can not downgrade; already at version 5".to_owned()),
+        ("mlslabel", _) => Err("mlslabels are unsupported".to_owned()),
+        _ => Ok((found, value)),
+    }
 }
 
 fn check_volsize(host: &ZfsHost, name: &str, value: &str) -> Result<(), String> {
@@ -167,7 +176,7 @@ fn check_volsize(host: &ZfsHost, name: &str, value: &str) -> Result<(), String> 
 }
 
 /// A volume is a whole number of its blocks.
-pub(super) fn check_multiple(volsize: u64, block: u64) -> Result<(), String> {
+fn check_multiple(volsize: u64, block: u64) -> Result<(), String> {
     if volsize.is_multiple_of(block.max(1)) {
         return Ok(());
     }
@@ -232,6 +241,7 @@ impl ZfsHost {
 
     /// What a changed property does to mounts. `before` is the mount point until now.
     pub(super) fn mount_after(&mut self, name: &str, property: &str, before: &str) {
+        let is_mounted = self.datasets.get(name).is_some_and(|d| d.mount.is_some());
         match property {
             "mountpoint" => {
                 let names: Vec<String> =
@@ -246,7 +256,11 @@ impl ZfsHost {
             }
             // Switched on again it stays unmounted until somebody mounts it.
             "canmount" if self.stored(name, "canmount").0 == "off" => self.remount(name),
-            flag if MOUNT_FLAGS.contains(&flag) => self.mount_follows(name),
+            "zoned" => self.remount(name),
+            // Setting one remounts this dataset; those that inherit keep what they were mounted with.
+            flag if MOUNT_FLAGS.contains(&flag) && self.version >= Version::V2_3 && is_mounted => {
+                self.remount(name);
+            }
             _ => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::{Setting, Snapshot};
+use super::model::{Setting, Snapshot, pool_of};
 use super::options::Options;
 use super::{Kind, Out, Rights, ZfsHost, set, usage};
 
@@ -17,12 +17,11 @@ pub(super) fn snapshot(host: &mut ZfsHost, rights: Rights, args: &[&str], out: &
     let mut wanted = Vec::new();
     for operand in &options.operands {
         let Some((dataset, name)) = operand.split_once('@') else {
-            out.err(format!("cannot create snapshot '{operand}': missing '@' delimiter in snapshot name"));
-            return 1;
+            return usage::synopsis(host.version, "snapshot", out);
         };
         if !host.datasets.contains_key(dataset) {
             out.err(format!("cannot open '{dataset}': dataset does not exist"));
-            return 1;
+            return usage::synopsis(host.version, "snapshot", out);
         }
         wanted.push((dataset.to_owned(), name.to_owned()));
         if options.has('r') {
@@ -80,13 +79,13 @@ pub(super) fn clone(host: &mut ZfsHost, rights: Rights, args: &[&str], out: &mut
 }
 
 pub(super) fn hold(host: &mut ZfsHost, args: &[&str], out: &mut Out) -> i32 {
-    with_snapshot(host, args, out, |snapshot, tag| {
+    with_snapshot(host, args, "cannot hold snapshot", out, |snapshot, tag| {
         snapshot.holds.insert(tag.to_owned()).then_some(()).ok_or("tag already exists on this dataset")
     })
 }
 
 pub(super) fn release(host: &mut ZfsHost, args: &[&str], out: &mut Out) -> i32 {
-    with_snapshot(host, args, out, |snapshot, tag| {
+    with_snapshot(host, args, "cannot release hold from snapshot", out, |snapshot, tag| {
         snapshot.holds.remove(tag).then_some(()).ok_or("no such tag on this dataset")
     })
 }
@@ -94,6 +93,7 @@ pub(super) fn release(host: &mut ZfsHost, args: &[&str], out: &mut Out) -> i32 {
 fn with_snapshot(
     host: &mut ZfsHost,
     args: &[&str],
+    cannot: &str,
     out: &mut Out,
     act: impl FnOnce(&mut Snapshot, &str) -> Result<(), &'static str>,
 ) -> i32 {
@@ -104,11 +104,11 @@ fn with_snapshot(
     let (dataset, snapshot) = name.split_once('@').unwrap_or((name, ""));
     let snapshots = host.datasets.get_mut(dataset).map(|d| &mut d.snapshots);
     let Some(found) = snapshots.into_iter().flatten().find(|s| s.name == snapshot) else {
-        out.err(format!("cannot open '{name}': dataset does not exist"));
+        out.err(format!("{cannot} '{name}': dataset does not exist"));
         return 1;
     };
     if let Err(problem) = act(found, tag) {
-        out.err(format!("cannot release hold from snapshot '{name}': {problem}"));
+        out.err(format!("{cannot} '{name}': {problem}"));
         return 1;
     }
     host.txg += 1;
@@ -126,7 +126,10 @@ pub(super) fn rename(host: &mut ZfsHost, rights: Rights, args: &[&str], out: &mu
     let problem = match (host.kind_of(from), rights) {
         (None, _) => Some(format!("cannot open '{from}': dataset does not exist")),
         (_, Rights::User) => Some(format!("cannot rename '{from}': permission denied")),
-        _ if host.kind_of(to).is_some() => Some(format!("cannot rename to '{to}': dataset already exists")),
+        _ if host.kind_of(to).is_some() => Some(format!("cannot rename '{from}': dataset already exists")),
+        _ if !to.starts_with('@') && !host.pools.contains_key(pool_of(to)) => {
+            Some(format!("cannot create '{to}': no such pool '{}'", pool_of(to)))
+        }
         _ => None,
     };
     if let Some(problem) = problem {

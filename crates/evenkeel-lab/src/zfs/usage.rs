@@ -57,59 +57,74 @@ fn parse(text: &'static str, has_inherit: bool) -> List {
     list
 }
 
-/// `missing command` and all the help.
-pub(super) fn everything(version: Version, out: &mut Out) -> i32 {
-    out.stderr.push_str(commands_text(version));
+/// Says what is wrong with the command's name and lists all commands; the exit status for that.
+pub(super) fn everything(version: Version, program: Program, problem: &str, out: &mut Out) -> i32 {
+    out.err(problem);
+    let (_, rest) = commands_text(version, program).split_once('\n').unwrap_or_default();
+    out.stderr.push_str(rest);
     2
+}
+
+/// Whose help it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Program {
+    Zfs,
+    Zpool,
 }
 
 /// Says what is wrong and how the command is used; the exit status for that.
 pub(super) fn fail(version: Version, command: &str, problem: &str, out: &mut Out) -> i32 {
     out.err(problem);
-    out.err("usage:");
-    for line in syntax(version, command) {
-        out.err(line);
-    }
-    out.err("");
+    synopsis(version, command, out)
+}
+
+/// How a `zfs` command is used.
+pub(super) fn synopsis(version: Version, command: &str, out: &mut Out) -> i32 {
+    syntax(version, Program::Zfs, command, out);
     if ["get", "set", "list", "inherit"].contains(&command) {
         out.err("The following properties are supported:\n");
         out.stderr.push_str(properties_text(version));
-    } else {
-        out.err(
-            "For the property list, run: zfs set|get\n\nFor the delegated permission list, run: zfs allow|unallow",
-        );
+        return 2;
+    }
+    out.err(
+        "For the property list, run: zfs set|get\n\nFor the delegated permission list, run: zfs allow|unallow",
+    );
+    if version >= Version::V2_3 {
+        out.err("\nFor further help on a command or topic, run: zfs help [<topic>]");
     }
     2
 }
 
-/// The same for `zpool`.
+/// The same for a `zpool` command.
 pub(super) fn fail_pool(version: Version, command: &str, problem: &str, out: &mut Out) -> i32 {
     out.err(problem);
-    out.err("usage:");
-    out.err(match command {
-        "list" => "\tlist [-gHLpPv] [-o property[,...]] [-T d|u] [pool] ... \n\t    [interval [count]]",
-        "set" => "\tset <property=value> <pool>",
-        _ => "\tget [-Hp] [-o \"all\" | field[,...]] <\"all\" | property[,...]> <pool> ...",
-    });
-    out.err("\nthe following properties are supported:\n");
+    syntax(version, Program::Zpool, command, out);
+    out.err("the following properties are supported:\n");
     out.stderr.push_str(pool_properties_text(version));
     2
 }
 
-fn syntax(version: Version, command: &str) -> impl Iterator<Item = &'static str> {
+fn syntax(version: Version, program: Program, command: &str, out: &mut Out) {
+    out.err("usage:");
     let mut inside = false;
-    commands_text(version).lines().filter(move |line| {
+    for line in commands_text(version, program).lines() {
         if !line.starts_with("\t    ") {
             inside = line.strip_prefix('\t').and_then(|l| l.split(' ').next()) == Some(command);
         }
-        inside
-    })
+        if inside {
+            out.err(line);
+        }
+    }
+    out.err("");
 }
 
-fn commands_text(version: Version) -> &'static str {
-    match version {
-        Version::V2_1 => include_str!("data/commands-2.1.txt"),
-        Version::V2_3 => include_str!("data/commands-2.3.txt"),
+/// All commands, with a first line that says what was wrong when it was recorded.
+fn commands_text(version: Version, program: Program) -> &'static str {
+    match (version, program) {
+        (Version::V2_1, Program::Zfs) => include_str!("data/commands-2.1.txt"),
+        (Version::V2_3, Program::Zfs) => include_str!("data/commands-2.3.txt"),
+        (Version::V2_1, Program::Zpool) => include_str!("data/pool-commands-2.1.txt"),
+        (Version::V2_3, Program::Zpool) => include_str!("data/pool-commands-2.3.txt"),
     }
 }
 

@@ -9,20 +9,14 @@ pub(super) fn parse(version: Version, native: &Native, text: &str) -> Result<Str
     let name = native.name;
     match native.form {
         Form::Word => parse_word(version, name, text),
-        Form::Size if text == "none" => Ok("0".to_owned()),
-        Form::Size if name == "volsize" && parse_size(text)? == 0 => {
+        Form::Size if name == "volsize" && (text == "none" || parse_size(text)? == 0) => {
             Err("'volsize' cannot be zero".to_owned())
         }
+        Form::Size if text == "none" => Ok("0".to_owned()),
         Form::Count if text == "none" => Ok(native.default(version).to_owned()),
         Form::Size | Form::Count => Ok(parse_size(text)?.to_string()),
         Form::PowerOfTwo => parse_power(version, name, text),
-        Form::ZeroOrPowerOfTwo => match parse_size(text)? {
-            0 => Ok("0".to_owned()),
-            size if size.is_power_of_two() && (512..=1 << 20).contains(&size) => Ok(size.to_string()),
-            size => {
-                Err(format!("invalid '{name}={size}' property: must be zero or a power of 2 from 512B to 1M"))
-            }
-        },
+        Form::ZeroOrPowerOfTwo => parse_zero_or_power(version, name, text),
         Form::Mountpoint if !text.starts_with('/') && text != "none" && text != "legacy" => {
             Err(format!("'{name}' must be an absolute path, 'none', or 'legacy'"))
         }
@@ -30,17 +24,30 @@ pub(super) fn parse(version: Version, native: &Native, text: &str) -> Result<Str
     }
 }
 
+/// The largest block, and how the program writes it.
+fn largest_block(version: Version) -> (u64, &'static str) {
+    match version {
+        Version::V2_1 => (1 << 20, "1M"),
+        Version::V2_3 => (1 << 24, "16M"),
+    }
+}
+
 fn parse_power(version: Version, name: &str, text: &str) -> Result<String, String> {
-    let (largest, shown) = match (name, version) {
-        ("volblocksize", _) => (1 << 17, "128K"),
-        (_, Version::V2_1) => (1 << 20, "1M"),
-        (_, Version::V2_3) => (1 << 24, "16M"),
-    };
+    let (largest, shown) = largest_block(version);
     let size = parse_size(text)?;
     if size.is_power_of_two() && (512..=largest).contains(&size) {
         return Ok(size.to_string());
     }
     Err(format!("'{name}' must be power of 2 from 512B to {shown}"))
+}
+
+fn parse_zero_or_power(version: Version, name: &str, text: &str) -> Result<String, String> {
+    let (largest, shown) = largest_block(version);
+    let size = parse_size(text)?;
+    if size == 0 || (size.is_power_of_two() && (512..=largest).contains(&size)) {
+        return Ok(size.to_string());
+    }
+    Err(format!("invalid '{name}={size}' property: must be zero or a power of 2 from 512B to {shown}"))
 }
 
 fn parse_word(version: Version, name: &str, text: &str) -> Result<String, String> {

@@ -8,6 +8,7 @@
 
 mod cases;
 mod normalise;
+mod script;
 mod shell;
 
 use std::fs;
