@@ -116,7 +116,7 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct View {
     /// The highest risk that may be sent. Data loss is accepted in the manifest only.
-    #[arg(long, value_enum, default_value_t = Allow::Disruptive)]
+    #[arg(long, value_enum, default_value_t = Allow::default())]
     pub(crate) allow: Allow,
     /// Show the exact commands.
     #[arg(long)]
@@ -127,11 +127,12 @@ pub(crate) struct View {
 }
 
 /// Risks that a mode can allow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Allow {
     /// Can be put back and disturbs nobody.
     Safe,
     /// Interrupts or slows what is using the object.
+    #[default]
     Disruptive,
     /// Removes objects.
     Destructive,

@@ -1,5 +1,6 @@
 //! Reading manifests and values from files and folders.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -43,8 +44,10 @@ pub(crate) fn read(args: &Manifests, is_kind: impl Fn(&str) -> bool) -> Result<I
         paths.push(PathBuf::from("."));
     }
     for path in &paths {
-        add(path, &mut inputs)?;
+        add(path, &mut inputs).map_err(|error| slip(path, error))?;
     }
+    once(&mut inputs.manifests);
+    once(&mut inputs.values);
     for path in &args.values {
         inputs.values.push(read_file(path)?);
     }
@@ -54,6 +57,31 @@ pub(crate) fn read(args: &Manifests, is_kind: impl Fn(&str) -> bool) -> Result<I
             .hint("name the file or folder that holds them"));
     }
     Ok(inputs)
+}
+
+/// Leaves out files that were named twice: `site site/a.yaml`. The last values override, so of them the last stay.
+fn once(files: &mut Vec<SourceFile>) {
+    let place =
+        |file: &SourceFile| Path::new(&file.path).canonicalize().unwrap_or_else(|_| file.path.clone().into());
+    let mut seen = HashSet::new();
+    let mut kept: Vec<SourceFile> =
+        std::mem::take(files).into_iter().rev().filter(|file| seen.insert(place(file))).collect();
+    kept.reverse();
+    *files = kept;
+}
+
+/// A hint for what fingers meant instead of a path that does not exist.
+fn slip(path: &Path, error: CliError) -> CliError {
+    let text = path.to_string_lossy();
+    if path.exists() {
+        error
+    } else if text.starts_with('~') {
+        error.hint("the shell replaces `~` only at the start of a word and outside of quotes")
+    } else if text.matches('/').count() == 1 && text.starts_with(|c: char| c.is_ascii_uppercase()) {
+        error.hint("if KIND/NAME is meant: `evenkeel explain` lists the kinds")
+    } else {
+        error
+    }
 }
 
 fn add(path: &Path, inputs: &mut Inputs) -> Result<(), CliError> {
@@ -148,6 +176,24 @@ mod tests {
         let inputs =
             read(&args(&[dir.path().to_str().unwrap(), "ZfsDataset/pool1"]), |k| k == "ZfsDataset").unwrap();
         assert_eq!(inputs.names, ["ZfsDataset/pool1"]);
+    }
+
+    #[test]
+    fn a_file_that_is_named_twice_is_read_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.yaml");
+        std::fs::write(&file, "").unwrap();
+        std::fs::write(dir.path().join("values.yaml"), "").unwrap();
+        let (dir, file) = (dir.path().to_str().unwrap(), file.to_str().unwrap());
+        let inputs = read(&args(&[dir, file, &format!("{dir}/.")]), |_| false).unwrap();
+        assert_eq!((inputs.manifests.len(), inputs.values.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_slip_in_a_path_gets_a_hint() {
+        let hint = |path: &str| read(&args(&[path]), |_| false).unwrap_err().to_string();
+        assert!(hint("~/nowhere").contains("the shell replaces"), "{}", hint("~/nowhere"));
+        assert!(hint("ZfsDatset/pool1").contains("lists the kinds"), "{}", hint("ZfsDatset/pool1"));
     }
 
     #[test]

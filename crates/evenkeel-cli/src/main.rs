@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Cli, Color};
+use args::{Cli, Color, Output};
 use exit::Exit;
 
 fn main() -> ExitCode {
@@ -34,6 +34,10 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => {
             ui::note(&format!("{error}\n"));
+            if cli.output == Output::Json {
+                // Scripts get one document in any case. That it cannot be written is no other error.
+                let _ = ui::print_json(&error.to_json());
+            }
             Exit::Error.into()
         }
     }

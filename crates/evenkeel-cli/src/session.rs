@@ -54,7 +54,9 @@ pub(crate) fn scope(
 pub(crate) fn check(diagnostics: &[Diagnostic]) -> Result<(), CliError> {
     ui::show_diagnostics(diagnostics);
     if diagnostics.iter().any(|d| d.severity == Severity::Error) {
-        return Err(CliError::new("the manifests have errors; nothing was contacted"));
+        return Err(
+            CliError::new("the manifests have errors; nothing was contacted").diagnostics(diagnostics)
+        );
     }
     Ok(())
 }

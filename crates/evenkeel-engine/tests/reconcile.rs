@@ -315,9 +315,9 @@ async fn a_lost_target_is_not_tried_with_every_further_command() {
 async fn an_inventory_that_is_lost_while_applying_is_no_proof_that_things_are_gone() {
     for nth in [1, 2] {
         let asked = AtomicUsize::new(0);
-        let lose = move |c: &str| match c.contains("kv list") && asked.fetch_add(1, Ordering::SeqCst) == nth {
-            true => Trouble::LostBefore,
-            false => Trouble::None,
+        let lose = move |c: &str| {
+            let is_it = c.contains("kv list") && asked.fetch_add(1, Ordering::SeqCst) == nth;
+            if is_it { Trouble::LostBefore } else { Trouble::None }
         };
         let hosts = Hosts::new(&[("pruned", &[("a", "1"), ("ours-old", "1")])]).with_fault(lose);
         let run = engine(&hosts, &Stop::default())
@@ -342,4 +342,59 @@ async fn what_is_still_there_after_its_removal_is_said_so() {
         matches!(verdict(&run, "ours-old"), Verdict::Failed { message, .. } if message.ends_with("it is still there")),
         "{run:#?}"
     );
+}
+
+#[tokio::test]
+async fn dependents_of_what_was_not_started_are_not_sent() {
+    let lose = |c: &str| if c == "h: kv set 1 a" { Trouble::LostBefore } else { Trouble::None };
+    let hosts = Hosts::new(&[("h", &[]), ("i", &[])]).with_fault(lose);
+    let text = [
+        kv("a", "h", "a", "1", ""),
+        kv("b", "h", "b", "2", ""),
+        kv("c", "i", "c", "1", ", dependsOn: [Kv/b]"),
+    ];
+    let run = reconcile(&hosts, &text).await;
+    assert_eq!(verdict(&run, "b"), &Verdict::NotStarted);
+    assert_eq!(verdict(&run, "c"), &Verdict::Skipped { reason: "waits for Kv/b, which is not started".into() });
+    assert_eq!(hosts.value("i", "c"), None);
+}
+
+#[tokio::test]
+async fn what_lies_in_a_container_that_is_not_created_is_not_sent() {
+    let inner = kv("b", "h", "a/b", "1", "");
+    let deeper = kv("c", "h", "a/b/c", "1", "");
+    let cases = [
+        (vec![kv("a", "h", "a", "risky", ""), inner.clone(), deeper.clone()], "a, which is held"),
+        (vec![kv("a", "h", "a", "1", ", suspend: true"), inner.clone(), deeper.clone()], "a, which is suspended"),
+        (
+            vec![kv("z", "h", "z", "1", ""), kv("a", "h", "a", "1", ", dependsOn: [Kv/z]"), inner.clone()],
+            "a, which is created later: write `dependsOn: [Kv/a]`",
+        ),
+    ];
+    for (text, why) in cases {
+        let hosts = Hosts::new(&[("h", &[])]);
+        let run = reconcile(&hosts, &text).await;
+        let expected = Verdict::Held { reasons: vec![format!("waits for {why}")] };
+        assert_eq!(verdict(&run, "b"), &expected, "{run:#?}");
+        assert!(!hosts.writes().iter().any(|w| w.contains("a/b")), "{:?}", hosts.writes());
+    }
+    let hosts = Hosts::new(&[("h", &[])]);
+    let plan = engine(&hosts, &Stop::default())
+        .plan(&scope(&["h"], &[inner, deeper].join("---\n")), Policy::default())
+        .await;
+    let reasons = plan.changes.iter().map(|c| c.error.as_ref().map(|e| e.reason.as_str()));
+    assert!(reasons.eq([Some("ContainerMissing"); 2]), "{plan:#?}");
+}
+
+#[tokio::test]
+async fn an_object_of_two_resources_is_created_once() {
+    let hosts = Hosts::new(&[("h", &[])]);
+    let text = [kv("first", "h", "a", "1", ""), kv("second", "h", "a", "1", "")];
+    let run = reconcile(&hosts, &text).await;
+    assert_eq!(hosts.writes(), ["h: kv set 1 a"]);
+    assert_eq!(verdict(&run, "first"), &Verdict::Applied);
+    let waits = Verdict::Held { reasons: vec!["waits for Kv/first, which creates a".into()] };
+    assert_eq!(verdict(&run, "second"), &waits);
+    let again = reconcile(&hosts, &text).await;
+    assert_eq!((again.summary.unchanged, again.summary.commands), (2, 0));
 }

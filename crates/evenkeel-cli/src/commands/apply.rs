@@ -4,11 +4,12 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
 use std::sync::Arc;
 
+use evenkeel_core::driver::Risk;
 use evenkeel_core::manifest::{SourceFile, load};
 use evenkeel_core::plan::{Change, InstanceId, Plan, Policy};
 use evenkeel_engine::{Clock as _, Engine, InputFile, Run, SavedPlan, Scope, Stop, SystemClock};
 
-use crate::args::{Apply as Args, Output};
+use crate::args::{Allow, Apply as Args, Manifests, Output};
 use crate::commands::plan;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -39,24 +40,34 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     if output == Output::Human {
         plan::show(&shown, &scope.targets, args.view, output)?;
     }
-    if shown.changes.iter().any(Change::is_open) && !args.auto_approve && !confirmed(output)? {
-        ui::note("not applied; nothing was sent\n");
-        return Ok(Exit::Pending);
+    if shown.changes.iter().any(Change::is_open) && !args.auto_approve {
+        let exit = match runtime.block_on(confirmed(output))? {
+            Answer::Yes => None,
+            Answer::No => Some(Exit::Pending),
+            Answer::Interrupted => Some(Exit::Interrupted),
+        };
+        if let Some(exit) = exit {
+            ui::note("not applied; nothing was sent\n");
+            // The thread that waits for an answer may wait for ever.
+            runtime.shutdown_background();
+            return Ok(exit);
+        }
     }
     let run = applying(&runtime, &engine, &scope, &shown, policy, &stop);
     bars.clear();
     match output {
         Output::Json => ui::print_json(&run)?,
-        Output::Human => ui::show_run(&run),
+        Output::Human => ui::show_run(&run, &shown),
     }
     Ok(exit(&run))
 }
 
 fn exit(run: &Run) -> Exit {
+    let sum = &run.summary;
     match run {
         run if run.stopped => Exit::Interrupted,
-        run if !run.is_complete() => Exit::Error,
-        run if run.summary.held > 0 => Exit::Pending,
+        _ if sum.stale + sum.failed + sum.unknown + sum.not_started > 0 => Exit::Error,
+        _ if sum.held + sum.drifted > 0 => Exit::Pending,
         _ => Exit::Done,
     }
 }
@@ -97,21 +108,32 @@ fn applying(
     runtime.block_on(engine.apply(scope, plan, policy))
 }
 
-/// The saved plan, where the only path given is one.
+/// The saved plan, where one is given instead of manifests.
 fn plan_file(args: &Args) -> Result<Option<SavedPlan>, CliError> {
-    let [path] = args.manifests.paths.as_slice() else { return Ok(None) };
-    let file = Path::new(path);
-    let is_manifest = file.extension().is_some_and(|e| e == "yaml" || e == "yml");
-    if is_manifest || !file.is_file() {
+    let Some(path) = args.manifests.paths.iter().find(|path| is_plan_file(Path::new(path))) else {
         return Ok(None);
+    };
+    let Manifests { paths, values, label, target } = &args.manifests;
+    if paths.len() > 1 || !(values.is_empty() && label.is_empty() && target.is_empty()) {
+        return Err(CliError::new(format!("{path} is a saved plan: it is applied as it is, or not at all"))
+            .hint("leave out the other paths, the selection and `--values`, or plan again with them"));
     }
     let about = |e: Box<dyn std::error::Error + Send + Sync>| {
         CliError::new(format!("cannot apply {path}")).because(e)
     };
-    let text = std::fs::read_to_string(file).map_err(|e| about(e.into()))?;
+    let text = std::fs::read_to_string(path).map_err(|e| about(e.into()))?;
     let saved = SavedPlan::parse(&text)
         .map_err(|e| about(e.into()).hint("plan again with `evenkeel plan --out FILE`"))?;
+    let allowed = Risk::from(args.view.allow);
+    if args.view.allow != Allow::default() && allowed != saved.allow {
+        return Err(CliError::new(format!("{path} was planned with another `--allow`"))
+            .hint("plan again with the `--allow` that is wanted, and look at it"));
+    }
     Ok(Some(saved))
+}
+
+fn is_plan_file(file: &Path) -> bool {
+    !file.extension().is_some_and(|e| e == "yaml" || e == "yml") && file.is_file()
 }
 
 /// The scope that a saved plan was made from: its own manifests, and of them what it shows.
@@ -126,21 +148,40 @@ fn reopen(saved: &SavedPlan, registry: &evenkeel_core::driver::Registry) -> Resu
     session::check(&loaded.diagnostics)?;
     let shown: std::collections::HashSet<&InstanceId> = saved.plan.changes.iter().map(|c| &c.id).collect();
     let mut instances = std::mem::take(&mut loaded.instances);
-    instances.retain(|i| shown.contains(&i.id));
+    // Of everything, all counts: what is in no change, by whatever accident, must not look left over.
+    instances.retain(|i| !saved.partial || shown.contains(&i.id));
     Ok(session::scope(loaded, instances, registry, saved.partial))
 }
 
-/// Asks on the terminal; without one, nobody can say yes.
-fn confirmed(output: Output) -> Result<bool, CliError> {
+/// What was said to a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Yes,
+    No,
+    Interrupted,
+}
+
+/// Asks on the terminal; without one, nobody can say yes. Ctrl-C is an answer too: reading goes on over it.
+async fn confirmed(output: Output) -> Result<Answer, CliError> {
     if output == Output::Json || !std::io::stdin().is_terminal() {
         return Err(CliError::new("there is no terminal to ask on; nothing was sent")
             .hint("look at `evenkeel plan`, then use `apply --auto-approve` or a saved plan with it"));
     }
     ui::note("\nSend this? Only `yes` is taken: ");
-    let mut answer = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(|e| CliError::new("cannot read the answer").because(e))?;
-    Ok(answer.trim() == "yes")
+    let line = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer).map(|_| answer)
+    });
+    let answer = tokio::select! {
+        answer = line => answer.map_err(std::io::Error::other).flatten(),
+        _ = tokio::signal::ctrl_c() => {
+            ui::note("\n");
+            return Ok(Answer::Interrupted);
+        }
+    };
+    let answer = answer.map_err(|e| CliError::new("cannot read the answer").because(e))?;
+    if !answer.ends_with('\n') {
+        ui::note("\n");
+    }
+    Ok(if answer.trim() == "yes" { Answer::Yes } else { Answer::No })
 }

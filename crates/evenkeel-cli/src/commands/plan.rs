@@ -16,6 +16,9 @@ use crate::session::{self, Targets, Workspace};
 use crate::ui::{self, Bars, PlanView};
 
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
+    if let Some(file) = &args.out {
+        writable(file)?;
+    }
     let workspace = session::open(&args.manifests, &evenkeel_drivers::registry())?;
     let policy = Policy { allow: args.view.allow.into() };
     let bars = Arc::new(Bars::new());
@@ -27,9 +30,18 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         Ok(plan) => plan?,
         Err(interrupted) => return Ok(interrupted),
     };
-    show(&plan, &workspace.scope.targets, args.view, output)?;
+    let targets = workspace.scope.targets.clone();
+    let saved = match &args.out {
+        Some(file) => save(file, workspace, args.view, plan.clone()),
+        None => Ok(()),
+    };
+    // A script gets one document: the plan, or why it could not be saved.
+    if saved.is_ok() || output == Output::Human {
+        show(&plan, &targets, args.view, output)?;
+    }
+    saved?;
     if let Some(file) = &args.out {
-        save(file, workspace, args.view, plan.clone())?;
+        ui::note(&format!("saved: apply exactly this with `evenkeel apply {}`\n", file.display()));
     }
     Ok(exit(&plan))
 }
@@ -59,7 +71,11 @@ type Reached = (Arc<dyn Transport>, Arc<dyn Clock>);
 /// The transport and clock: real ones, recorded, or a recording's.
 fn reach(args: &Args) -> Result<Reached, CliError> {
     if let Some(folder) = &args.replay {
-        let about = |e| CliError::new(format!("cannot replay {}", folder.display())).because(e);
+        let about = |e| {
+            CliError::new(format!("cannot replay {}", folder.display()))
+                .because(e)
+                .hint("name a folder that `evenkeel plan --record` wrote")
+        };
         let replayer = Replayer::open(folder).map_err(about)?;
         let clock = Arc::new(RecordedClock(replayer.now()));
         return Ok((Arc::new(replayer), clock));
@@ -68,7 +84,11 @@ fn reach(args: &Args) -> Result<Reached, CliError> {
     let transport = session::transport(&args.reach, &credentials);
     let Some(folder) = &args.record else { return Ok((transport, Arc::new(SystemClock))) };
     let now = SystemClock.now();
-    let about = |e| CliError::new(format!("cannot record into {}", folder.display())).because(e);
+    let about = |e| {
+        CliError::new(format!("cannot record into {}", folder.display()))
+            .because(e)
+            .hint("name a folder that does not exist yet")
+    };
     let recorder = Recorder::new(transport, folder, now, credentials).map_err(about)?;
     Ok((Arc::new(recorder), Arc::new(RecordedClock(now))))
 }
@@ -79,6 +99,20 @@ struct RecordedClock(Timestamp);
 impl Clock for RecordedClock {
     fn now(&self) -> Timestamp {
         self.0
+    }
+}
+
+/// Refuses a place that cannot take the plan before hundreds of machines are read for it.
+fn writable(file: &Path) -> Result<(), CliError> {
+    let about = |why: &str| CliError::new(format!("cannot save the plan to {}: {why}", file.display()));
+    if file.is_dir() {
+        return Err(about("it is a folder").hint("name a file in it"));
+    }
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(about("its folder does not exist"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -103,7 +137,5 @@ fn save(file: &Path, workspace: Workspace, view: View, plan: Plan) -> Result<(),
         plan,
     };
     let text = serde_json::to_string_pretty(&saved).map_err(|e| about(e.into()))?;
-    std::fs::write(file, text + "\n").map_err(|e| about(e.into()))?;
-    ui::note(&format!("saved: apply exactly this with `evenkeel apply {}`\n", file.display()));
-    Ok(())
+    std::fs::write(file, text + "\n").map_err(|e| about(e.into()))
 }

@@ -19,6 +19,7 @@ pub(crate) fn run(args: &Manifests, output: Output) -> Result<Exit, CliError> {
     let inputs = inputs::read(args, is_kind)?;
     let loaded = load(&registry, &inputs.manifests, &inputs.values, SystemClock.now());
     let failed = loaded.diagnostics.iter().any(|d| d.severity == Severity::Error);
+    let picked = if failed { Vec::new() } else { Selection::new(args, inputs.names)?.pick(&loaded)? };
     match output {
         Output::Json => ui::print_json(&json!({
             "formatVersion": FORMAT_VERSION,
@@ -32,7 +33,6 @@ pub(crate) fn run(args: &Manifests, output: Output) -> Result<Exit, CliError> {
     if failed {
         return Ok(Exit::Error);
     }
-    let picked = Selection::new(args, inputs.names)?.pick(&loaded)?;
     if output == Output::Human {
         let files = inputs.manifests.len();
         ui::print(&format!(

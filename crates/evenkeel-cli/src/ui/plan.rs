@@ -13,6 +13,9 @@ use super::style::{Tone, count, paint};
 /// From this many equal changes on one target on, they are shown as one.
 const GROUP_FROM: usize = 4;
 
+/// The same trouble is shown once: what is unknown has no fields to compare by eye.
+const GROUP_ERRORS_FROM: usize = 2;
+
 /// Names shown of a group.
 const GROUP_NAMES: usize = 6;
 
@@ -82,9 +85,10 @@ fn groups<'a>(changes: &[&'a Change], full: bool) -> Vec<Vec<&'a Change>> {
     if full {
         return changes.iter().map(|c| vec![*c]).collect();
     }
-    let split = |group: Vec<&'a Change>| match group.len() {
-        n if n >= GROUP_FROM => vec![group],
-        _ => group.into_iter().map(|c| vec![c]).collect(),
+    let split = |group: Vec<&'a Change>| {
+        let is_error = group.first().is_some_and(|change| change.error.is_some());
+        let from = if is_error { GROUP_ERRORS_FROM } else { GROUP_FROM };
+        if group.len() >= from { vec![group] } else { group.into_iter().map(|c| vec![c]).collect() }
     };
     groups.into_iter().flat_map(split).collect()
 }
@@ -132,7 +136,8 @@ fn render_group(text: &mut String, group: &[&Change]) {
         }
     }
     if let Some(error) = &first.error {
-        let place = first.location.as_ref().map(|l| format!("  ({l})")).unwrap_or_default();
+        let place = first.location.as_ref().filter(|_| group.len() == 1);
+        let place = place.map(|l| format!("  ({l})")).unwrap_or_default();
         let _ =
             writeln!(text, "      {}{}", error.message.replace('\n', "\n      "), paint(Tone::Faint, place));
         if let Some(hint) = &error.hint {

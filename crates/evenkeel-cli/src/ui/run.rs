@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use evenkeel_core::plan::{Change, Gate, Plan};
 use evenkeel_engine::{Outcome, Run, Verdict};
 
 use super::print;
 use super::style::{Tone, paint};
 
-/// Prints what became of everything that is not simply unchanged, with a summary line.
-pub(crate) fn show_run(run: &Run) {
+/// Prints what became of everything that is not simply unchanged, with a summary line. What `plan`, which stands
+/// above it, said already is not said again.
+pub(crate) fn show_run(run: &Run, plan: &Plan) {
     let mut text = String::new();
-    for (message, outcomes) in alike(run) {
+    for (message, outcomes) in alike(run, plan) {
         let Some(first) = outcomes.first() else { continue };
         let (word, tone) = word(&first.verdict);
         let who = match outcomes.as_slice() {
@@ -29,11 +31,16 @@ pub(crate) fn show_run(run: &Run) {
 }
 
 /// Outcomes with the same verdict and message, in order of first appearance.
-fn alike(run: &Run) -> Vec<(String, Vec<&Outcome>)> {
+fn alike<'r>(run: &'r Run, plan: &Plan) -> Vec<(String, Vec<&'r Outcome>)> {
     let mut groups: Vec<(String, Vec<&Outcome>)> = Vec::new();
     let mut known: BTreeMap<(&str, String), usize> = BTreeMap::new();
-    for outcome in run.outcomes.iter().filter(|o| o.verdict != Verdict::Unchanged) {
-        let message = detail(&outcome.verdict);
+    let both = run.outcomes.iter().zip(&plan.changes);
+    for (outcome, change) in both.filter(|(o, _)| o.verdict != Verdict::Unchanged) {
+        let message = if is_known(&outcome.verdict, change) {
+            "as shown above".to_owned()
+        } else {
+            detail(&outcome.verdict)
+        };
         let at = *known.entry((word(&outcome.verdict).0, message.clone())).or_insert(groups.len());
         match groups.get_mut(at) {
             Some((_, group)) => group.push(outcome),
@@ -41,6 +48,16 @@ fn alike(run: &Run) -> Vec<(String, Vec<&Outcome>)> {
         }
     }
     groups
+}
+
+/// True where the plan said the same.
+fn is_known(verdict: &Verdict, change: &Change) -> bool {
+    match verdict {
+        Verdict::Unknown { message, .. } => change.error.as_ref().is_some_and(|e| e.message == *message),
+        Verdict::Held { reasons } => change.gate == Gate::Held { reasons: reasons.clone() },
+        Verdict::Skipped { reason } => change.suspended || change.busy.as_ref() == Some(reason),
+        _ => false,
+    }
 }
 
 fn word(verdict: &Verdict) -> (&'static str, Tone) {
