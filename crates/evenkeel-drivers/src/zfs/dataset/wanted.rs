@@ -294,6 +294,16 @@ impl Reading {
             let message = "a sparse volume reserves nothing, `refreservation: auto` reserves it all";
             self.report(&["sparse"], message, Some("leave one of the two out".to_owned()));
         }
+        let without_device = exactly(self.properties.get("volmode")) == Some("none");
+        if without_device && exactly(self.properties.get("volthreading")).is_some() {
+            // The host would say that the volume or its parent does not exist.
+            let message = "a volume with `volmode: none` has no device that `volthreading` could be set of";
+            self.report(
+                &["properties", "volthreading"],
+                message,
+                Some("leave one of the two out".to_owned()),
+            );
+        }
         self.size_fits_blocks();
     }
 
