@@ -237,7 +237,7 @@ fn a_dataset_renamed_under_us() {
 fn a_megabyte_of_garbage() {
     let site = site(|_| {});
     let mut garbage: Vec<u8> =
-        (0..1_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        (0..1_000_000_u32).map(|i| i.wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect();
     garbage.push(b'\n');
     site.lab.inject("host", Fault::Garbage(garbage));
     let ran = site.work.run(&["plan"]);
