@@ -33,12 +33,6 @@ impl FieldPath {
         let dotted = self.to_string();
         dotted.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
-
-    fn child(&self, key: &str) -> Self {
-        let mut keys = self.0.clone();
-        keys.push(key.to_owned());
-        FieldPath(keys)
-    }
 }
 
 impl fmt::Display for FieldPath {
@@ -62,17 +56,20 @@ pub struct FieldChange {
 /// The fields of `wanted` that `seen` does not meet, in order of their paths.
 pub fn unmet(wanted: &Value, seen: Option<&Value>) -> Vec<FieldChange> {
     let mut changes = Vec::new();
-    walk(&FieldPath::default(), wanted, seen, &mut changes);
+    compare(&mut Vec::new(), wanted, seen, &mut changes);
     changes
 }
 
-fn walk(path: &FieldPath, wanted: &Value, seen: Option<&Value>, out: &mut Vec<FieldChange>) {
+/// `path` is the way to `wanted`; it is as before afterwards.
+fn compare<'v>(path: &mut Vec<&'v str>, wanted: &'v Value, seen: Option<&Value>, out: &mut Vec<FieldChange>) {
     let seen = seen.filter(|v| !v.is_null());
     match wanted {
         Value::Object(fields) if !fields.is_empty() => {
             let inside = seen.and_then(Value::as_object);
             for (key, value) in fields {
-                walk(&path.child(key), value, inside.and_then(|m| m.get(key)), out);
+                path.push(key);
+                compare(path, value, inside.and_then(|m| m.get(key)), out);
+                path.pop();
             }
         }
         // An empty object wants nothing of its own, but wants to be there.
@@ -80,7 +77,7 @@ fn walk(path: &FieldPath, wanted: &Value, seen: Option<&Value>, out: &mut Vec<Fi
         Value::Null if seen.is_none() => {}
         leaf if seen == Some(leaf) => {}
         leaf => out.push(FieldChange {
-            path: path.clone(),
+            path: FieldPath::of(path.iter().copied()),
             before: seen.cloned(),
             after: (!leaf.is_null()).then(|| leaf.clone()),
         }),
@@ -89,18 +86,20 @@ fn walk(path: &FieldPath, wanted: &Value, seen: Option<&Value>, out: &mut Vec<Fi
 
 /// Every leaf of `value` with its path, in order.
 pub fn leaves(value: &Value) -> Vec<(FieldPath, &Value)> {
-    fn walk<'v>(path: &FieldPath, value: &'v Value, out: &mut Vec<(FieldPath, &'v Value)>) {
+    fn walk<'v>(path: &mut Vec<&'v str>, value: &'v Value, out: &mut Vec<(FieldPath, &'v Value)>) {
         match value {
             Value::Object(fields) if !fields.is_empty() => {
                 for (key, inner) in fields {
-                    walk(&path.child(key), inner, out);
+                    path.push(key);
+                    walk(path, inner, out);
+                    path.pop();
                 }
             }
-            leaf => out.push((path.clone(), leaf)),
+            leaf => out.push((FieldPath::of(path.iter().copied()), leaf)),
         }
     }
     let mut out = Vec::new();
-    walk(&FieldPath::default(), value, &mut out);
+    walk(&mut Vec::new(), value, &mut out);
     out
 }
 

@@ -5,8 +5,12 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::{Arg, Exec, Query, Request};
 
-/// A joined command's arguments stay below this many bytes, well under Linux's 2 MiB for argv and environment.
-pub const MAX_COMMAND_BYTES: usize = 1_500_000;
+/// A joined command's arguments stay below this many bytes, pointers included. FreeBSD takes 512 KiB of arguments
+/// and environment together, Linux 2 MiB.
+pub const MAX_COMMAND_BYTES: usize = 450_000;
+
+/// What each argument takes besides its text: the byte that ends it, and a pointer to it, which Linux counts too.
+const PER_ARGUMENT: usize = 9;
 
 /// The same number for requests of one shape: those that differ in nothing but what joining may unite. Others may
 /// have the same number by chance: [`same_shape`] tells.
@@ -44,9 +48,8 @@ pub(super) fn same_shape(a: &Exec, b: &Exec) -> bool {
 pub fn join_queries(queries: impl IntoIterator<Item = Query>) -> Vec<Request> {
     let mut joining = Joining::default();
     for query in queries {
-        let hash = shape_hash(query.request());
-        let Request::Exec(exec) = query.0;
-        joining.add(hash, exec, same_shape);
+        let Request::Exec(exec) = query.request();
+        joining.add(shape_hash(query.request()), exec, same_shape);
     }
     joining.requests()
 }
@@ -70,7 +73,7 @@ pub fn join_steps<'a>(steps: impl IntoIterator<Item = &'a Request>) -> JoinedSte
     let add = |Request::Exec(exec): &Request| {
         let mut hasher = DefaultHasher::new();
         (&exec.argv, &exec.stdin, exec.operands.is_empty()).hash(&mut hasher);
-        joining.add(hasher.finish(), exec.clone(), alike)
+        joining.add(hasher.finish(), exec, alike)
     };
     let places = steps.into_iter().map(add).collect();
     JoinedSteps { requests: joining.requests(), places }
@@ -86,19 +89,19 @@ struct Joining {
 
 impl Joining {
     /// Adds a command to the open one that it is alike, or opens it. Returns where it is now.
-    fn add(&mut self, hash: u64, exec: Exec, alike: impl Fn(&Exec, &Exec) -> bool) -> usize {
-        let more = size(&exec);
+    fn add(&mut self, hash: u64, exec: &Exec, alike: impl Fn(&Exec, &Exec) -> bool) -> usize {
+        let more = size(exec);
         if let Some(&at) = self.open.get(&hash)
             && let Some((joined, bytes)) = self.order.get_mut(at)
             && *bytes + more <= MAX_COMMAND_BYTES
-            && alike(joined, &exec)
+            && alike(joined, exec)
         {
             *bytes += unite(joined, exec);
             return at;
         }
         let at = self.order.len();
         self.open.insert(hash, at);
-        self.order.push((exec, more));
+        self.order.push((exec.clone(), more));
         at
     }
 
@@ -108,22 +111,23 @@ impl Joining {
 }
 
 /// Returns by how many bytes `joined` grew.
-fn unite(joined: &mut Exec, more: Exec) -> usize {
-    let mut grown = add_all(&mut joined.operands, more.operands);
-    for (into, from) in joined.argv.iter_mut().zip(more.argv) {
+fn unite(joined: &mut Exec, more: &Exec) -> usize {
+    let mut grown = add_all(&mut joined.operands, &more.operands, PER_ARGUMENT);
+    for (into, from) in joined.argv.iter_mut().zip(&more.argv) {
         if let (Arg::Set(into), Arg::Set(from)) = (into, from) {
-            grown += add_all(into, from);
+            grown += add_all(into, from, 1);
         }
     }
     grown
 }
 
-fn add_all(into: &mut BTreeSet<String>, from: BTreeSet<String>) -> usize {
+/// Returns the bytes of what is new, with so many `beside` each.
+fn add_all(into: &mut BTreeSet<String>, from: &BTreeSet<String>, beside: usize) -> usize {
     let mut grown = 0;
     for item in from {
-        let bytes = item.len() + 1;
-        if into.insert(item) {
-            grown += bytes;
+        if !into.contains(item) {
+            grown += item.len() + beside;
+            into.insert(item.clone());
         }
     }
     grown
@@ -134,11 +138,11 @@ fn size(exec: &Exec) -> usize {
         .argv
         .iter()
         .map(|arg| match arg {
-            Arg::Text(text) => text.len() + 1,
-            Arg::Set(items) => items.iter().map(|i| i.len() + 1).sum(),
+            Arg::Text(text) => text.len() + PER_ARGUMENT,
+            Arg::Set(items) => items.iter().map(|i| i.len() + 1).sum::<usize>() + PER_ARGUMENT,
         })
         .sum();
-    args + exec.operands.iter().map(|o| o.len() + 1).sum::<usize>()
+    args + exec.operands.iter().map(|o| o.len() + PER_ARGUMENT).sum::<usize>()
 }
 
 #[cfg(test)]
@@ -165,9 +169,19 @@ mod tests {
     fn a_joined_command_is_split_before_it_outgrows_the_hosts_limit() {
         let names: Vec<String> = (0..20_000).map(|i| format!("tank/{i:0>150}")).collect();
         let joined = join_queries(names.iter().map(|n| get(&["sync"], &[n])));
-        assert_eq!(joined.len(), 3);
+        assert_eq!(joined.len(), 8);
         for Request::Exec(exec) in &joined {
             assert!(size(exec) <= MAX_COMMAND_BYTES);
+        }
+    }
+
+    #[test]
+    fn short_arguments_count_with_their_pointers() {
+        let names: Vec<String> = (0..100_000).map(|i| format!("tank/{i:0>9}")).collect();
+        for Request::Exec(exec) in join_queries(names.iter().map(|n| get(&["sync"], &[n]))) {
+            let words = exec.words();
+            let taken: usize = words.iter().map(|word| word.len() + 1 + size_of::<usize>()).sum();
+            assert!(taken <= MAX_COMMAND_BYTES, "{} arguments take {taken} bytes", words.len());
         }
     }
 
