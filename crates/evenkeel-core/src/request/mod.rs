@@ -10,6 +10,8 @@ pub use exec::{Arg, Exec, SecretRef};
 pub use join::{JoinedSteps, MAX_COMMAND_BYTES, join_queries, join_steps};
 pub use replies::{Answer, Replies, Reply};
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 /// One thing to do on a target.
@@ -29,18 +31,18 @@ impl Request {
     }
 }
 
-/// A request that only reads.
+/// A request that only reads. Cheap to clone: the rounds of a survey ask for the same again and again.
 ///
 /// Plan mode sends queries and nothing else; the contract suite proves for each driver that its queries
 /// leave the target as it was.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Query(Request);
+pub struct Query(Arc<Request>);
 
 impl Query {
     /// Declares that `request` only reads.
     pub fn reading(request: Request) -> Self {
-        Query(request)
+        Query(Arc::new(request))
     }
 
     /// The request to send.

@@ -37,14 +37,14 @@ pub(super) fn observe(
         fits_host(spec, host)?;
     }
     let query = queries::properties(spec);
-    let table = replies.parsed(&query, Table::parse)?;
+    let table = replies.parsed(query, Table::parse)?;
     let pools = if queries::names_a_mount_point(spec.wanted()) {
         Some(replies.parsed(&queries::altroots(), Table::parse)?)
     } else {
         None
     };
     let (host, pools) = (host.as_deref(), pools.as_deref());
-    let seeing = Seeing { spec, query: &query, table: &table, host, pools };
+    let seeing = Seeing { spec, query, table: &table, host, pools };
     match table.of(&spec.dataset) {
         Said::Rows(rows) => seeing.present(rows, replies).map(Observed::Present),
         Said::Refused(MISSING) => seeing.absent(),

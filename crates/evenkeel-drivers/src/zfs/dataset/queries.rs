@@ -31,9 +31,9 @@ pub(super) fn wanted(spec: &ZfsDatasetSpec, so_far: &Replies) -> Vec<Query> {
         return queries;
     }
     let main = properties(spec);
-    if !so_far.has(&main) {
-        queries.push(main);
-    } else if wants_replacing(spec, &main, so_far) {
+    if !so_far.has(main) {
+        queries.push(main.clone());
+    } else if wants_replacing(spec, main, so_far) {
         queries.push(below(&spec.dataset));
     }
     if names_a_mount_point(wanted) {
@@ -63,8 +63,12 @@ fn wants_replacing(spec: &ZfsDatasetSpec, main: &Query, so_far: &Replies) -> boo
 }
 
 /// The properties of the dataset, and of its parent and pool, which tell "absent" from "unknown".
-pub(super) fn properties(spec: &ZfsDatasetSpec) -> Query {
+pub(super) fn properties(spec: &ZfsDatasetSpec) -> &Query {
     let wanted = spec.wanted();
+    wanted.query.get_or_init(|| properties_of(spec, wanted))
+}
+
+fn properties_of(spec: &ZfsDatasetSpec, wanted: &Wanted) -> Query {
     let mut names: BTreeSet<String> = wanted.properties().map(|p| p.name().to_owned()).collect();
     names.extend(["type".to_owned(), MARK.to_owned()]);
     if names.contains("volsize") {

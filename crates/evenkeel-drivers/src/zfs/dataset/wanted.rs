@@ -1,8 +1,10 @@
 //! What a spec wants, in normal form, and what is wrong with it.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use evenkeel_core::driver::Finding;
+use evenkeel_core::request::Query;
 
 use super::property::{AppliesTo, Property, Settable, find, is_read_only, is_user};
 use super::spec::{DatasetType, ZfsDatasetSpec};
@@ -24,6 +26,8 @@ pub(super) struct Wanted {
     /// Sorted by full name. Only what is right; what is wrong is in `findings`.
     properties: Box<[WantedProperty]>,
     pub(super) findings: Vec<Finding>,
+    /// What is read of the dataset, worked out at first use.
+    pub(super) query: OnceLock<Query>,
 }
 
 /// One property of a spec. There are hundreds of thousands of them, so it is kept small.
@@ -93,7 +97,7 @@ impl Wanted {
         }
         reading.as_a_whole(spec);
         let Reading { kind, properties, findings } = reading;
-        Wanted { kind, properties: properties.into_values().collect(), findings }
+        Wanted { kind, properties: properties.into_values().collect(), findings, query: OnceLock::new() }
     }
 
     /// Every property, sorted by full name.
