@@ -1,14 +1,15 @@
 //! Building a plan: instances and what was read of their targets in, changes out.
 
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::gate::{gate, word};
+use super::gate::{gate, has_run_out, word};
+use super::wait::wait;
 use super::{Acceptance, Action, Change, ChangeError, Field, Gate, InstanceId, Plan, Policy};
 use crate::diagnostic::Location;
 use crate::diff::{FieldChange, leaves};
@@ -85,8 +86,7 @@ fn changes<I: Borrow<Instance>>(instances: &[I], blueprint: &Blueprint<'_>) -> V
         }
         changes.push(change);
     }
-    miss_containers(&mut changes, lacking);
-    wait_for_dependencies(&mut changes, instances);
+    wait(&mut changes, instances, &lacking);
     changes
 }
 
@@ -124,7 +124,7 @@ fn fail(change: &mut Change, instance: &Instance, error: &ObserveError) {
 }
 
 fn fill(change: &mut Change, instance: &Instance, known: Known, blueprint: &Blueprint<'_>) {
-    let expired = instance.accepted.iter().filter(|a| a.has_expired(blueprint.now));
+    let expired = instance.accepted.iter().filter(|a| has_run_out(a, &instance.accepted, blueprint.now));
     change.notes.extend(expired.map(|a| {
         format!(
             "the acceptance of {} ended on {} (\"{}\"): renew it or take the setting back",
@@ -169,70 +169,6 @@ fn hashes(driver: &dyn ErasedDriver, state: &Value) -> BTreeMap<String, String> 
 fn short_hash(value: &Value) -> String {
     let digest = Sha256::digest(value.to_string().as_bytes());
     hex::encode(digest.get(..8).unwrap_or(&digest))
-}
-
-/// An object whose container is missing too can only be created if this plan creates the container.
-fn miss_containers(changes: &mut [Change], lacking: Vec<(usize, String)>) {
-    let created: BTreeSet<(String, String, String)> =
-        changes.iter().filter(|c| c.action == Action::Create && c.error.is_none()).map(object_key).collect();
-    for (at, container) in lacking {
-        let Some(change) = changes.get_mut(at) else { continue };
-        let (target, kind, _) = object_key(change);
-        if created.contains(&(target.clone(), kind.clone(), container.clone())) {
-            continue;
-        }
-        change.error = Some(ChangeError {
-            reason: "ContainerMissing".to_owned(),
-            message: format!(
-                "cannot create {} on {target}: {container} does not exist, and no manifest creates it",
-                change.object
-            ),
-            hint: Some(format!("add a {kind} for {container}")),
-            retryable: false,
-        });
-        change.steps.clear();
-    }
-}
-
-fn object_key(change: &Change) -> (String, String, String) {
-    (change.id.target.clone(), change.id.kind.clone(), change.object.clone())
-}
-
-/// What depends on something that is not and will not be ready waits, and says for what.
-fn wait_for_dependencies<I: Borrow<Instance>>(changes: &mut [Change], instances: &[I]) {
-    if instances.iter().all(|i| i.borrow().depends_on.is_empty()) {
-        return;
-    }
-    let mut by_level: Vec<usize> = (0..changes.len()).collect();
-    by_level.sort_by_key(|&i| instances.get(i).map_or(0, |x| x.borrow().level));
-    let mut unready: HashMap<String, &'static str> = HashMap::new();
-    for at in by_level {
-        let (Some(change), Some(instance)) = (changes.get_mut(at), instances.get(at).map(Borrow::borrow))
-        else {
-            continue;
-        };
-        let waits = instance
-            .depends_on
-            .iter()
-            .filter_map(|d| unready.get(d).map(|why| format!("waits for {d}, which is {why}")));
-        let reasons: Vec<String> = waits.collect();
-        if !reasons.is_empty() && change.is_pending() {
-            match &mut change.gate {
-                Gate::Held { reasons: known } => known.extend(reasons),
-                Gate::Open => change.gate = Gate::Held { reasons },
-            }
-        }
-        let why = match change {
-            Change { error: Some(_), .. } => Some("unknown"),
-            Change { suspended: true, .. } => Some("suspended"),
-            Change { busy: Some(_), .. } => Some("busy"),
-            c if c.is_held() => Some("held"),
-            _ => None,
-        };
-        if let Some(why) = why {
-            unready.insert(format!("{}/{}", instance.id.kind, instance.id.name), why);
-        }
-    }
 }
 
 impl Change {

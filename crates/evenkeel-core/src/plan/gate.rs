@@ -81,16 +81,26 @@ pub(super) fn gate(
     (if reasons.is_empty() { Gate::Open } else { Gate::Held { reasons } }, notes)
 }
 
+/// The acceptance that counts for a setting: of several, the one that holds longest.
+fn acceptance<'a>(of: &str, accepted: &'a [Acceptance]) -> Option<&'a Acceptance> {
+    accepted.iter().filter(|a| a.of == of).max_by_key(|a| a.until)
+}
+
+/// True where an acceptance has ended and no other of the same setting has followed it.
+pub(super) fn has_run_out(one: &Acceptance, accepted: &[Acceptance], now: Timestamp) -> bool {
+    one.has_expired(now) && acceptance(&one.of, accepted) == Some(one)
+}
+
 /// Who reads a plan sees that a risk was taken on purpose, and for how long.
 fn accepted_words(hazard: &Hazard, accepted: &[Acceptance]) -> String {
-    let found = accepted.iter().find(|a| hazard.risk == Risk::DataLoss && a.of == hazard.of);
+    let found = acceptance(&hazard.of, accepted).filter(|_| hazard.risk == Risk::DataLoss);
     found.map(|a| format!(" (accepted until {}: {})", a.until, a.reason)).unwrap_or_default()
 }
 
 fn objection(hazard: &Hazard, policy: Policy, accepted: &[Acceptance], now: Timestamp) -> Option<String> {
     let of = &hazard.of;
     match hazard.risk {
-        Risk::DataLoss => match accepted.iter().find(|a| a.of == *of) {
+        Risk::DataLoss => match acceptance(of, accepted) {
             None => Some(format!(
                 "{of} risks data: write `accept: {{ dataLoss: {{ of: {of}, reason: \"…\", until: YYYY-MM-DD }} }}` in the manifest"
             )),
@@ -140,6 +150,17 @@ mod tests {
         assert!(held(Risk::DataLoss, Risk::DataLoss, &[]));
         assert!(held(Risk::DataLoss, Risk::DataLoss, &acceptance("2026-11-19")), "ran out yesterday");
         assert!(!held(Risk::DataLoss, Risk::Safe, &acceptance("2026-11-20")), "holds through its last day");
+    }
+
+    #[test]
+    fn of_several_acceptances_the_one_that_holds_longest_counts() {
+        let now = "2026-11-20T12:00:00Z".parse().unwrap();
+        let (ended, valid) = (acceptance("2026-11-19"), acceptance("2026-12-24"));
+        for both in [[&ended[..], &valid].concat(), [&valid[..], &ended].concat()] {
+            assert!(!held(Risk::DataLoss, Risk::Safe, &both), "{both:?}");
+            assert!(both.iter().all(|a| !has_run_out(a, &both, now)), "it was renewed");
+        }
+        assert!(has_run_out(&ended[0], &ended, now));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod build;
 mod change;
 mod gate;
 mod removal;
+mod wait;
 
 pub use batch::{Batch, batches};
 pub use build::{Blueprint, Instance, build};

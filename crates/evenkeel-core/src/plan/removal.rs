@@ -8,6 +8,9 @@ use crate::driver::{ErasedDriver, Risk, Step};
 use crate::request::Replies;
 use crate::target::Target;
 
+/// The level of removals. Not `usize::MAX`: readers of JSON that count in doubles would read another number.
+const LAST_LEVEL: usize = u32::MAX as usize;
+
 /// What [`removals`] looks at: one kind on one target whose spec says `prune: true`.
 pub struct Removal<'a> {
     /// The target.
@@ -81,7 +84,7 @@ fn delete(removal: &Removal<'_>, object: &str) -> Change {
         object: object.to_owned(),
         location: None,
         // After everything else: what is created first must not need what is removed.
-        level: usize::MAX,
+        level: LAST_LEVEL,
         action: Action::Delete,
         risk: Risk::Destructive,
         gate: Gate::Open,
