@@ -180,13 +180,14 @@ fn before_apply(change: &Change) -> Outcome {
 /// `Kind/name` and the reason to wait, where an outcome keeps dependents from their turn.
 fn unready(outcome: &Outcome) -> Option<(String, String)> {
     let why = match &outcome.verdict {
-        Verdict::Unchanged | Verdict::Applied | Verdict::NotStarted => return None,
+        Verdict::Unchanged | Verdict::Applied => return None,
         Verdict::Held { .. } => "held",
         Verdict::Skipped { .. } => "skipped",
         Verdict::Stale { .. } => "stale",
         Verdict::Drifted { .. } => "drifted",
         Verdict::Failed { .. } => "failed",
         Verdict::Unknown { .. } => "unknown",
+        Verdict::NotStarted => "not started",
     };
     let name = format!("{}/{}", outcome.id.kind, outcome.id.name);
     let reason = format!("waits for {name}, which is {why}");

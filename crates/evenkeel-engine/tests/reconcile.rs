@@ -353,9 +353,14 @@ async fn dependents_of_what_was_not_started_are_not_sent() {
         kv("b", "h", "b", "2", ""),
         kv("c", "i", "c", "1", ", dependsOn: [Kv/b]"),
     ];
-    let run = reconcile(&hosts, &text).await;
+    let run = engine(&hosts, &Stop::default())
+        .reconcile(&scope(&["h", "i"], &text.join("---\n")), Policy::default())
+        .await;
     assert_eq!(verdict(&run, "b"), &Verdict::NotStarted);
-    assert_eq!(verdict(&run, "c"), &Verdict::Skipped { reason: "waits for Kv/b, which is not started".into() });
+    assert_eq!(
+        verdict(&run, "c"),
+        &Verdict::Skipped { reason: "waits for Kv/b, which is not started".into() }
+    );
     assert_eq!(hosts.value("i", "c"), None);
 }
 
@@ -365,7 +370,10 @@ async fn what_lies_in_a_container_that_is_not_created_is_not_sent() {
     let deeper = kv("c", "h", "a/b/c", "1", "");
     let cases = [
         (vec![kv("a", "h", "a", "risky", ""), inner.clone(), deeper.clone()], "a, which is held"),
-        (vec![kv("a", "h", "a", "1", ", suspend: true"), inner.clone(), deeper.clone()], "a, which is suspended"),
+        (
+            vec![kv("a", "h", "a", "1", ", suspend: true"), inner.clone(), deeper.clone()],
+            "a, which is suspended",
+        ),
         (
             vec![kv("z", "h", "z", "1", ""), kv("a", "h", "a", "1", ", dependsOn: [Kv/z]"), inner.clone()],
             "a, which is created later: write `dependsOn: [Kv/a]`",
