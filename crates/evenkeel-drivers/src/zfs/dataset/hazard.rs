@@ -2,10 +2,8 @@
 
 use evenkeel_core::driver::{Risk, Step};
 
-use crate::zfs::INHERIT;
-
 /// Properties whose change takes a mount, a share or a device away for a moment or for good.
-const DISRUPTIVE: [(&str, &str); 7] = [
+const DISRUPTIVE: [(&str, &str); 8] = [
     ("mountpoint", "the filesystem is unmounted and mounted elsewhere, with what is mounted below it"),
     ("canmount", "the filesystem may be unmounted or mounted"),
     ("sharenfs", "NFS clients may lose their mounts"),
@@ -13,6 +11,7 @@ const DISRUPTIVE: [(&str, &str); 7] = [
     ("zoned", "the filesystem leaves this host's mounts, or comes back to them"),
     ("jailed", "the filesystem leaves this host's mounts, or comes back to them"),
     ("volmode", "the volume's devices may go away"),
+    ("keylocation", "the key may not be found any more when it is needed next, after a restart of the host"),
 ];
 
 /// One property about to change.
@@ -20,7 +19,7 @@ const DISRUPTIVE: [(&str, &str); 7] = [
 pub(super) struct Setting<'a> {
     pub(super) name: &'a str,
     pub(super) before: Option<&'a str>,
-    /// In normal form.
+    /// In normal form; of one that is inherited what it then is, or `inherit` where that makes no difference.
     pub(super) after: &'a str,
     /// As the manifest has it.
     pub(super) written: &'a str,
@@ -34,18 +33,22 @@ pub(super) fn of_change(step: Step, setting: Setting<'_>) -> Step {
         return step.hazard(Risk::Disruptive, of, *says);
     }
     let number = |text: &str| text.parse::<u64>().ok();
-    let shrinks = setting.before.and_then(number).zip(number(setting.after)).is_some_and(|(b, a)| a < b);
+    // What cannot be compared counts as less.
+    let less = |before: &str| match (number(before), number(setting.after)) {
+        (Some(before), Some(after)) => after < before,
+        _ => true,
+    };
+    let shrinks = setting.before.is_some_and(less);
     match (setting.name, setting.after) {
         ("readonly", "on") => step.hazard(Risk::Disruptive, of, "programs that write here begin to fail"),
+        ("exec" | "setuid" | "devices", "off") => {
+            step.hazard(Risk::Disruptive, of, "programs and devices that are used from here may stop working")
+        }
         ("volsize", _) if shrinks => {
             step.hazard(Risk::DataLoss, of, "everything beyond the new end of the volume is lost at once")
         }
         ("copies", _) if shrinks => {
             step.hazard(Risk::DataLoss, of, "what is written from now on is kept in fewer copies")
-        }
-        ("sync" | "checksum" | "redundant_metadata" | "copies", INHERIT) => {
-            // Nothing is known to be lost here, but the reader should look one dataset up.
-            step.hazard(Risk::Safe, of, "the value will be the parent's, which may protect data less")
         }
         _ => step,
     }

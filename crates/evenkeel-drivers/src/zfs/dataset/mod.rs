@@ -1,6 +1,7 @@
 //! `ZfsDataset`: filesystems and volumes.
 
 mod hazard;
+mod inherit;
 mod inventory;
 mod mount;
 mod observe;
@@ -78,7 +79,11 @@ impl Driver for ZfsDataset {
             WantedValue::Inherit => PropertyState::inherited(),
         };
         let properties = wanted.properties().map(|p| (p.name().to_owned(), state(&p.value)));
-        Some(ZfsDatasetState { kind: wanted.kind, properties: properties.collect::<BTreeMap<_, _>>() })
+        Some(ZfsDatasetState {
+            kind: wanted.kind,
+            properties: properties.collect::<BTreeMap<_, _>>(),
+            inheritable: BTreeMap::new(),
+        })
     }
 
     fn steps(&self, spec: &ZfsDatasetSpec, delta: &Delta<'_, ZfsDatasetState>) -> Vec<Step> {

@@ -9,7 +9,7 @@ use super::property::is_user;
 use super::spec::{DatasetType, ZfsDatasetSpec};
 use super::state::{PropertyState, ZfsDatasetState};
 use super::wanted::{WantedProperty, WantedValue};
-use super::{mount, queries, replace};
+use super::{inherit, mount, queries, replace};
 use crate::zfs::INHERIT;
 use crate::zfs::name::{parent, pool};
 use crate::zfs::reply::failure::{quote, refused, unparsable};
@@ -203,7 +203,19 @@ impl Seeing<'_> {
                 properties.insert(name.to_owned(), state);
             }
         }
-        Ok(ZfsDatasetState { kind, properties })
+        Ok(ZfsDatasetState { kind, properties, inheritable: self.inheritable()? })
+    }
+
+    /// What the properties that shall be inherited would be, where that decides how risky it is.
+    fn inheritable(&self) -> Result<BTreeMap<String, String>, ObserveError> {
+        let wanted = self.spec.wanted();
+        let above = parent(&self.spec.dataset).filter(|_| inherit::asks_parent(wanted));
+        let rows = match above.map(|parent| (parent, self.table.of(parent))) {
+            None => None,
+            Some((_, Said::Rows(rows))) => Some(rows),
+            Some((parent, other)) => return Err(self.unclear(parent, other)),
+        };
+        Ok(inherit::values(wanted, rows))
     }
 
     /// A volume's size must be a multiple of its block size, which cannot be changed.

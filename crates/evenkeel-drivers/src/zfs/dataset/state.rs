@@ -18,6 +18,10 @@ pub struct ZfsDatasetState {
     /// The properties that the spec names, by their full names. One that is not set is not in the map.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, PropertyState>,
+    /// What the properties would be that shall be inherited and are not: the values of the parent, or the defaults.
+    /// It is no part of the form, it tells the risk of the step.
+    #[serde(skip)]
+    pub(super) inheritable: BTreeMap<String, String>,
 }
 
 /// A property's value, or where it comes from, in the one form that is compared.

@@ -67,7 +67,11 @@ fn update(spec: &ZfsDatasetSpec, delta: &Delta<'_, ZfsDatasetState>) -> Vec<Step
         let before = before(name);
         match &property.value {
             WantedValue::Exactly(after) => settings.push(Setting { name, before, after, written }),
-            WantedValue::Inherit => inherits.push(Setting { name, before, after: INHERIT, written }),
+            WantedValue::Inherit => {
+                let becomes = delta.before.and_then(|state| state.inheritable.get(name));
+                let after = becomes.map_or(INHERIT, String::as_str);
+                inherits.push(Setting { name, before, after, written });
+            }
         }
     }
     settings.sort_by_key(|setting| place(setting.name));
