@@ -1,5 +1,6 @@
 //! `ZfsPool`: the properties of a pool, never the pool itself.
 
+mod hazard;
 mod observe;
 mod table;
 mod wanted;
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use evenkeel_core::diff::FieldPath;
-use evenkeel_core::driver::{Delta, Driver, Finding, Found, ObserveError, Observed, Risk, Step};
+use evenkeel_core::driver::{Delta, Driver, Finding, Found, ObserveError, Observed, Step};
 use evenkeel_core::request::{Exec, Query, Replies, Request};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -91,15 +92,8 @@ impl Driver for ZfsPool {
             .map(|(name, property)| {
                 let set = format!("{name}={}", property.value);
                 let exec = Exec::new(["zpool".to_owned(), "set".to_owned(), set.clone(), spec.pool.clone()]);
-                let step = Step::new(Request::Exec(exec));
-                match set.as_str() {
-                    "failmode=panic" => step.hazard(
-                        Risk::Disruptive,
-                        set,
-                        "the host will crash when the pool loses its devices",
-                    ),
-                    _ => step,
-                }
+                let before = delta.before.and_then(|state| state.properties.get(name)).map(String::as_str);
+                hazard::of_change(Step::new(Request::Exec(exec)), set, name, before, &property.value)
             })
             .collect()
     }
