@@ -139,7 +139,8 @@ fn only_what_carries_a_mark_and_holds_nothing_else_is_removed() {
     assert_eq!(removal("tank/a/b/c", &[]), Ok(vec!["zfs destroy tank/a/b/c".to_owned()]));
     assert_eq!(removal("tank/a/b", &[]), Ok(vec!["zfs destroy tank/a/b".to_owned()]), "its child goes first");
     let refused = |object: &str, keep: &[&str]| removal(object, keep).unwrap_err();
-    assert!(refused("tank/a/b", &["tank/a/b/c"]).contains("tank/a/b/c lies in it and is in a manifest"));
+    assert!(refused("tank/a/b", &["tank/a/b/c"]).contains("tank/a/b/c lies in it, or will, and is in"));
+    assert!(refused("tank/a/b", &["tank/a/b/new"]).contains("tank/a/b/new lies in it, or will, and is in"));
     assert!(refused("tank/vm", &[]).contains("tank/vm/db lies in it and was not created by"));
     assert!(refused("tank/a", &[]).contains("was not created by Evenkeel"));
     assert!(refused("tank", &[]).contains("pool's own dataset"));
@@ -184,4 +185,22 @@ fn a_snapshot_keeps_its_dataset() {
     let (_, replies) = inventory(&host, "ZfsDataset");
     let refused = driver("ZfsDataset").removal("tank/a/b/c", &[], &replies).unwrap_err();
     assert!(refused.contains("tank/a/b/c@keep would go with it"), "{refused}");
+}
+
+#[test]
+fn a_list_that_ends_midway_is_not_all_there_is() {
+    let mut host = Recorded::of("2.3.2");
+    host.set("tank/a/b/c", MARK, "evenkeel");
+    let driver = driver("ZfsDataset");
+    let mut replies = Replies::default();
+    for request in join_queries(driver.inventory_queries(&replies)) {
+        let mut reply = host.answer(&request).unwrap();
+        if request.display().contains(MARK) {
+            reply.exit = 1;
+        }
+        replies.insert(request, Ok(reply));
+    }
+    assert!(driver.marked(&replies).is_err());
+    assert!(driver.inventory(&replies).is_err());
+    assert!(driver.removal("tank/a/b/c", &[], &replies).is_err());
 }

@@ -1,6 +1,7 @@
 //! All datasets of a host: for import, and to find what left the manifests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use evenkeel_core::driver::{Found, Marked, ObserveError, Step};
 use evenkeel_core::request::{Arg, Exec, Query, Replies, Request};
@@ -10,6 +11,7 @@ use super::property::{Settable, find, is_user};
 use super::spec::{DatasetType, ZfsDatasetSpec};
 use super::{MARK, mount, queries as reading, replace, steps};
 use crate::zfs::command::FIELDS;
+use crate::zfs::reply::failure::failed;
 use crate::zfs::reply::get::{Said, Table};
 use crate::zfs::reply::list::Names;
 use crate::zfs::reply::local::LocalValues;
@@ -31,6 +33,16 @@ fn marks() -> Query {
     Query::reading(Request::Exec(Exec::new(["zfs", "get", "-Hp", "-o", FIELDS, "-t", TYPES]).arg(set)))
 }
 
+/// Refuses a list that the host gave up midway: what is missing from it may well be there.
+fn all_marks(replies: &Replies) -> Result<Arc<Table>, ObserveError> {
+    let query = marks();
+    let reply = replies.get(&query)?;
+    if reply.exit != 0 {
+        return Err(failed(query.request(), reply));
+    }
+    replies.parsed(&query, Table::parse)
+}
+
 /// Every value that a dataset has of its own.
 fn values() -> Query {
     let argv = ["zfs", "get", "-Hp", "-o", FIELDS, "-s", "local,received", "-t", TYPES, "all"];
@@ -44,7 +56,7 @@ fn names() -> Query {
 }
 
 pub(super) fn inventory(replies: &Replies) -> Result<Vec<Found>, ObserveError> {
-    let marks = replies.parsed(&marks(), Table::parse)?;
+    let marks = all_marks(replies)?;
     let values = replies.parsed(&values(), LocalValues::parse)?;
     let pools = replies.parsed(&reading::altroots(), Table::parse)?;
     let mut found = Vec::new();
@@ -63,7 +75,7 @@ pub(super) fn inventory(replies: &Replies) -> Result<Vec<Found>, ObserveError> {
 }
 
 pub(super) fn marked(replies: &Replies) -> Result<Vec<Marked>, ObserveError> {
-    let marks = replies.parsed(&marks(), Table::parse)?;
+    let marks = all_marks(replies)?;
     let owner = |name| match marks.of(name) {
         Said::Rows(rows) => replace::owner(rows),
         _ => None,
@@ -116,7 +128,7 @@ fn writable(name: &str, value: &str, kind: DatasetType) -> Option<String> {
 
 pub(super) fn removal(object: &str, keep: &[&str], replies: &Replies) -> Result<Vec<Step>, String> {
     let unknown = |error: ObserveError| format!("it is not known what lies in {object}: {error}");
-    let marks = replies.parsed(&marks(), Table::parse).map_err(unknown)?;
+    let marks = all_marks(replies).map_err(unknown)?;
     let names = replies.parsed(&names(), Names::parse).map_err(unknown)?;
     let owner = |name: &str| match marks.of(name) {
         Said::Rows(rows) => replace::owner(rows),
@@ -129,17 +141,18 @@ pub(super) fn removal(object: &str, keep: &[&str], replies: &Replies) -> Result<
     if !names.contains(object) {
         return Err(format!("{object} is not in the list of datasets any more"));
     }
-    let kept: BTreeSet<&str> = keep.iter().copied().collect();
+    let below = format!("{object}/");
+    if let Some(wanted) = keep.iter().find(|kept| kept.starts_with(&below)) {
+        return Err(format!("{object} stays: {wanted} lies in it, or will, and is in a manifest"));
+    }
     for other in names.snapshots(object).chain(names.below(object)) {
         if other.contains('@') {
             return Err(format!(
                 "{object} stays: {other} would go with it; destroy the snapshot by hand first"
             ));
         }
-        if kept.contains(other) || owner(other) != Some(ours) {
-            let why =
-                if kept.contains(other) { "is in a manifest" } else { "was not created by these manifests" };
-            return Err(format!("{object} stays: {other} lies in it and {why}"));
+        if owner(other) != Some(ours) {
+            return Err(format!("{object} stays: {other} lies in it and was not created by these manifests"));
         }
     }
     Ok(vec![steps::destroy(object)])
