@@ -137,7 +137,7 @@ impl ZfsHost {
             Property::Native(native) if native.form == Form::Computed => {
                 let counts = ["filesystem_count", "snapshot_count"].contains(&native.name);
                 if counts && self.is_counted(name) {
-                    return Some(("0".to_owned(), Source::Local));
+                    return Some((self.count(name, native.name).to_string(), Source::Local));
                 }
                 let source = if counts { Source::Default } else { Source::None };
                 self.computed(name, kind, native).map(|value| (value, source))
@@ -198,9 +198,30 @@ impl ZfsHost {
         users
     }
 
-    /// Datasets and snapshots are counted where a limit was ever set.
+    /// Datasets and snapshots are counted below where a limit was set.
     fn is_counted(&self, name: &str) -> bool {
-        ["filesystem_limit", "snapshot_limit"].iter().any(|limit| self.setting(name, limit).is_some())
+        let unlimited = |value: &str| value == "none" || value == u64::MAX.to_string();
+        let limits = |name: &str| {
+            let own = |limit| self.own_value(name, limit).is_some_and(|(value, _)| !unlimited(&value));
+            own("filesystem_limit") || own("snapshot_limit")
+        };
+        let mut at = Some(name);
+        while let Some(dataset) = at {
+            if limits(dataset) {
+                return true;
+            }
+            at = parent_of(dataset);
+        }
+        false
+    }
+
+    /// How many datasets are below, or snapshots in it and below.
+    fn count(&self, name: &str, counter: &str) -> usize {
+        if counter == "filesystem_count" {
+            return self.descendants(name).count();
+        }
+        let names = std::iter::once(name).chain(self.descendants(name).map(String::as_str));
+        names.filter_map(|name| self.datasets.get(name)).map(|dataset| dataset.snapshots.len()).sum()
     }
 
     fn computed(&self, name: &str, kind: Kind, native: &Native) -> Option<String> {

@@ -1,7 +1,5 @@
 //! `zfs set`, and the rules for values that `zfs create` shares.
 
-use std::collections::BTreeMap;
-
 use super::list::Selection;
 use super::model::MOUNT_FLAGS;
 use super::options::Options;
@@ -41,7 +39,7 @@ pub(super) fn run(host: &mut ZfsHost, rights: Rights, args: &[&str], out: &mut O
     let selection = Selection { operands: datasets, depth: 0, types: "all", whole_host: false };
     let (names, mut exit) = selection.resolve(host, out);
     for name in names {
-        if pairs.contains_key("special_small_blocks") {
+        if pairs.iter().any(|(name, _)| *name == "special_small_blocks") {
             // The simulated pools have none. It is set all the same.
             out.err("special_small_blocks: property requires a special device in the pool");
         }
@@ -59,16 +57,18 @@ pub(super) fn run(host: &mut ZfsHost, rights: Rights, args: &[&str], out: &mut O
     exit
 }
 
-/// `name=value` words by name; the error is what the program says about a name given twice.
-pub(super) fn pairs<'a>(
-    words: impl IntoIterator<Item = &'a str>,
-) -> Result<BTreeMap<&'a str, &'a str>, String> {
-    let mut pairs = BTreeMap::new();
+/// Names and values, in the order in which they were given.
+pub(super) type Pairs<'a> = Vec<(&'a str, &'a str)>;
+
+/// Splits `name=value` words; the error is what the program says about a name given twice.
+pub(super) fn pairs<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Pairs<'a>, String> {
+    let mut pairs = Pairs::new();
     for word in words {
         let (name, value) = word.split_once('=').unwrap_or((word, ""));
-        if pairs.insert(name, value).is_some() {
+        if pairs.iter().any(|(known, _)| *known == name) {
             return Err(format!("property '{name}' specified multiple times"));
         }
+        pairs.push((name, value));
     }
     Ok(pairs)
 }
@@ -82,26 +82,23 @@ struct Mounts<'a> {
     last: &'a str,
 }
 
-/// Sets everything or nothing.
-fn set_on(
-    host: &mut ZfsHost,
-    name: &str,
-    pairs: &BTreeMap<&str, &str>,
-    mounts: Mounts<'_>,
-) -> Result<(), String> {
+/// Sets nothing where the program itself refuses a value. What only the kernel refuses, for want of space, is left
+/// out, and the rest is set all the same.
+fn set_on(host: &mut ZfsHost, name: &str, pairs: &Pairs<'_>, mounts: Mounts<'_>) -> Result<(), String> {
     let kind = host.kind_of(name).unwrap_or(Kind::Snapshot);
     let told = |problem| format!("cannot set property for '{name}': {problem}");
     let mut parsed = Vec::new();
     for (property, text) in pairs {
         let (property, mut value) = check(host.version, kind, property, text, false).map_err(told)?;
         if property.name() == "refreservation" && value == "auto" {
-            let size = pairs.get("volsize").and_then(|size| value::parse_size(size).ok());
+            let size = pairs.iter().find(|(name, _)| *name == "volsize");
+            let size = size.and_then(|(_, size)| value::parse_size(size).ok());
             let size = size.unwrap_or_else(|| host.stored_number(name, "volsize"));
             value = volume_reservation(size, host.stored_number(name, "volblocksize")).to_string();
         }
-        host.check_space(name, property.name(), &value).map_err(told)?;
         if property.name() == "volsize" {
-            check_volsize(host, name, &value).map_err(told)?;
+            check_multiple(value.parse().unwrap_or(0), host.stored_number(name, "volblocksize"))
+                .map_err(told)?;
         }
         parsed.push((property.name().to_owned(), value));
     }
@@ -110,8 +107,15 @@ fn set_on(
         host.try_unmount(name)?;
     }
     host.txg += 1;
+    let mut refused = None;
     for (property, value) in parsed {
-        host.store(name, &property, value, mounts.keep);
+        match fits(host, name, &property, &value) {
+            Ok(()) => host.store(name, &property, value, mounts.keep),
+            Err(problem) => refused = Some(problem),
+        }
+    }
+    if let Some(problem) = refused {
+        return Err(told(problem));
     }
     let remounts =
         MOUNT_FLAGS.contains(&mounts.last) && host.datasets.get(name).is_some_and(|d| d.mount.is_some());
@@ -165,12 +169,15 @@ pub(super) fn check(
     }
 }
 
-fn check_volsize(host: &ZfsHost, name: &str, value: &str) -> Result<(), String> {
-    let wanted: u64 = value.parse().unwrap_or(0);
-    let block = host.stored_number(name, "volblocksize");
-    check_multiple(wanted, block)?;
+/// Whether there is space for it.
+fn fits(host: &ZfsHost, name: &str, property: &str, value: &str) -> Result<(), String> {
+    if property != "volsize" {
+        return host.check_space(name, property, value);
+    }
     if is_thick(host, name) {
-        host.check_space(name, "refreservation", &volume_reservation(wanted, block).to_string())?;
+        let block = host.stored_number(name, "volblocksize");
+        let reserved = volume_reservation(value.parse().unwrap_or(0), block);
+        host.check_space(name, "refreservation", &reserved.to_string())?;
     }
     Ok(())
 }

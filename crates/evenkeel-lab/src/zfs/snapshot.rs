@@ -47,7 +47,7 @@ pub(super) fn snapshot(host: &mut ZfsHost, rights: Rights, args: &[&str], out: &
 }
 
 /// All in one transaction: they are equally old.
-fn take(host: &mut ZfsHost, wanted: &[(String, String)], properties: &BTreeMap<&str, &str>) {
+fn take(host: &mut ZfsHost, wanted: &[(String, String)], properties: &set::Pairs<'_>) {
     let setting = |value: &str| Setting { local: Some(value.to_owned()), ..Setting::default() };
     let settings: BTreeMap<_, _> = properties.iter().map(|(p, v)| ((*p).to_owned(), setting(v))).collect();
     let mut birth = host.new_birth("snapshots");
