@@ -8,7 +8,7 @@
     reason = "a test fails by panicking, also in its helpers"
 )]
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -74,6 +74,30 @@ fn json_is_one_document_with_a_version() {
 }
 
 #[test]
+fn a_script_gets_one_document_also_for_errors() {
+    let site = site();
+    site.work.write(".bad/d.yaml", &Site::dataset("x", "tank/x", "atime: perhaps"));
+    std::fs::copy(site.work.path().join("targets.yaml"), site.work.path().join(".bad/targets.yaml")).unwrap();
+    for command in ["plan", "apply", "status"] {
+        let json = site.work.expect(1, &[command, ".bad", "-o", "json"]).json();
+        assert_eq!(json["formatVersion"].as_u64(), Some(1), "{json:#}");
+        assert!(json["error"]["message"].as_str().unwrap().contains("the manifests have errors"), "{json:#}");
+        assert_eq!(json["error"]["diagnostics"][0]["line"].as_u64(), Some(5), "{json:#}");
+    }
+    for args in [
+        ["plan", "nowhere"],
+        ["apply", "d.yaml"],
+        ["validate", "ZfsDataset/nobody"],
+        ["plan", "--out=nowhere/plan.json"],
+        ["import", "nobody"],
+        ["explain", "Nothing"],
+    ] {
+        let json = site.work.expect(1, &[&args[..], &["-o", "json"]].concat()).json();
+        assert!(json["error"]["message"].is_string(), "{args:?}: {json:#}");
+    }
+}
+
+#[test]
 fn drift_is_found_and_put_back_and_only_what_differs_is_sent() {
     let site = site();
     site.work.expect(0, &["apply", "--auto-approve"]);
@@ -120,6 +144,74 @@ fn a_saved_plan_is_applied_as_it_was_shown_or_not_at_all() {
     assert_eq!(got.stdout, b"off\n", "the plan carries its manifests");
     site.work.write("broken.json", "{ \"formatVersion\": 7 }");
     site.work.expect(1, &["apply", "broken.json"]).says(&["format version 7", "plan again"]);
+}
+
+#[test]
+fn a_saved_plan_takes_no_selection_and_no_company() {
+    let site = site();
+    site.work.expect(2, &["plan", "--out", "plan.json"]);
+    for more in
+        [&["-l", "a=b"][..], &["--target", "host"], &["d.yaml"], &["ZfsDataset/a"], &["--values", "v"]]
+    {
+        let ran = site.work.expect(1, &[&["apply", "plan.json", "--auto-approve"], more].concat());
+        ran.says(&["plan.json is a saved plan", "hint:"]);
+    }
+    let ran = site.work.expect(1, &["apply", "plan.json", "--auto-approve", "--allow", "destructive"]);
+    ran.says(&["another `--allow`"]);
+    site.work.expect(1, &["plan", "--out", "nowhere/plan.json"]).says(&["its folder does not exist"]);
+    site.work.expect(0, &["apply", "plan.json", "--auto-approve"]).says(&["4 applied"]);
+}
+
+#[test]
+fn what_is_inherited_from_this_run_is_not_stale_and_what_it_disturbs_is_told() {
+    let site = Site::of_one();
+    site.by_hand("host", &["zfs", "create", "tank/vm/a"]);
+    site.by_hand("host", &["zfs", "create", "tank/vm/b"]);
+    let spec =
+        "dataset: tank/vm/a, properties: { compression: zstd, atime: off }, dependsOn: [ZfsDataset/vm]";
+    let text = Site::dataset("vm", "tank/vm", "compression: gzip, atime: off")
+        + &Site::resource("ZfsDataset", "a", spec)
+        + &Site::dataset("b", "tank/vm/b", "atime: on");
+    site.work.write("d.yaml", &text);
+    let ran = site.work.expect(2, &["apply", "--auto-approve"]);
+    ran.says(&["2 applied, 1 drifted", "drifted   ZfsDataset/b", "properties.atime is off", "apply again"]);
+    site.work.expect(0, &["apply", "--auto-approve"]).says(&["1 applied, 2 unchanged"]);
+    site.work.expect(0, &["plan"]).says(&["nothing to do, 3 unchanged"]);
+}
+
+#[test]
+fn two_names_of_one_machine_do_not_prune_each_others_objects() {
+    let site = Site::of_one();
+    let target = std::fs::read_to_string(site.work.path().join("targets.yaml")).unwrap();
+    let target = target.replace("spec:", "spec:\n  prune: true");
+    let twin = target.replace("name: host", "name: twin");
+    site.work.write("targets.yaml", &format!("{target}---\n{twin}"));
+    let text = Site::dataset("a", "tank/a", "atime: off")
+        + &Site::dataset("b", "tank/b", "atime: off").replace("target: host", "target: twin");
+    site.work.write("d.yaml", &text);
+    site.work.expect(0, &["apply", "--auto-approve"]);
+    site.work.expect(0, &["plan", "--allow", "destructive"]).says(&["nothing to do, 2 unchanged"]);
+}
+
+#[test]
+fn the_same_trouble_is_shown_once_and_not_again_by_apply() {
+    let site = site();
+    let text = std::fs::read_to_string(site.work.path().join("targets.yaml")).unwrap();
+    let port = text.lines().find(|l| l.contains("port:")).unwrap().to_owned();
+    site.work.write("targets.yaml", &text.replace(&port, "    port: 1"));
+    let ran = site.work.expect(1, &["apply", "--auto-approve"]);
+    ran.says(&["? unknown 4 ZfsDataset", "as shown above", "4 unknown"]);
+    assert_eq!(ran.stdout.matches("cannot be reached").count(), 1, "{ran:?}");
+}
+
+#[test]
+fn a_dependency_outside_of_the_selection_is_named() {
+    let site = site();
+    let spec = "dataset: tank, properties: { atime: off }, dependsOn: [ZfsDataset/a, ZfsDataset/b]";
+    site.work.write("more.yaml", &Site::resource("ZfsDataset", "late", spec));
+    let ran = site.work.expect(2, &["plan", "ZfsDataset/late", "ZfsDataset/b"]);
+    ran.says(&["depends on ZfsDataset/a, not selected"]);
+    assert!(!site.work.expect(2, &["plan"]).stderr.contains("not selected"));
 }
 
 #[test]
@@ -185,7 +277,7 @@ fn a_closed_pipe_ends_quietly() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
 
-/// Runs `evenkeel ARGS` on a terminal (of `script`, which every Debian has) and types `input`.
+/// Runs `evenkeel ARGS` on a terminal (of `script`, which every Debian has) and types `input` when it asks.
 fn on_a_terminal(site: &Site, args: &str, input: &str) -> Ran {
     let line = format!("{} {args}", program("evenkeel").display());
     let mut command = Command::new("script");
@@ -200,10 +292,17 @@ fn on_a_terminal(site: &Site, args: &str, input: &str) -> Ran {
         .stderr(Stdio::piped())
         .spawn()
         .expect("script (apt-get install bsdutils)");
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    drop(stdin);
+    let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut said = Vec::new();
+    let mut byte = [0];
+    while stdout.read(&mut byte).unwrap() == 1 {
+        said.push(byte[0]);
+        if said.ends_with(b"is taken: ") {
+            stdin.write_all(input.as_bytes()).unwrap();
+        }
+    }
+    let mut output = child.wait_with_output().unwrap();
+    output.stdout = said;
     Ran::of(&output)
 }
 
@@ -214,6 +313,9 @@ fn apply_asks_and_takes_only_yes() {
     let ran = on_a_terminal(&site, "apply", "y\n");
     ran.says(&["Only `yes` is taken", "not applied; nothing was sent"]);
     assert_eq!((ran.code, site.writes("host").len()), (2, before));
+    let ran = on_a_terminal(&site, "apply", "\u{3}");
+    ran.says(&["not applied; nothing was sent"]);
+    assert_eq!((ran.code, site.writes("host").len()), (130, before), "Ctrl-C is an answer");
     let ran = on_a_terminal(&site, "apply", "yes\n");
     ran.says(&["4 applied", "\u{1b}["]);
     assert_eq!(ran.code, 0, "{ran:?}");

@@ -1,6 +1,6 @@
 //! Putting the pieces together: manifests loaded, targets reachable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use evenkeel_core::diagnostic::{Diagnostic, Severity};
@@ -17,6 +17,9 @@ use crate::exit::Exit;
 use crate::inputs::{self, Inputs};
 use crate::select::Selection;
 use crate::ui;
+
+/// How many names a note has at most.
+const NAMES_SHOWN: usize = 3;
 
 /// Manifests that were read and found good.
 pub(crate) struct Workspace {
@@ -36,7 +39,27 @@ pub(crate) fn open(args: &Manifests, registry: &Registry) -> Result<Workspace, C
     check(&loaded.diagnostics)?;
     let instances = selection.pick(&loaded)?;
     let partial = !selection.is_all();
+    if partial {
+        note_unselected(&instances);
+    }
     Ok(Workspace { manifests, values, scope: scope(loaded, instances, registry, partial), partial })
+}
+
+/// Says which dependencies were left out: nobody looks whether they are as their manifests say.
+fn note_unselected(instances: &[evenkeel_core::plan::Instance]) {
+    let selected: BTreeSet<String> =
+        instances.iter().map(|i| format!("{}/{}", i.id.kind, i.id.name)).collect();
+    let wanted: BTreeSet<&String> = instances.iter().flat_map(|i| &i.depends_on).collect();
+    let left_out: Vec<&str> =
+        wanted.into_iter().filter(|name| !selected.contains(*name)).map(String::as_str).collect();
+    let (shown, more) = left_out.split_at(left_out.len().min(NAMES_SHOWN));
+    if !shown.is_empty() {
+        let tail = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+        ui::note(&format!(
+            "note: the selection depends on {}{tail}, not selected and therefore not looked at\n",
+            shown.join(", ")
+        ));
+    }
 }
 
 /// A scope of `instances`; nothing is prunable where they are only a part.

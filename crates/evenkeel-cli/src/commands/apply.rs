@@ -99,6 +99,7 @@ fn applying(
     runtime.spawn(async move {
         while tokio::signal::ctrl_c().await.is_ok() {
             if stop.is_requested() {
+                ui::note("ended; what was in flight may or may not have happened: `evenkeel plan` shows what is left\n");
                 std::process::exit(Exit::Interrupted as i32);
             }
             stop.request();
