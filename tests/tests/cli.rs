@@ -205,6 +205,16 @@ fn the_same_trouble_is_shown_once_and_not_again_by_apply() {
 }
 
 #[test]
+fn what_a_host_says_does_not_steer_the_terminal() {
+    let site = Site::of_one();
+    site.by_hand("host", &["zfs", "set", "com.acme:note=a\u{1b}[2K\u{1b}[8mb", "tank/vm"]);
+    site.work.write("d.yaml", &Site::dataset("vm", "tank/vm", "\"com.acme:note\": c"));
+    let ran = site.work.expect(2, &["plan", "--color", "always"]);
+    ran.says(&["a\\u{1b}[2K\\u{1b}[8mb"]);
+    assert!(!ran.stdout.contains("\u{1b}[2K") && !ran.stdout.contains("\u{1b}[8m"), "{ran:?}");
+}
+
+#[test]
 fn a_dependency_outside_of_the_selection_is_named() {
     let site = site();
     let spec = "dataset: tank, properties: { atime: off }, dependsOn: [ZfsDataset/a, ZfsDataset/b]";

@@ -9,6 +9,6 @@ use crate::ui;
 pub(crate) fn run(args: &Completions) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "evenkeel", &mut script);
-    ui::print(&String::from_utf8_lossy(&script));
+    ui::print_raw(&String::from_utf8_lossy(&script));
     Exit::Done
 }

@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let (documents, known) = documents(found, &workspace, &args.target);
     match output {
         Output::Json => ui::print_json(&json!({ "formatVersion": FORMAT_VERSION, "manifests": documents }))?,
-        Output::Human => ui::print(&yaml(&documents)?),
+        Output::Human => ui::print_raw(&yaml(&documents)?),
     }
     if known > 0 {
         ui::note(&format!("left out: {} that the manifests already have\n", ui::count(known, "object")));

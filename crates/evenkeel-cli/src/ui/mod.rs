@@ -6,6 +6,7 @@ mod progress;
 mod run;
 mod status;
 mod style;
+mod visible;
 
 pub(crate) use diagnostics::show_diagnostics;
 pub(crate) use plan::{PlanView, show_plan};
@@ -14,14 +15,21 @@ pub(crate) use run::show_run;
 pub(crate) use status::show_status;
 pub(crate) use style::count;
 
+use visible::visible;
+
 use std::io::Write as _;
 
 use serde::Serialize;
 
 use crate::error::CliError;
 
-/// Prints text to standard output. A closed pipe (`| head`) ends the program quietly.
+/// Prints text for people to standard output.
 pub(crate) fn print(text: &str) {
+    print_raw(&visible(text));
+}
+
+/// Prints a document for programs to standard output. A closed pipe (`| head`) ends the program quietly.
+pub(crate) fn print_raw(text: &str) {
     let mut out = anstream::stdout().lock();
     if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
         std::process::exit(0);
@@ -31,13 +39,13 @@ pub(crate) fn print(text: &str) {
 /// Prints text to standard error, for people only: where nobody can read it there is nobody to tell.
 pub(crate) fn note(text: &str) {
     let mut out = anstream::stderr().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let _ = out.write_all(visible(text).as_bytes()).and_then(|()| out.flush());
 }
 
 /// Prints one JSON document.
 pub(crate) fn print_json<T: Serialize>(value: &T) -> Result<(), CliError> {
     let text =
         serde_json::to_string_pretty(value).map_err(|e| CliError::new("cannot write JSON").because(e))?;
-    print(&(text + "\n"));
+    print_raw(&(text + "\n"));
     Ok(())
 }
