@@ -7,6 +7,7 @@ mod run;
 mod status;
 mod style;
 mod visible;
+mod wrap;
 
 pub(crate) use diagnostics::show_diagnostics;
 pub(crate) use plan::{PlanView, show_plan};

@@ -9,6 +9,7 @@ use evenkeel_core::target::Target;
 
 use super::print;
 use super::style::{Tone, count, paint};
+use super::wrap::paragraph;
 
 /// From this many equal changes on one target on, they are shown as one.
 const GROUP_FROM: usize = 4;
@@ -128,24 +129,23 @@ fn render_group(text: &mut String, group: &[&Change]) {
         let _ = writeln!(text, "      {:<28} {before}{}", field.change.path.to_string(), field.after_text);
     }
     for message in &first.notes {
-        let _ = writeln!(text, "      {} {message}", paint(Tone::Warn, "!"));
+        let _ = writeln!(text, "      {} {}", paint(Tone::Warn, "!"), paragraph(message, 8));
     }
     if let (Gate::Held { reasons }, true) = (&first.gate, first.is_pending()) {
         for reason in reasons {
-            let _ = writeln!(text, "      {} {reason}", paint(Tone::Warn, "held:"));
+            let _ = writeln!(text, "      {} {}", paint(Tone::Warn, "held:"), paragraph(reason, 12));
         }
     }
     if let Some(error) = &first.error {
         let place = first.location.as_ref().filter(|_| group.len() == 1);
         let place = place.map(|l| format!("  ({l})")).unwrap_or_default();
-        let _ =
-            writeln!(text, "      {}{}", error.message.replace('\n', "\n      "), paint(Tone::Faint, place));
+        let _ = writeln!(text, "      {}{}", paragraph(&error.message, 6), paint(Tone::Faint, place));
         if let Some(hint) = &error.hint {
-            let _ = writeln!(text, "      hint: {hint}");
+            let _ = writeln!(text, "      hint: {}", paragraph(hint, 12));
         }
     }
     if let Some(busy) = &first.busy {
-        let _ = writeln!(text, "      {busy}");
+        let _ = writeln!(text, "      {}", paragraph(busy, 6));
     }
 }
 

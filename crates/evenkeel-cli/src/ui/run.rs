@@ -8,6 +8,7 @@ use evenkeel_engine::{Outcome, Run, Verdict};
 
 use super::print;
 use super::style::{Tone, paint};
+use super::wrap::paragraph;
 
 /// Prints what became of everything that is not simply unchanged, with a summary line. What `plan`, which stands
 /// above it, said already is not said again.
@@ -23,7 +24,7 @@ pub(crate) fn show_run(run: &Run, plan: &Plan) {
         };
         let _ = writeln!(text, "{} {who}", paint(tone, format!("{word:<9}")));
         for line in message.lines() {
-            let _ = writeln!(text, "          {line}");
+            let _ = writeln!(text, "          {}", paragraph(line, 10));
         }
     }
     let _ = writeln!(text, "{}", summary(run));
