@@ -143,7 +143,7 @@ fn manifest(at: usize, name: &str, mut wanted: Wanted, random: &mut Random) -> S
         }
     }
     spec.insert("properties".to_owned(), Value::Object(wanted.properties));
-    let accepted = ["sync=disabled", "copies=1", "copies=inherit"]
+    let accepted = ["sync=disabled", "sync=inherit", "copies=1", "copies=inherit"]
         .map(|of| json!({ "of": of, "reason": "a test", "until": "2099-12-31" }));
     spec.insert("accept".to_owned(), json!({ "dataLoss": accepted }));
     format!(

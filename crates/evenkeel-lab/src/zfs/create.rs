@@ -47,23 +47,25 @@ impl From<String> for Failure {
 }
 
 fn create(host: &mut ZfsHost, rights: Rights, name: &str, options: &Options) -> Result<(), Failure> {
-    check_name(name)?;
     let volume = options.value('V');
     let kind = if volume.is_some() { Kind::Volume } else { Kind::Filesystem };
     let pairs = set::pairs(options.values('o')).map_err(Failure::Unreadable)?;
+    let size = volume.map(volume_size).transpose()?;
+    // What is there already is no failure with `-p`, where it is of the same type; no setting is looked at.
+    if options.has('p') && host.kind_of(name) == Some(kind) {
+        return Ok(());
+    }
+    check_name(name)?;
+    check_place(host, name, options.has('p'))?;
     let mut local = BTreeMap::new();
     for (property, text) in pairs {
         let (property, value) = set::check(host.version, kind, property, text, true)?;
         local.insert(property.name().to_owned(), value);
     }
-    if options.has('p') && host.datasets.contains_key(name) {
-        return Ok(());
-    }
-    check_place(host, name, options.has('p'))?;
     if rights == Rights::User {
         return Err("permission denied".to_owned().into());
     }
-    if let Some(size) = volume {
+    if let Some(size) = size {
         volume_properties(host, size, options, &mut local)?;
     }
     check_fits(host, name, &local)?;
@@ -132,14 +134,16 @@ fn default_block(host: &ZfsHost) -> u64 {
     native.and_then(|n| n.default(host.version).parse().ok()).unwrap_or(8192)
 }
 
+fn volume_size(text: &str) -> Result<u64, Failure> {
+    value::parse_size(text).map_err(|e| Failure::Unreadable(format!("bad volume size '{text}': {e}")))
+}
+
 fn volume_properties(
     host: &ZfsHost,
-    size: &str,
+    size: u64,
     options: &Options,
     local: &mut BTreeMap<String, String>,
 ) -> Result<(), Failure> {
-    let unreadable = |e| Failure::Unreadable(format!("bad volume size '{size}': {e}"));
-    let size = value::parse_size(size).map_err(unreadable)?;
     if let Some(block) = options.value('b') {
         let (_, block) = set::check(host.version, Kind::Volume, "volblocksize", block, true)?;
         local.insert("volblocksize".to_owned(), block);

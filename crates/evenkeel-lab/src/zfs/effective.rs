@@ -133,7 +133,9 @@ impl ZfsHost {
         let kind = self.kind_of(name)?;
         match property {
             Property::User(user) => self.climb(name, user, true),
-            Property::Native(native) if !native.applies_to(kind) => None,
+            Property::Native(native) if !native.applies_to(kind) || self.is_of_files_only(name, native) => {
+                None
+            }
             Property::Native(native) if native.form == Form::Computed => {
                 let counts = ["filesystem_count", "snapshot_count"].contains(&native.name);
                 if counts && self.is_counted(name) {
@@ -156,6 +158,14 @@ impl ZfsHost {
                 Some((value, if fixed { Source::None } else { source }))
             }
         }
+    }
+
+    /// True for what a snapshot has of a file system, and this is one of a volume.
+    fn is_of_files_only(&self, name: &str, native: &Native) -> bool {
+        let holder = name.split_once('@').and_then(|(dataset, _)| self.kind_of(dataset));
+        holder == Some(Kind::Volume)
+            && native.applies_to(Kind::Filesystem)
+            && !native.applies_to(Kind::Volume)
     }
 
     /// The properties that have a value of this dataset's own, in order.

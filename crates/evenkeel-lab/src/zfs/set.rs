@@ -20,9 +20,10 @@ pub(super) fn run(host: &mut ZfsHost, rights: Rights, args: &[&str], out: &mut O
     let (assignments, datasets) = words.split_at(first_dataset);
     let problem = match (assignments, datasets) {
         ([], []) => "missing arguments",
-        ([], _) => "missing property=value argument(s)",
+        ([], [_]) => "missing property=value argument(s)",
         (_, []) => "missing dataset name(s)",
         (_, rest) if rest.iter().any(|word| word.contains('=')) => "invalid argument order",
+        // Two words without `=` are taken for datasets to set nothing on.
         _ => "",
     };
     if !problem.is_empty() {
@@ -146,12 +147,13 @@ pub(super) fn check(
         return Err("this property can not be modified for snapshots".to_owned());
     }
     if !native.applies_to(kind) {
-        return Err(format!("'{}' does not apply to datasets of this type", native.name));
+        // Here the name comes back as it was written, elsewhere in full.
+        return Err(format!("'{property}' does not apply to datasets of this type"));
     }
     let is_fixed = !usage::property(version, native.name).is_some_and(|listed| listed.edit);
     let is_computed = native.form == super::table::Form::Computed;
     if is_computed || (is_fixed && !creating) {
-        return Err(format!("'{}' is readonly", native.name));
+        return Err(format!("'{property}' is readonly"));
     }
     if native.name == "refreservation" && text == "auto" {
         return match (kind, creating) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::{Setting, Snapshot, pool_of};
+use super::model::{Setting, Snapshot, parent_of, pool_of};
 use super::options::Options;
 use super::{Kind, Out, Rights, ZfsHost, set, usage};
 
@@ -79,31 +79,33 @@ pub(super) fn clone(host: &mut ZfsHost, rights: Rights, args: &[&str], out: &mut
 }
 
 pub(super) fn hold(host: &mut ZfsHost, args: &[&str], out: &mut Out) -> i32 {
-    with_snapshot(host, args, "cannot hold snapshot", out, |snapshot, tag| {
+    with_snapshot(host, ("hold", "cannot hold snapshot"), args, out, |snapshot, tag| {
         snapshot.holds.insert(tag.to_owned()).then_some(()).ok_or("tag already exists on this dataset")
     })
 }
 
 pub(super) fn release(host: &mut ZfsHost, args: &[&str], out: &mut Out) -> i32 {
-    with_snapshot(host, args, "cannot release hold from snapshot", out, |snapshot, tag| {
+    with_snapshot(host, ("release", "cannot release hold from snapshot"), args, out, |snapshot, tag| {
         snapshot.holds.remove(tag).then_some(()).ok_or("no such tag on this dataset")
     })
 }
 
 fn with_snapshot(
     host: &mut ZfsHost,
+    (verb, cannot): (&str, &str),
     args: &[&str],
-    cannot: &str,
     out: &mut Out,
     act: impl FnOnce(&mut Snapshot, &str) -> Result<(), &'static str>,
 ) -> i32 {
     let &[tag, name] = args else {
-        out.err("missing tag or snapshot argument");
-        return 2;
+        return usage::synopsis(host.version, verb, out);
     };
     let (dataset, snapshot) = name.split_once('@').unwrap_or((name, ""));
-    let snapshots = host.datasets.get_mut(dataset).map(|d| &mut d.snapshots);
-    let Some(found) = snapshots.into_iter().flatten().find(|s| s.name == snapshot) else {
+    let Some(holder) = host.datasets.get_mut(dataset) else {
+        out.err(format!("cannot open '{dataset}': dataset does not exist"));
+        return 1;
+    };
+    let Some(found) = holder.snapshots.iter_mut().find(|s| s.name == snapshot) else {
         out.err(format!("{cannot} '{name}': dataset does not exist"));
         return 1;
     };
@@ -123,12 +125,17 @@ pub(super) fn rename(host: &mut ZfsHost, rights: Rights, args: &[&str], out: &mu
     let [from, to] = options.operands.as_slice() else {
         return usage::fail(host.version, "rename", "missing target dataset argument", out);
     };
+    let parent_is_gone = parent_of(to).is_some_and(|parent| !host.datasets.contains_key(parent));
     let problem = match (host.kind_of(from), rights) {
         (None, _) => Some(format!("cannot open '{from}': dataset does not exist")),
         (_, Rights::User) => Some(format!("cannot rename '{from}': permission denied")),
+        _ if from == to => return 0,
         _ if host.kind_of(to).is_some() => Some(format!("cannot rename '{from}': dataset already exists")),
         _ if !to.starts_with('@') && !host.pools.contains_key(pool_of(to)) => {
             Some(format!("cannot create '{to}': no such pool '{}'", pool_of(to)))
+        }
+        _ if !to.contains('@') && parent_is_gone => {
+            Some(format!("cannot create '{to}': parent does not exist"))
         }
         _ => None,
     };
