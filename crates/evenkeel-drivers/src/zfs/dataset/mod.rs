@@ -83,6 +83,7 @@ impl Driver for ZfsDataset {
             kind: wanted.kind,
             properties: properties.collect::<BTreeMap<_, _>>(),
             inheritable: BTreeMap::new(),
+            owner: None,
         })
     }
 

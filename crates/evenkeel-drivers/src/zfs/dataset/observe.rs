@@ -203,7 +203,8 @@ impl Seeing<'_> {
                 properties.insert(name.to_owned(), state);
             }
         }
-        Ok(ZfsDatasetState { kind, properties, inheritable: self.inheritable()? })
+        let owner = replace::owner(rows).map(str::to_owned);
+        Ok(ZfsDatasetState { kind, properties, inheritable: self.inheritable()?, owner })
     }
 
     /// What the properties that shall be inherited would be, where that decides how risky it is.

@@ -22,6 +22,9 @@ pub struct ZfsDatasetState {
     /// It is no part of the form, it tells the risk of the step.
     #[serde(skip)]
     pub(super) inheritable: BTreeMap<String, String>,
+    /// Who created it, by its mark. No part of the form either.
+    #[serde(skip)]
+    pub(super) owner: Option<String>,
 }
 
 /// A property's value, or where it comes from, in the one form that is compared.

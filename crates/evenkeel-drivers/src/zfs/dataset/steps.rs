@@ -16,7 +16,7 @@ use crate::zfs::{INHERIT, Scalar};
 pub(super) fn steps(spec: &ZfsDatasetSpec, delta: &Delta<'_, ZfsDatasetState>) -> Vec<Step> {
     match delta.action {
         Action::Create => vec![create(spec, delta.owner)],
-        Action::Replace => vec![destroy(&spec.dataset), create(spec, delta.owner)],
+        Action::Replace => vec![replaced(spec, delta), create(spec, delta.owner)],
         Action::Update => update(spec, delta),
         Action::NoOp | Action::Delete | Action::Forget => Vec::new(),
     }
@@ -117,6 +117,19 @@ fn changing<'s>(
 /// The value as the manifest has it.
 fn written<'s>(spec: &'s ZfsDatasetSpec, property: &WantedProperty) -> &'s str {
     spec.properties.get(property.written_name()).map_or("", Scalar::as_str)
+}
+
+/// What other manifests created is not ours to destroy by mode alone.
+fn replaced(spec: &ZfsDatasetSpec, delta: &Delta<'_, ZfsDatasetState>) -> Step {
+    let step = destroy(&spec.dataset);
+    match delta.before.and_then(|state| state.owner.as_deref()) {
+        Some(owner) if owner == delta.owner => step,
+        other => step.hazard(
+            Risk::DataLoss,
+            format!("destroy {}", spec.dataset),
+            format!("its mark says that `{}` created it, not `{}`", other.unwrap_or("nobody"), delta.owner),
+        ),
+    }
 }
 
 /// Never with `-r`: what is found below at that moment was not planned for, and makes the command fail.
