@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use evenkeel_core::plan::{Change, Gate, Instance, InstanceId, Plan, Policy};
+use evenkeel_core::plan::{Action, Change, Gate, Instance, InstanceId, Plan, Policy};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
@@ -117,11 +117,15 @@ fn shares<'a>(
     outcomes: &mut [Outcome],
 ) -> Vec<Share<'a>> {
     let unready: HashMap<String, String> = outcomes.iter().filter_map(unready).collect();
+    let unfinished: HashMap<String, String> = outcomes.iter().filter_map(unfinished).collect();
     let mut shares: BTreeMap<&str, Share<'a>> = BTreeMap::new();
     for (at, change) in plan.changes.iter().enumerate().filter(|(_, c)| c.is_open() && c.level == level) {
         let Some(part) = part(&change.id.target) else { continue };
         let instance = by_id.get(&change.id);
-        let blocked = instance.and_then(|i| i.depends_on.iter().find_map(|name| unready.get(name)));
+        let blocked = match change.action {
+            Action::Delete => unfinished.get(&change.id.target),
+            _ => instance.and_then(|i| i.depends_on.iter().find_map(|name| unready.get(name))),
+        };
         match (blocked, outcomes.get_mut(at)) {
             (Some(reason), Some(outcome)) => outcome.verdict = Verdict::Skipped { reason: reason.clone() },
             _ => shares
@@ -192,4 +196,14 @@ fn unready(outcome: &Outcome) -> Option<(String, String)> {
     let name = format!("{}/{}", outcome.id.kind, outcome.id.name);
     let reason = format!("waits for {name}, which is {why}");
     Some((name, reason))
+}
+
+/// The target and the reason to remove nothing from it, where an outcome may be why something was left over.
+fn unfinished(outcome: &Outcome) -> Option<(String, String)> {
+    let is_open = matches!(
+        outcome.verdict,
+        Verdict::Failed { .. } | Verdict::Unknown { .. } | Verdict::Stale { .. } | Verdict::NotStarted
+    );
+    let waits = || format!("removed when {}/{} is as its manifest says", outcome.id.kind, outcome.id.name);
+    (is_open && outcome.action != Action::Delete).then(|| (outcome.id.target.clone(), waits()))
 }

@@ -1,6 +1,6 @@
 //! The engine: what every door calls.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use evenkeel_core::driver::{ErasedDriver, Registry};
@@ -120,11 +120,10 @@ impl Scope {
         now: Timestamp,
     ) -> Vec<Change> {
         // Two targets may be two names of one machine: what either wants there is not left over.
-        let twin = |i: &&Instance| {
-            let other = self.targets.get(&i.id.target);
-            other.is_some_and(|t| t.name != target.name && is_same_place(t, target))
-        };
-        let twins: Vec<&Instance> = self.instances.iter().filter(twin).collect();
+        let is_twin = |t: &&Arc<Target>| t.name != target.name && is_same_place(t, target);
+        let twins: BTreeSet<&str> = self.targets.values().filter(is_twin).map(|t| t.name.as_str()).collect();
+        let all = if twins.is_empty() { &[][..] } else { self.instances.as_slice() };
+        let twins: Vec<&Instance> = all.iter().filter(|i| twins.contains(i.id.target.as_str())).collect();
         let of_driver = |driver: Arc<dyn ErasedDriver>| {
             let kept = here.iter().chain(&twins).filter(|i| i.id.kind == driver.kind());
             let keep: Vec<&str> = kept.map(|i| i.object.as_str()).collect();

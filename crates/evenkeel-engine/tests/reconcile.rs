@@ -406,3 +406,17 @@ async fn an_object_of_two_resources_is_created_once() {
     let again = reconcile(&hosts, &text).await;
     assert_eq!((again.summary.unchanged, again.summary.commands), (2, 0));
 }
+
+#[tokio::test]
+async fn nothing_is_removed_from_a_host_where_something_failed() {
+    let refuse = |c: &str| if c.contains("kv set") { Trouble::Refused } else { Trouble::None };
+    let keys: &[(&str, &str)] = &[("ours-old", "1")];
+    let hosts = Hosts::new(&[("pruned", keys), ("pruned2", keys)]).with_fault(refuse);
+    let text = kv("new", "pruned", "ours-new", "1", "");
+    let all = Policy { allow: Risk::Destructive };
+    let run = engine(&hosts, &Stop::default()).reconcile(&scope(&["pruned", "pruned2"], &text), all).await;
+    assert!(matches!(verdict(&run, "new"), Verdict::Failed { .. }), "{run:#?}");
+    assert_eq!(hosts.value("pruned", "ours-old").as_deref(), Some("1"), "what replaces it is not there");
+    assert_eq!(hosts.value("pruned2", "ours-old"), None, "another host does not wait");
+    assert!(!run.is_complete());
+}
