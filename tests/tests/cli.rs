@@ -332,7 +332,13 @@ fn apply_asks_and_takes_only_yes() {
 }
 
 #[test]
-fn ctrl_c_stops_after_the_step_in_flight_and_says_what_was_done() {
+fn ctrl_c_and_a_wish_to_end_stop_after_the_step_in_flight_and_say_what_was_done() {
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        stopped_by(signal);
+    }
+}
+
+fn stopped_by(signal: &str) {
     let site = Site::of_one();
     let mut text = String::new();
     for n in 0..60 {
@@ -353,7 +359,7 @@ fn ctrl_c_stops_after_the_step_in_flight_and_says_what_was_done() {
         assert!(begin.elapsed() < Duration::from_secs(60), "nothing was sent");
         std::thread::sleep(Duration::from_millis(2));
     }
-    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let kill = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     assert!(kill.success());
     let ran = Ran::of(&child.wait_with_output().unwrap());
     let sent = site.writes("host").len() - before;

@@ -126,9 +126,10 @@ pub(crate) fn block_on_reading<T>(
     })
 }
 
-/// A runtime for I/O.
+/// A runtime for I/O. One thread: what there is to do between two packets is less than waking another thread, and
+/// what is planned afterwards is not the runtime's.
 pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 /// Targets by name, for views.

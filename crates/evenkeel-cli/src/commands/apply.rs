@@ -9,6 +9,8 @@ use evenkeel_core::manifest::{SourceFile, load};
 use evenkeel_core::plan::{Change, InstanceId, Plan, Policy};
 use evenkeel_engine::{Clock as _, Engine, InputFile, Run, SavedPlan, Scope, Stop, SystemClock};
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::args::{Allow, Apply as Args, Manifests, Output};
 use crate::commands::plan;
 use crate::error::CliError;
@@ -53,7 +55,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
             return Ok(exit);
         }
     }
-    let run = applying(&runtime, &engine, &scope, &shown, policy, &stop);
+    let run = applying(&runtime, (&engine, &bars), &scope, &shown, policy, &stop);
     bars.clear();
     match output {
         Output::Json => ui::print_json(&run)?,
@@ -86,26 +88,33 @@ fn reading(
     })
 }
 
-/// Applies; the first Ctrl-C stops after the step in flight, a second one ends the program at once.
+/// Applies; the first Ctrl-C stops after the step in flight, a second one ends the program at once. So do a
+/// wish to end from outside and the end of the terminal: nothing is cut off in the middle of a write.
 fn applying(
     runtime: &tokio::runtime::Runtime,
-    engine: &Engine,
+    (engine, bars): (&Engine, &Arc<Bars>),
     scope: &Scope,
     plan: &Plan,
     policy: Policy,
     stop: &Stop,
 ) -> Run {
-    let stop = stop.clone();
-    runtime.spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() {
-            if stop.is_requested() {
-                ui::note("ended; what was in flight may or may not have happened: `evenkeel plan` shows what is left\n");
-                std::process::exit(Exit::Interrupted as i32);
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    for kind in kinds {
+        let (stop, bars) = (stop.clone(), Arc::clone(bars));
+        // Listening begins here: a task of its own might come too late.
+        let _inside = runtime.enter();
+        let Ok(mut signals) = signal(kind) else { continue };
+        runtime.spawn(async move {
+            while signals.recv().await.is_some() {
+                if stop.is_requested() {
+                    bars.say("ended; what was in flight may or may not have happened: plan again to see\n");
+                    std::process::exit(Exit::Interrupted as i32);
+                }
+                stop.request();
+                bars.say("stopping after the step in flight; Ctrl-C again ends at once\n");
             }
-            stop.request();
-            ui::note("stopping after the step in flight; Ctrl-C again ends at once\n");
-        }
-    });
+        });
+    }
     runtime.block_on(engine.apply(scope, plan, policy))
 }
 

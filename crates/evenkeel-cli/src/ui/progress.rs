@@ -7,6 +7,8 @@ use std::time::Duration;
 use evenkeel_engine::{Event, Progress};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::note;
+
 /// Progress bars; silent where standard error is no terminal.
 #[derive(Debug)]
 pub(crate) struct Bars {
@@ -19,8 +21,9 @@ pub(crate) struct Bars {
 impl Bars {
     pub(crate) fn new() -> Self {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        let overall = all.add(ProgressBar::new(0).with_style(style("{prefix} [{bar:24}] {pos}/{len} {msg}")));
-        overall.set_prefix("targets");
+        // The builders draw nothing; there may be manifests' warnings to come first.
+        let overall = ProgressBar::new(0).with_style(style("{prefix} [{bar:24}] {pos}/{len} {msg}"));
+        let overall = all.add(overall.with_prefix("targets"));
         Bars { all, overall, targets: Mutex::default(), ticking: Once::new() }
     }
 
@@ -30,14 +33,17 @@ impl Bars {
         let _ = self.all.clear();
     }
 
+    /// Says something while bars may be on the screen.
+    pub(crate) fn say(&self, text: &str) {
+        self.all.suspend(|| note(text));
+    }
+
     fn with<R>(&self, target: &str, act: impl FnOnce(&ProgressBar) -> R) -> R {
         let mut bars = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
         let bar = bars.entry(target.to_owned()).or_insert_with(|| {
-            let bar = self
-                .all
-                .add(ProgressBar::new(0).with_style(style("  {prefix} [{bar:20}] {pos}/{len} {wide_msg}")));
-            bar.set_prefix(target.to_owned());
-            bar
+            let bar =
+                ProgressBar::new(0).with_style(style("  {prefix:<12} [{bar:20}] {pos}/{len} {wide_msg}"));
+            self.all.add(bar.with_prefix(target.to_owned()))
         });
         act(bar)
     }
