@@ -54,6 +54,26 @@ impl Answer {
     pub fn request(&self) -> &Request {
         &self.request
     }
+
+    /// The reply parsed by `parse`, which runs once per type however many instances share it. `parse` sees the
+    /// request as it was sent.
+    pub fn parsed<T, F>(&self, parse: F) -> Result<Arc<T>, ObserveError>
+    where
+        T: Any + Send + Sync,
+        F: FnOnce(&Request, &Reply) -> Result<T, ObserveError>,
+    {
+        let reply = self.result.as_ref().map_err(|e| ObserveError::Transport(e.clone()))?;
+        let mut memory = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = TypeId::of::<Result<T, ObserveError>>();
+        let found =
+            memory.get(&key).cloned().and_then(|any| any.downcast::<Result<Arc<T>, ObserveError>>().ok());
+        if let Some(known) = found {
+            return known.as_ref().clone();
+        }
+        let fresh = parse(&self.request, reply).map(Arc::new);
+        memory.insert(key, Arc::new(fresh.clone()));
+        fresh
+    }
 }
 
 /// Every answer of one target so far.
@@ -87,25 +107,13 @@ impl Replies {
         answer.result.as_ref().map_err(|e| ObserveError::Transport(e.clone()))
     }
 
-    /// The reply to `query` parsed by `parse`, which runs once per answer and type however many instances
-    /// share it. `parse` sees the request as it was sent.
+    /// The reply to `query`, parsed as [`Answer::parsed`] does.
     pub fn parsed<T, F>(&self, query: &Query, parse: F) -> Result<Arc<T>, ObserveError>
     where
         T: Any + Send + Sync,
         F: FnOnce(&Request, &Reply) -> Result<T, ObserveError>,
     {
-        let answer = self.asked(query)?;
-        let reply = answer.result.as_ref().map_err(|e| ObserveError::Transport(e.clone()))?;
-        let mut memory = answer.parsed.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = TypeId::of::<Result<T, ObserveError>>();
-        let found =
-            memory.get(&key).cloned().and_then(|any| any.downcast::<Result<Arc<T>, ObserveError>>().ok());
-        if let Some(known) = found {
-            return known.as_ref().clone();
-        }
-        let fresh = parse(&answer.request, reply).map(Arc::new);
-        memory.insert(key, Arc::new(fresh.clone()));
-        fresh
+        self.asked(query)?.parsed(parse)
     }
 
     fn asked(&self, query: &Query) -> Result<&Answer, ObserveError> {
@@ -120,7 +128,8 @@ fn covers(sent: &Request, wanted: &Request) -> bool {
         && wanted.operands.is_subset(&sent.operands)
         && wanted.argv.iter().zip(&sent.argv).all(|(w, s)| match (w, s) {
             (super::Arg::Set(w), super::Arg::Set(s)) => w.is_subset(s),
-            (w, s) => w == s,
+            // Of one shape, so that texts are equal.
+            _ => true,
         })
 }
 

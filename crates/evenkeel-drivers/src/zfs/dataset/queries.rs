@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use evenkeel_core::request::{Arg, Exec, Query, Replies, Request};
+use evenkeel_core::request::{Answer, Arg, Exec, Query, Replies, Request};
 
 use super::spec::ZfsDatasetSpec;
 use super::wanted::Wanted;
@@ -31,10 +31,10 @@ pub(super) fn wanted(spec: &ZfsDatasetSpec, so_far: &Replies) -> Vec<Query> {
         return queries;
     }
     let main = properties(spec);
-    if !so_far.has(main) {
-        queries.push(main.clone());
-    } else if wants_replacing(spec, main, so_far) {
-        queries.push(below(&spec.dataset));
+    match so_far.answer(main) {
+        None => queries.push(main.clone()),
+        Some(answer) if wants_replacing(spec, answer) => queries.push(below(&spec.dataset)),
+        Some(_) => {}
     }
     if names_a_mount_point(wanted) {
         queries.push(altroots());
@@ -52,8 +52,8 @@ fn may_ask(wanted: &Wanted, so_far: &Replies) -> bool {
     doubtful.all(|property| host.get(property.name()).is_some())
 }
 
-fn wants_replacing(spec: &ZfsDatasetSpec, main: &Query, so_far: &Replies) -> bool {
-    let Ok(table) = so_far.parsed(main, Table::parse) else { return false };
+fn wants_replacing(spec: &ZfsDatasetSpec, answer: &Answer) -> bool {
+    let Ok(table) = answer.parsed(Table::parse) else { return false };
     match table.of(&spec.dataset) {
         Said::Rows(rows) => {
             replace::owner(rows).is_some() && replace::fixed_difference(spec.wanted(), rows).is_some()

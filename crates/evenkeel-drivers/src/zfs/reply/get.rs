@@ -192,7 +192,9 @@ impl Table {
         let mut at = 0;
         for line in text.split_inclusive(|byte| *byte == b'\n') {
             let end = at + line.len();
-            match (self.row_start(line, at, operands), block.last_mut()) {
+            let above =
+                block.last().map(|row| (text.get(row.name.clone()).unwrap_or_default(), row.property));
+            match (self.row_start(line, at, operands, above), block.last_mut()) {
                 (Some(row), Some(last)) => {
                     if text.get(row.name.clone()) != text.get(last.name.clone()) {
                         self.object(&text, &block);
@@ -213,14 +215,27 @@ impl Table {
         Ok(())
     }
 
-    /// A line that begins with an object's and a property's name begins a row.
-    fn row_start(&self, line: &[u8], at: usize, operands: &BTreeSet<String>) -> Option<Loose> {
+    /// A line that begins with an object's and a property's name begins a row. The row `above` is one of the same
+    /// object as a rule, and of the property before, which saves looking both up.
+    fn row_start(
+        &self,
+        line: &[u8],
+        at: usize,
+        operands: &BTreeSet<String>,
+        above: Option<(&[u8], usize)>,
+    ) -> Option<Loose> {
         let mut fields = line.splitn(3, |byte| *byte == b'\t');
         let (name, property, rest) = (fields.next()?, fields.next()?, fields.next()?);
-        let property = str::from_utf8(property).ok()?;
-        let property = self.properties.binary_search_by(|p| p.as_str().cmp(property)).ok()?;
-        let text = str::from_utf8(name).ok()?;
-        let known = if operands.is_empty() { check_dataset(text).is_ok() } else { operands.contains(text) };
+        let next = above.map_or(0, |(_, property)| property + 1);
+        let property = if self.properties.get(next).is_some_and(|p| p.as_bytes() == property) {
+            next
+        } else {
+            self.properties.binary_search_by(|p| p.as_bytes().cmp(property)).ok()?
+        };
+        let known = above.is_some_and(|(above, _)| above == name) || {
+            let name = str::from_utf8(name).ok()?;
+            if operands.is_empty() { check_dataset(name).is_ok() } else { operands.contains(name) }
+        };
         let end = at + line.len();
         known.then(|| Loose { name: at..at + name.len(), property, rest: end - rest.len()..end })
     }
