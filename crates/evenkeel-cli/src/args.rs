@@ -47,7 +47,9 @@ pub(crate) enum Command {
     Validate(Manifests),
     /// Read the targets and show what would be sent. Never writes.
     Plan(Plan),
-    /// Send what a plan shows, after asking, and read it back.
+    /// Send what a plan shows, after asking, and read it back; also a plan that was saved.
+    ///
+    /// A file of `plan --out` as the only path is applied exactly as it was shown, or refused as stale.
     Apply(Apply),
     /// Show for each resource whether it is as its manifest says. Never writes.
     Status(Status),
@@ -150,7 +152,6 @@ impl From<Allow> for Risk {
 
 #[derive(Debug, Args)]
 pub(crate) struct Apply {
-    /// A saved plan instead of manifests is given as the only path.
     #[command(flatten)]
     pub(crate) manifests: Manifests,
     #[command(flatten)]
