@@ -2,6 +2,8 @@
 
 use evenkeel_core::driver::{Risk, Step};
 
+use super::property::{find, is_user};
+
 /// Properties whose change takes a mount, a share or a device away for a moment or for good.
 const DISRUPTIVE: [(&str, &str); 8] = [
     ("mountpoint", "the filesystem is unmounted and mounted elsewhere, with what is mounted below it"),
@@ -31,6 +33,9 @@ pub(super) fn of_change(step: Step, setting: Setting<'_>) -> Step {
     let of = format!("{}={}", setting.name, setting.written);
     if let Some((_, says)) = DISRUPTIVE.iter().find(|(name, _)| *name == setting.name) {
         return step.hazard(Risk::Disruptive, of, *says);
+    }
+    if find(setting.name).is_none() && !is_user(setting.name) {
+        return step.hazard(Risk::Disruptive, of, "this property is not known here, nor what it does");
     }
     let number = |text: &str| text.parse::<u64>().ok();
     // What cannot be compared counts as less.
