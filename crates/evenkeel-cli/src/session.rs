@@ -35,9 +35,10 @@ pub(crate) fn open(args: &Manifests, registry: &Registry) -> Result<Workspace, C
     let is_kind = |kind: &str| registry.kinds().iter().any(|k| k.eq_ignore_ascii_case(kind));
     let Inputs { manifests, values, names } = inputs::read(args, is_kind)?;
     let selection = Selection::new(args, names)?;
-    let loaded = load(registry, &manifests, &values, SystemClock.now());
+    let mut loaded = load(registry, &manifests, &values, SystemClock.now());
     check(&loaded.diagnostics)?;
-    let instances = selection.pick(&loaded)?;
+    let instances =
+        if selection.is_all() { std::mem::take(&mut loaded.instances) } else { selection.pick(&loaded)? };
     let partial = !selection.is_all();
     if partial {
         note_unselected(&instances);

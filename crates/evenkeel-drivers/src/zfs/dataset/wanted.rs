@@ -25,6 +25,7 @@ pub(super) struct Wanted {
     pub(super) kind: DatasetType,
     /// Sorted by full name. Only what is right; what is wrong is in `findings`.
     properties: Box<[WantedProperty]>,
+    depends_on_host: bool,
     pub(super) findings: Vec<Finding>,
     /// What is read of the dataset, worked out at first use.
     pub(super) query: OnceLock<Query>,
@@ -97,7 +98,9 @@ impl Wanted {
         }
         reading.as_a_whole(spec);
         let Reading { kind, properties, findings } = reading;
-        Wanted { kind, properties: properties.into_values().collect(), findings, query: OnceLock::new() }
+        let properties: Box<[WantedProperty]> = properties.into_values().collect();
+        let depends_on_host = properties.iter().any(|p| p.name_may_be_unknown() || p.value_varies());
+        Wanted { kind, properties, depends_on_host, findings, query: OnceLock::new() }
     }
 
     /// Every property, sorted by full name.
@@ -118,7 +121,7 @@ impl Wanted {
 
     /// True where something of it depends on what the host knows.
     pub(super) fn depends_on_host(&self) -> bool {
-        self.properties.iter().any(|p| p.name_may_be_unknown() || p.value_varies())
+        self.depends_on_host
     }
 }
 
