@@ -9,4 +9,6 @@
 pub mod evenkeel;
 pub mod site;
 pub mod sshd;
+pub mod zfs_commands;
+pub mod zfs_spellings;
 pub mod zfshost;

@@ -1,5 +1,7 @@
 //! A real OpenZFS host: the virtual machine that `tests/testhost/zfshost` makes.
 
+use std::fmt::Write as _;
+use std::io::{Seek as _, Write as _};
 use std::process::Command;
 
 use crate::evenkeel::Ran;
@@ -54,6 +56,41 @@ impl ZfsHost {
         run(Command::new(ZFSHOST).args(["ssh", &self.name, command])).stdout
     }
 
+    /// Runs commands as root one after the other in one login, whatever becomes of those before.
+    ///
+    /// # Panics
+    /// Where the login fails, or an answer is missing.
+    pub fn each<S: AsRef<str>>(&self, commands: &[Vec<S>]) -> Vec<Ran> {
+        const END: &str = "\n-- end of command ";
+        let mut script = String::new();
+        for command in commands {
+            let words: Vec<String> = command.iter().map(|word| quoted(word.as_ref())).collect();
+            let end = END.trim_start();
+            let _ = writeln!(
+                script,
+                "{} </dev/null; r=$?; printf '\\n{end}%s\\n' $r; printf '\\n{end}\\n' >&2",
+                words.join(" ")
+            );
+        }
+        let mut file = tempfile::tempfile().expect("a temporary file");
+        file.write_all(script.as_bytes()).expect("a script in the temporary file");
+        file.rewind().expect("the script is read from its start");
+        let all = run(Command::new(ZFSHOST).args(["ssh", &self.name, "sh"]).stdin(file));
+        let end_of_error = format!("{END}\n");
+        let mut errors = all.stderr.split(&end_of_error);
+        let mut answers = Vec::new();
+        let mut rest = all.stdout.as_str();
+        while let Some((stdout, after)) = rest.split_once(END) {
+            let (code, after) = after.split_once('\n').expect("an exit code at the end of each answer");
+            let code = code.parse().expect("the exit code is a number");
+            let stderr = errors.next().expect("as many errors as outputs").to_owned();
+            answers.push(Ran { code, stdout: stdout.to_owned(), stderr });
+            rest = after;
+        }
+        assert_eq!(answers.len(), commands.len(), "every command was answered: {all:?}");
+        answers
+    }
+
     /// A Target manifest that reaches it as `user`; `more` is added to `spec.ssh`.
     pub fn target(&self, name: &str, user: &str, more: &str) -> String {
         format!(
@@ -62,6 +99,11 @@ impl ZfsHost {
             self.port, self.key, self.known_hosts
         )
     }
+}
+
+/// One word for a POSIX shell.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 fn run(command: &mut Command) -> Ran {
