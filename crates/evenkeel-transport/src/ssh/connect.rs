@@ -9,6 +9,7 @@ use evenkeel_core::transport::{TransportError, TransportErrorKind};
 use russh::client::{self, DisconnectReason, Handle, Msg};
 use russh::keys::PublicKeyOrCertificate;
 use russh::{Channel, ChannelOpenFailure, Disconnect};
+use tokio::io::BufReader;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -65,7 +66,11 @@ pub(super) async fn connect(
     let client = Client { known, accept_new: endpoint.accept_new, goodbye: goodbye.clone() };
     let connecting = async {
         let connected = match &via {
-            None => client::connect_stream(config, open_tcp(endpoint, deadline).await?, client).await,
+            None => {
+                // The library reads each packet in two parts.
+                let stream = BufReader::new(open_tcp(endpoint, deadline).await?);
+                client::connect_stream(config, stream, client).await
+            }
             Some(via) => {
                 let tunnel = via.tunnel(endpoint).await?;
                 client::connect_stream(config, tunnel.into_stream(), client).await
