@@ -51,17 +51,22 @@ fn create(host: &mut ZfsHost, rights: Rights, name: &str, options: &Options) -> 
     let kind = if volume.is_some() { Kind::Volume } else { Kind::Filesystem };
     let pairs = set::pairs(options.values('o')).map_err(Failure::Unreadable)?;
     let size = volume.map(volume_size).transpose()?;
-    // What is there already is no failure with `-p`, where it is of the same type; no setting is looked at.
+    if size.is_some() && pairs.iter().any(|(property, _)| *property == "volsize") {
+        return Err(Failure::Unreadable("property 'volsize' specified multiple times".to_owned()));
+    }
+    let check = || -> Result<BTreeMap<String, String>, String> {
+        let pairs = pairs.iter().map(|(property, text)| set::check(host.version, kind, property, text, true));
+        pairs.map(|pair| pair.map(|(property, value)| (property.name().to_owned(), value))).collect()
+    };
+    // The settings of a volume are looked at before its place, those of a file system after it.
+    let of_volume = size.map(|_| check()).transpose()?;
+    // What is there already is no failure with `-p`, where it is of the same type.
     if options.has('p') && host.kind_of(name) == Some(kind) {
         return Ok(());
     }
     check_name(name)?;
     check_place(host, name, options.has('p'))?;
-    let mut local = BTreeMap::new();
-    for (property, text) in pairs {
-        let (property, value) = set::check(host.version, kind, property, text, true)?;
-        local.insert(property.name().to_owned(), value);
-    }
+    let mut local = of_volume.map_or_else(check, Ok)?;
     if rights == Rights::User {
         return Err("permission denied".to_owned().into());
     }

@@ -46,6 +46,9 @@ fn destroy_dataset(host: &mut ZfsHost, rights: Rights, name: &str, recursive: bo
     if rights == Rights::User {
         return Err(format!("cannot destroy '{name}': permission denied"));
     }
+    for (dataset, snapshot) in dependents.iter().filter_map(|name| name.split_once('@')) {
+        check_holds(host, dataset, snapshot)?;
+    }
     host.check_unmount(name)?;
     let busy = dependents.iter().map(String::as_str).chain([name]);
     if let Some(busy) = busy.into_iter().find(|n| host.datasets.get(*n).is_some_and(|d| d.busy)) {
@@ -111,6 +114,11 @@ fn check_snapshot(host: &ZfsHost, dataset: &str, snapshot: &str) -> Result<(), S
             clones.join("\n")
         ));
     }
+    check_holds(host, dataset, snapshot)
+}
+
+fn check_holds(host: &ZfsHost, dataset: &str, snapshot: &str) -> Result<(), String> {
+    let name = format!("{dataset}@{snapshot}");
     let snapshots = host.datasets.get(dataset).map(|d| d.snapshots.as_slice()).unwrap_or_default();
     let held = snapshots.iter().any(|s| s.name == snapshot && !s.holds.is_empty());
     match (held, host.version) {

@@ -28,6 +28,7 @@ pub(super) fn run(host: &ZfsHost, args: &[&str], out: &mut Out) -> i32 {
         operands,
         depth: Selection::depth(&options),
         types: options.value('t').unwrap_or("all"),
+        typed: options.value('t').is_some(),
         whole_host: operands.is_empty(),
     };
     let (names, exit) = selection.resolve(host, out);

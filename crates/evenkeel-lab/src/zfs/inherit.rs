@@ -27,9 +27,11 @@ pub(super) fn run(host: &mut ZfsHost, rights: Rights, args: &[&str], out: &mut O
     }
     let depth = if options.has('r') { usize::MAX } else { 0 };
     let types = if depth == 0 { "all" } else { "filesystem,volume" };
-    let (names, mut exit) = Selection { operands, depth, types, whole_host: false }.resolve(host, out);
+    let (names, mut exit) =
+        Selection { operands, depth, types, typed: false, whole_host: false }.resolve(host, out);
     host.txg += 1;
-    for name in names {
+    // With `-r` the snapshots among the operands are passed over.
+    for name in names.into_iter().filter(|name| depth == 0 || !name.contains('@')) {
         if let Err(problem) = inherit_on(host, rights, &name, &property, options.has('S')) {
             out.err(problem);
             exit = 1;

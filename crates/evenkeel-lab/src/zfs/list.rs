@@ -13,6 +13,8 @@ pub(super) struct Selection<'a> {
     pub(super) depth: usize,
     /// As `-t` takes them.
     pub(super) types: &'a str,
+    /// Whether a person asked for these types.
+    pub(super) typed: bool,
     /// No operands: everything.
     pub(super) whole_host: bool,
 }
@@ -45,8 +47,13 @@ impl Selection<'_> {
         for operand in self.operands {
             match host.kind_of(operand) {
                 None => {
-                    let slash = operand.ends_with('/');
-                    let why = if slash { "trailing slash in name" } else { "dataset does not exist" };
+                    let why = if operand.ends_with('/') {
+                        "trailing slash in name"
+                    } else if operand.contains('@') && self.typed && !self.wants(Kind::Snapshot) {
+                        "snapshot delimiter '@' is not expected here"
+                    } else {
+                        "dataset does not exist"
+                    };
                     out.err(format!("cannot open '{operand}': {why}"));
                     exit = 1;
                 }
@@ -108,6 +115,7 @@ pub(super) fn run(host: &ZfsHost, args: &[&str], out: &mut Out) -> i32 {
         operands: &options.operands,
         depth: Selection::depth(&options),
         types: options.value('t').unwrap_or("filesystem,volume"),
+        typed: options.value('t').is_some(),
         whole_host: options.operands.is_empty(),
     };
     let (mut names, exit) = selection.resolve(host, out);

@@ -210,6 +210,10 @@ impl ZfsHost {
 /// none that inherits from it; in 2.1 only where it is the last of those set.
 pub(super) const MOUNT_FLAGS: [&str; 4] = ["atime", "devices", "exec", "setuid"];
 
+/// Properties that make `zfs set` remount: the flags above, and others that are mount options in the kernel.
+pub(super) const REMOUNTING: [&str; 8] =
+    ["atime", "devices", "exec", "nbmand", "readonly", "relatime", "setuid", "xattr"];
+
 /// The dataset that contains `name`; `None` for the root of a pool.
 pub(super) fn parent_of(name: &str) -> Option<&str> {
     match name.split_once('@') {

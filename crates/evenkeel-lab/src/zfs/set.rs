@@ -1,7 +1,7 @@
 //! `zfs set`, and the rules for values that `zfs create` shares.
 
 use super::list::Selection;
-use super::model::MOUNT_FLAGS;
+use super::model::REMOUNTING;
 use super::options::Options;
 use super::property::Property;
 use super::space::volume_reservation;
@@ -37,7 +37,7 @@ pub(super) fn run(host: &mut ZfsHost, rights: Rights, args: &[&str], out: &mut O
             return 255;
         }
     };
-    let selection = Selection { operands: datasets, depth: 0, types: "all", whole_host: false };
+    let selection = Selection { operands: datasets, depth: 0, types: "all", typed: false, whole_host: false };
     let (names, mut exit) = selection.resolve(host, out);
     for name in names {
         if pairs.iter().any(|(name, _)| *name == "special_small_blocks") {
@@ -119,7 +119,7 @@ fn set_on(host: &mut ZfsHost, name: &str, pairs: &Pairs<'_>, mounts: Mounts<'_>)
         return Err(told(problem));
     }
     let remounts =
-        MOUNT_FLAGS.contains(&mounts.last) && host.datasets.get(name).is_some_and(|d| d.mount.is_some());
+        REMOUNTING.contains(&mounts.last) && host.datasets.get(name).is_some_and(|d| d.mount.is_some());
     if remounts && !mounts.keep {
         host.remount(name);
     }
@@ -135,6 +135,9 @@ pub(super) fn check(
     creating: bool,
 ) -> Result<(Property, String), String> {
     let found = Property::resolve(version, property);
+    if kind == Kind::Snapshot && !matches!(found, Some(Property::User(_))) {
+        return Err("this property can not be modified for snapshots".to_owned());
+    }
     let found = found.ok_or_else(|| format!("invalid property '{property}'"))?;
     let Property::Native(native) = &found else {
         return if text.len() > LONGEST_USER_VALUE {
@@ -143,9 +146,6 @@ pub(super) fn check(
             Ok((found, text.to_owned()))
         };
     };
-    if kind == Kind::Snapshot {
-        return Err("this property can not be modified for snapshots".to_owned());
-    }
     if !native.applies_to(kind) {
         // Here the name comes back as it was written, elsewhere in full.
         return Err(format!("'{property}' does not apply to datasets of this type"));
@@ -267,7 +267,7 @@ impl ZfsHost {
             "canmount" if self.stored(name, "canmount").0 == "off" => self.remount(name),
             "zoned" => self.remount(name),
             // Setting one remounts this dataset; those that inherit keep what they were mounted with.
-            flag if MOUNT_FLAGS.contains(&flag) && self.version >= Version::V2_3 && is_mounted => {
+            option if REMOUNTING.contains(&option) && self.version >= Version::V2_3 && is_mounted => {
                 self.remount(name);
             }
             _ => {}

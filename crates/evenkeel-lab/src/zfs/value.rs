@@ -13,6 +13,9 @@ pub(super) fn parse(version: Version, native: &Native, text: &str) -> Result<Str
             Err("'volsize' cannot be zero".to_owned())
         }
         Form::Size if text == "none" => Ok("0".to_owned()),
+        Form::Size if ["quota", "refquota"].contains(&name) && parse_size(text)? == 0 => {
+            Err("use 'none' to disable quota/refquota".to_owned())
+        }
         Form::Count if text == "none" => Ok(native.default(version).to_owned()),
         Form::Size | Form::Count => Ok(parse_size(text)?.to_string()),
         Form::PowerOfTwo => parse_power(version, name, text),
