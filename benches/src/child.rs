@@ -46,7 +46,8 @@ pub(crate) fn run(command: &mut Command) -> Ran {
 impl Ran {
     /// Expects an exit code.
     pub(crate) fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "it failed:\n{}\n{}", self.stdout, self.stderr);
+        let start = |text: &str| text.chars().take(2000).collect::<String>();
+        assert_eq!(self.code, Some(code), "it failed:\n{}\n{}", start(&self.stdout), start(&self.stderr));
         self
     }
 }

@@ -83,11 +83,11 @@ fn row(property: &str, drifted: bool) -> (&'static str, &'static str) {
         "type" => ("filesystem", "-"),
         "atime" if drifted => ("on", "default"),
         "atime" => ("off", "local"),
-        "compression" => ("lz4", "inherited from tank"),
-        "logbias" => ("latency", "default"),
+        "compression" => ("lz4", "local"),
+        "logbias" => ("latency", "local"),
         "quota" => ("10737418240", "local"),
-        "recordsize" => ("131072", "default"),
-        "sync" => ("standard", "default"),
+        "recordsize" => ("131072", "local"),
+        "sync" => ("standard", "local"),
         _ => ("-", "-"),
     }
 }

@@ -36,7 +36,7 @@ impl Servers {
         let mut running: Vec<TestSshd> = Vec::new();
         let mut known = String::new();
         for group in addresses.chunks(ADDRESSES_EACH) {
-            let mut settings = vec!["LogLevel ERROR".to_owned(), environment.clone()];
+            let mut settings = vec!["LogLevel INFO".to_owned(), environment.clone()];
             settings.extend(group.iter().map(|address| format!("ListenAddress {address}:{port}")));
             let server = TestSshd::with(&settings.iter().map(String::as_str).collect::<Vec<_>>());
             if let Some(first) = running.first() {

@@ -27,7 +27,7 @@ const EMPTY_NAMES: &[&str] = &["utils", "util", "helpers", "common", "misc"];
 pub(crate) fn run(root: &Path) -> Vec<String> {
     let mut problems = dependencies(root);
     let mut sources = Vec::new();
-    for folder in ["crates", "tests", "fuzz"] {
+    for folder in ["benches", "crates", "tests", "fuzz"] {
         rust_files(&root.join(folder), &mut sources);
     }
     for file in &sources {
