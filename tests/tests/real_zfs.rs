@@ -87,7 +87,7 @@ fn datasets_and_volumes_are_created_with_what_is_fixed_at_creation(version: &str
         &(dataset(
             "fs",
             &format!("{tree}/fs"),
-            "  properties: { casesensitivity: insensitive, mountpoint: none }",
+            "  properties: { casesensitivity: insensitive, mountpoint: /srv/日本 }",
         ) + &dataset("inner", &format!("{tree}/fs/inner"), "  properties: { recordsize: 1M }")
             + &dataset(
                 "vol",
@@ -99,7 +99,8 @@ fn datasets_and_volumes_are_created_with_what_is_fixed_at_creation(version: &str
     let got = host.sh(&format!(
         "zfs get -Hp -o value casesensitivity,mountpoint,dev.evenkeel:managed-by {tree}/fs; zfs get -Hp -o value volsize,volblocksize,refreservation {tree}/vol"
     ));
-    assert_eq!(got, "insensitive\nnone\nevenkeel\n16777216\n8192\n0\n");
+    assert_eq!(host.sh(&format!("zfs get -Hp -o value mounted {tree}/fs")), "yes\n");
+    assert_eq!(got, "insensitive\n/srv/日本\nevenkeel\n16777216\n8192\n0\n");
     work.expect(0, &["apply", "--auto-approve"]).says(&["nothing was sent"]);
     work.write("d.yaml", &dataset("fs", &format!("{tree}/nowhere/fs"), ""));
     work.expect(1, &["plan"]).says(&[&format!("{tree}/nowhere does not exist"), "hint: add a ZfsDataset"]);

@@ -49,7 +49,7 @@ pub(crate) fn script(nonce: &Nonce, commands: &[Command]) -> Zeroizing<Vec<u8>> 
     let nonce = nonce.as_str();
     let mut text = Zeroizing::new(Vec::with_capacity(capacity(commands)));
     let preamble = format!(
-        "{{\nexport LC_ALL=C PATH=\"${{PATH:-/usr/bin:/bin}}:{SYSTEM_PATH}\"\n\
+        "{{\nexport LC_ALL=C.UTF-8 PATH=\"${{PATH:-/usr/bin:/bin}}:{SYSTEM_PATH}\"\n\
          frame() {{\necho \"\n{nonce} $1\" && echo \"\n{nonce} $1\" >&2 || exit 1\n}}\n\
          frame {BEGIN}\n"
     );

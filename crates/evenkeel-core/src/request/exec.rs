@@ -49,7 +49,7 @@ impl Arg {
 
 /// Run `argv` followed by `operands` on the target.
 ///
-/// The transport quotes every argument, sets `LC_ALL=C`, appends the system directories to `PATH`, and
+/// The transport quotes every argument, sets `LC_ALL=C.UTF-8` (English messages, any file name), appends the system directories to `PATH`, and
 /// runs it through the target's `become` program if it has one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -58,7 +58,7 @@ fn observing_never_writes(stage: &Stage, _: u64) -> Checked {
 
 fn converges(stage: &Stage, _: u64) -> Checked {
     let mut machine = stage.machine.copy();
-    let plan = converge(machine.as_mut(), &stage.instances, stage.runs)?;
+    let plan = converge(machine.as_mut(), &stage.instances)?;
     let left = writes(&plan);
     require(left.is_empty(), || format!("the plan without changes sends {left:?}"))
 }
@@ -104,7 +104,7 @@ type States = BTreeMap<InstanceId, Value>;
 
 /// Converges, and says what is there then.
 fn final_states(machine: &mut dyn Machine, stage: &Stage) -> Result<States, String> {
-    converge(machine, &stage.instances, stage.runs)?;
+    converge(machine, &stage.instances)?;
     states(machine, &stage.instances)
 }
 
@@ -227,7 +227,7 @@ fn no_secret(stage: &Stage, _: u64) -> Checked {
 fn only_ours_is_removed(stage: &Stage, _: u64) -> Checked {
     let mut copy = stage.machine.copy();
     let machine = copy.as_mut();
-    converge(machine, &stage.instances, stage.runs)?;
+    converge(machine, &stage.instances)?;
     // Nothing is wanted any more.
     let replies = observe(machine, &stage.instances, Survey::Inventory, &mut honest);
     let mut leaving = plan_with_removals(&stage.instances, &[], replies);

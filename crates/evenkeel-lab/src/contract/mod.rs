@@ -38,9 +38,6 @@ pub struct Scenario {
     pub machine: Box<dyn Machine>,
     /// Manifests of the kind, for [`TARGET`].
     pub manifests: String,
-    /// How many runs it may take until nothing is left to do. More than one where an object can change because
-    /// another one does.
-    pub runs: usize,
     /// Values of secrets that the manifests refer to; none of them may ever be in a request or a plan.
     pub secrets: Vec<String>,
 }
@@ -66,7 +63,6 @@ pub fn now() -> Timestamp {
 pub struct Stage {
     pub(crate) machine: Box<dyn Machine>,
     pub(crate) instances: Vec<Instance>,
-    pub(crate) runs: usize,
     pub(crate) secrets: Vec<String>,
 }
 
@@ -90,11 +86,6 @@ impl Stage {
             let problems: Vec<&str> = loaded.diagnostics.iter().map(|d| d.message.as_str()).collect();
             return Err(format!("bad manifests: {}\n{}", problems.join("; "), scenario.manifests));
         }
-        Ok(Stage {
-            machine: scenario.machine,
-            instances: loaded.instances,
-            runs: scenario.runs,
-            secrets: scenario.secrets,
-        })
+        Ok(Stage { machine: scenario.machine, instances: loaded.instances, secrets: scenario.secrets })
     }
 }

@@ -120,16 +120,13 @@ pub fn send(machine: &mut dyn Machine, writes: &[Request]) -> Vec<String> {
     complaints
 }
 
-/// Looks and writes until nothing is left to do, at most `runs` times; what is left, or what went wrong.
-pub fn converge(machine: &mut dyn Machine, instances: &[Instance], runs: usize) -> Result<Plan, String> {
-    let mut complaints = Vec::new();
-    for _ in 0..runs {
-        let plan = look(machine, instances);
-        complaints.extend(send(machine, &writes(&plan)));
-    }
+/// Looks, writes, and looks again: nothing may be left to do. What is left, or what went wrong.
+pub fn converge(machine: &mut dyn Machine, instances: &[Instance]) -> Result<Plan, String> {
+    let plan = look(machine, instances);
+    let complaints = send(machine, &writes(&plan));
     let plan = look(machine, instances);
     if let Some(change) = plan.changes.iter().find(|c| c.is_pending() || c.error.is_some()) {
-        return Err(format!("after {runs} runs there is still {}; {}", told(change), complaints.join("; ")));
+        return Err(format!("after a run there is still {}; {}", told(change), complaints.join("; ")));
     }
     Ok(plan)
 }

@@ -43,5 +43,5 @@ fn scenario(seed: u64) -> Scenario {
             json!({ "target": TARGET, "pool": pool, "properties": properties })
         ));
     }
-    Scenario { machine: Box::new(host), manifests: manifests.join("---\n"), runs: 1, secrets: Vec::new() }
+    Scenario { machine: Box::new(host), manifests: manifests.join("---\n"), secrets: Vec::new() }
 }

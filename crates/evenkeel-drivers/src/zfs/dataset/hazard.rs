@@ -31,6 +31,10 @@ pub(super) struct Setting<'a> {
 pub(super) fn of_change(step: Step, setting: Setting<'_>) -> Step {
     let step = of_value(step, setting);
     let of = format!("{}={}", setting.name, setting.written);
+    // Where only the source changes, nobody notices; but a mount point that is set is mounted anew.
+    if setting.before == Some(setting.after) && setting.name != "mountpoint" {
+        return step;
+    }
     if let Some((_, says)) = DISRUPTIVE.iter().find(|(name, _)| *name == setting.name) {
         return step.hazard(Risk::Disruptive, of, *says);
     }

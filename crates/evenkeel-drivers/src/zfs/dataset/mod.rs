@@ -100,7 +100,9 @@ impl Driver for ZfsDataset {
             },
             Value::Object(sourced) => {
                 let part = |key: &str| sourced.get(key).and_then(Value::as_str);
-                Some(format!("{} ({})", part("value")?, part("source")?))
+                let (value, source) = (part("value")?, part("source")?);
+                let shown = property::find(name).and_then(|known| known.kind.show(value));
+                Some(format!("{} ({source})", shown.as_deref().unwrap_or(value)))
             }
             _ => None,
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use evenkeel_core::driver::{ObserveError, Observed};
 use evenkeel_core::request::{Query, Replies};
 
-use super::property::is_user;
+use super::property::{Settable, is_user};
 use super::spec::{DatasetType, ZfsDatasetSpec};
 use super::state::{PropertyState, ZfsDatasetState};
 use super::wanted::{WantedProperty, WantedValue};
@@ -261,11 +261,26 @@ impl Seeing<'_> {
         Ok(Some(match &property.value {
             WantedValue::Inherit if value == INHERIT => PropertyState::Sourced { value, source: "local" },
             _ if row.source == Source::Temporary => PropertyState::Sourced { value, source: "temporary" },
+            // What is not the dataset's own can change with the parent, in this very run.
+            WantedValue::Exactly(_) if row.source == Source::Inherited => {
+                PropertyState::Sourced { value, source: "inherited" }
+            }
+            WantedValue::Exactly(_) if row.source == Source::Default && self.inherits(property) => {
+                PropertyState::Sourced { value, source: "default" }
+            }
             WantedValue::Exactly(wanted) if self.means(name, wanted, &value, rows) => {
                 PropertyState::Plain(wanted.to_string())
             }
             _ => PropertyState::Plain(value),
         }))
+    }
+
+    /// True where a value that is nowhere set on the way up to the pool is the parent's to change.
+    fn inherits(&self, property: &WantedProperty) -> bool {
+        match property.known {
+            Some(known) => known.inherits && known.settable == Settable::Always,
+            None => self.host.and_then(|host| host.get(property.name())).is_some_and(|said| said.inherits),
+        }
     }
 
     /// True where the host prints `seen` for what was set as `wanted`.

@@ -27,8 +27,8 @@ pub struct ZfsDatasetSpec {
     /// Properties by name, native (`atime`, `quota`, `volsize`; short names like `compress` too) or user
     /// properties (`com.acme:backup`).
     ///
-    /// Sizes are exact: `10G`, `1.5T`, `10737418240`; `none` is no limit. A value counts wherever it comes from:
-    /// one that is inherited, received or the default, and equal, is left alone.
+    /// What is written is set on the dataset itself, also where it inherits the same value now: what is above it
+    /// can change. Sizes are exact: `10G`, `1.5T`, `10737418240`; `none` is no limit.
     ///
     /// `inherit` means that the dataset shall have no value of its own, neither set nor received: for a native
     /// property the value then comes from the parent or is the default; a user property is then not set here.

@@ -34,8 +34,8 @@ pub enum PropertyState {
     /// The exact value as `zfs get -p` prints it (`10737418240`; `none` for no limit), or `inherit` where the
     /// spec says so and the dataset has no value of its own.
     Plain(String),
-    /// A value whose origin matters: until the next mount only, or a user property that is set to the very
-    /// word `inherit`. It is never what a spec wants.
+    /// A value whose origin matters: the parent's or the default, until the next mount only, or a user property
+    /// that is set to the very word `inherit`. It is never what a spec wants.
     Sourced {
         /// The value.
         value: String,
