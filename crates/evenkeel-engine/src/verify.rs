@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use evenkeel_core::diff::FieldChange;
+use evenkeel_core::diff::{FieldChange, FieldPath};
 use evenkeel_core::plan::{
     Action, Blueprint, Change, ChangeError, Gate, Instance, InstanceId, Policy, build,
 };
 use evenkeel_core::target::Target;
+use serde_json::Value;
 
 use crate::observe::Survey;
 use crate::reconcile::{Engine, Scope};
@@ -110,7 +111,8 @@ fn changed_since(planned: &Change, now: &Change, written: &Written<'_>) -> Vec<S
 /// and the plan writes the field anyway, to the same value as now.
 fn is_explained(path: &str, planned: &Change, now: &Change, written: &Written<'_>) -> bool {
     let of = |change: &'_ Change| {
-        change.fields.iter().map(|f| &f.change).find(|f| f.path.to_string() == path).cloned()
+        let holds = |field: &&FieldChange| FieldPath::of([path]).is_within(&field.path.to_string());
+        change.fields.iter().map(|f| &f.change).find(holds).cloned()
     };
     let Some(approved) = of(planned) else { return false };
     let value = match of(now) {
@@ -118,7 +120,13 @@ fn is_explained(path: &str, planned: &Change, now: &Change, written: &Written<'_
         Some(field) => field.before,
         None => approved.after,
     };
-    written.iter().any(|field| field.path == approved.path && field.after == value)
+    written.iter().any(|field| field.path == approved.path && tells(value.as_ref(), field.after.as_ref()))
+}
+
+/// True where `value` is `written`, by itself or told together with where it comes from.
+fn tells(value: Option<&Value>, written: Option<&Value>) -> bool {
+    let parts = value.and_then(Value::as_object).into_iter().flat_map(serde_json::Map::values);
+    value == written || parts.map(Some).any(|part| part == written)
 }
 
 /// What became of a change for which something was sent.

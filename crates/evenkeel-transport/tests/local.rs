@@ -48,7 +48,10 @@ async fn a_round_runs_in_order_with_the_environment_of_remote_ones() {
     assert_eq!(replies[0], Reply { exit: 3, stdout: b"out\n".to_vec(), stderr: b"err\n".to_vec() });
     assert_eq!(replies[1].exit, 127);
     let environment = String::from_utf8_lossy(&replies[2].stdout).into_owned();
-    assert!(environment.starts_with("C\n") && environment.trim_end().ends_with(":/sbin"), "{environment}");
+    assert!(
+        environment.starts_with("C.UTF-8\n") && environment.trim_end().ends_with(":/sbin"),
+        "{environment}"
+    );
     assert_eq!((replies[3].stdout.len(), replies[3].stderr.len()), (3_000_000, 3_000_000));
 }
 

@@ -50,7 +50,7 @@ async fn odd_outputs_come_back_as_they_are() {
     assert_eq!(replies[5].exit, 128 + 9);
     assert_eq!(String::from_utf8_lossy(&replies[6].stdout), "a b|it's|$(id)|two\nlines|naïve 日本||");
     let environment = String::from_utf8_lossy(&replies[7].stdout).into_owned();
-    assert!(environment.starts_with("C\n") && environment.contains("/sbin"), "{environment}");
+    assert!(environment.starts_with("C.UTF-8\n") && environment.contains("/sbin"), "{environment}");
     assert_eq!(replies[8].stdout, b"end\n", "standard input is empty");
 }
 
