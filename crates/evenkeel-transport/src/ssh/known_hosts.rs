@@ -175,14 +175,16 @@ impl Line {
 
 /// The line, where it is about `name` and has a key that can be read.
 fn line(file: &Path, number: usize, text: &str, name: &HostName) -> Option<Line> {
+    if !may_be_about(text, name) {
+        return None;
+    }
     let mut fields = text.split_whitespace().peekable();
     let marker = match fields.peek()? {
         comment if comment.starts_with('#') => return None,
         marker if marker.starts_with('@') => Some(fields.next()?.parse::<Marker>().ok()?),
         _ => None,
     };
-    let hosts = fields.next().filter(|hosts| may_be_about(hosts, name))?;
-    let hosts: HostPatterns = hosts.parse().ok()?;
+    let hosts: HostPatterns = fields.next()?.parse().ok()?;
     let with_port = is_about(&hosts, &name.to_string());
     let without_port = !with_port && name.port != SSH_PORT && is_about(&hosts, &name.host);
     if !with_port && !without_port {
@@ -194,10 +196,12 @@ fn line(file: &Path, number: usize, text: &str, name: &HostName) -> Option<Line>
 }
 
 /// False for most lines about others. A quick look: a fleet's file has a line for each host, and is read for each.
-fn may_be_about(hosts: &str, name: &HostName) -> bool {
-    let wanted = name.host.as_bytes();
-    hosts.contains(['*', '?', '|'])
-        || hosts.as_bytes().windows(wanted.len().max(1)).any(|part| part.eq_ignore_ascii_case(wanted))
+fn may_be_about(line: &str, name: &HostName) -> bool {
+    let line = line.trim_start();
+    let hosts = line.split([' ', '\t']).next().unwrap_or_default().as_bytes();
+    // A marker comes before the names; patterns, hashes and capitals want the long look.
+    hosts.iter().any(|b| matches!(b, b'@' | b'*' | b'?' | b'|') || b.is_ascii_uppercase())
+        || memchr::memmem::find(hosts, name.host.as_bytes()).is_some()
 }
 
 fn is_about(hosts: &HostPatterns, name: &str) -> bool {
