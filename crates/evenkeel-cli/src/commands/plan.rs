@@ -30,20 +30,22 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         Ok(plan) => plan?,
         Err(interrupted) => return Ok(interrupted),
     };
-    let targets = workspace.scope.targets.clone();
     let saved = match &args.out {
-        Some(file) => save(file, workspace, args.view, plan.clone()),
+        Some(file) => save(file, &workspace, args.view, plan.clone()),
         None => Ok(()),
     };
     // A script gets one document: the plan, or why it could not be saved.
     if saved.is_ok() || output == Output::Human {
-        show(&plan, &targets, args.view, output)?;
+        show(&plan, &workspace.scope.targets, args.view, output)?;
     }
     saved?;
     if let Some(file) = &args.out {
         ui::note(&format!("saved: apply exactly this with `evenkeel apply {}`\n", file.display()));
     }
-    Ok(exit(&plan))
+    let code = exit(&plan);
+    // The program ends here: to take a large plan apart first would only cost time.
+    std::mem::forget((plan, workspace));
+    Ok(code)
 }
 
 /// The exit code of a plan.
@@ -116,22 +118,22 @@ fn writable(file: &Path) -> Result<(), CliError> {
     }
 }
 
-fn save(file: &Path, workspace: Workspace, view: View, plan: Plan) -> Result<(), CliError> {
+fn save(file: &Path, workspace: &Workspace, view: View, plan: Plan) -> Result<(), CliError> {
     let about = |e: Box<dyn std::error::Error + Send + Sync>| {
         CliError::new(format!("cannot save the plan to {}", file.display())).because(e)
     };
-    let texts = |files: Vec<evenkeel_core::manifest::SourceFile>| {
+    let texts = |files: &[evenkeel_core::manifest::SourceFile]| {
         files
-            .into_iter()
-            .map(|f| InputFile { path: f.path, text: String::from_utf8_lossy(&f.bytes).into_owned() })
+            .iter()
+            .map(|f| InputFile { path: f.path.clone(), text: String::from_utf8_lossy(&f.bytes).into_owned() })
             .collect()
     };
     let saved = SavedPlan {
         format_version: FORMAT_VERSION,
         evenkeel: env!("CARGO_PKG_VERSION").to_owned(),
         created: SystemClock.now(),
-        manifests: texts(workspace.manifests),
-        values: texts(workspace.values),
+        manifests: texts(&workspace.manifests),
+        values: texts(&workspace.values),
         allow: view.allow.into(),
         partial: workspace.partial,
         plan,

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 /// A connection is logged in and has its first answer after fewer reads than this.
-const RENEWALS: u32 = 24;
+const RENEWALS: u32 = 12;
 
 #[derive(Debug)]
 pub(super) struct QuickAck {
