@@ -113,3 +113,12 @@ fn run(command: &mut Command) -> Ran {
     assert_eq!(ran.code, 0, "{command:?} failed; {hint}\n{}{}", ran.stdout, ran.stderr);
     ran
 }
+
+/// Makes each named function, which takes a version, a test on every version of OpenZFS.
+#[macro_export]
+macro_rules! on_each_version {
+    ($($test:ident),* $(,)?) => {
+        mod on_2_3 { $( #[test] fn $test() { super::$test("2.3"); } )* }
+        mod on_2_1 { $( #[test] fn $test() { super::$test("2.1"); } )* }
+    };
+}

@@ -9,6 +9,7 @@
 )]
 
 use evenkeel_tests::evenkeel::Workdir;
+use evenkeel_tests::on_each_version;
 use evenkeel_tests::zfshost::ZfsHost;
 
 fn dataset(name: &str, dataset: &str, spec: &str) -> String {
@@ -16,14 +17,6 @@ fn dataset(name: &str, dataset: &str, spec: &str) -> String {
         "---\napiVersion: evenkeel.dev/v1alpha1\nkind: ZfsDataset\nmetadata: {{ name: {name} }}\nspec:\n  target: host\n  \
          dataset: {dataset}\n{spec}\n"
     )
-}
-
-/// Every version runs every test.
-macro_rules! on_each_version {
-    ($($test:ident),* $(,)?) => {
-        mod on_2_3 { $( #[test] fn $test() { super::$test("2.3"); } )* }
-        mod on_2_1 { $( #[test] fn $test() { super::$test("2.1"); } )* }
-    };
 }
 
 on_each_version!(

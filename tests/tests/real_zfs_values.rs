@@ -12,16 +12,9 @@ use std::fmt::Write as _;
 
 use evenkeel_lab::random::Random;
 use evenkeel_tests::evenkeel::Workdir;
+use evenkeel_tests::on_each_version;
 use evenkeel_tests::zfs_spellings::{Sample, Spelling, filesystem, volume, yaml};
 use evenkeel_tests::zfshost::ZfsHost;
-
-/// Every version runs every test.
-macro_rules! on_each_version {
-    ($($test:ident),* $(,)?) => {
-        mod on_2_3 { $( #[test] fn $test() { super::$test("2.3"); } )* }
-        mod on_2_1 { $( #[test] fn $test() { super::$test("2.1"); } )* }
-    };
-}
 
 on_each_version!(
     hundreds_of_spellings_mean_what_zfs_takes_them_for,
