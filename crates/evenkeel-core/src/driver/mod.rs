@@ -166,8 +166,14 @@ impl Finding {
 
     /// Adds what to write instead.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        self.hint_if_any(Some(hint.into()))
+    }
+
+    /// Adds what to write instead, where somebody knows.
+    #[must_use]
+    pub fn hint_if_any(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
         self
     }
 }

@@ -38,11 +38,7 @@ impl Wanted {
     }
 
     fn report(&mut self, path: &[&str], message: String, hint: Option<String>) {
-        let finding = Finding::error(path.iter().copied(), message);
-        self.findings.push(match hint {
-            Some(hint) => finding.hint(hint),
-            None => finding,
-        });
+        self.findings.push(Finding::error(path.iter().copied(), message).hint_if_any(hint));
     }
 
     fn property(&mut self, written_name: &str, written: &str) {
