@@ -251,11 +251,7 @@ impl Reading {
             path.iter().copied(),
             format!("`{name}` is no property that is known here; the host will be asked"),
         );
-        let hint = did_you_mean(name);
-        self.findings.push(match hint {
-            Some(hint) => warning.hint(hint),
-            None => warning,
-        });
+        self.findings.push(warning.hint_if_any(did_you_mean(name)));
         if written == INHERIT {
             return Some(WantedValue::Inherit);
         }
