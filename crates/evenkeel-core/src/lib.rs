@@ -5,10 +5,12 @@
 //! The map of the whole house is in `docs/ARCHITECTURE.md`.
 
 pub mod condition;
+pub mod config;
 pub mod diagnostic;
 pub mod diff;
 pub mod driver;
 pub mod manifest;
+pub mod period;
 pub mod plan;
 pub mod reference;
 pub mod request;

@@ -6,6 +6,7 @@
 
 mod apply;
 mod clock;
+pub mod controller;
 mod inventory;
 mod observe;
 mod progress;
@@ -13,7 +14,9 @@ mod reconcile;
 mod run;
 mod saved;
 mod send;
+pub mod source;
 mod stop;
+pub mod store;
 mod verify;
 
 pub use clock::{Clock, SystemClock};

@@ -12,7 +12,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("evenkeel-drivers", &["evenkeel-core"]),
     ("evenkeel-transport", &["evenkeel-core"]),
     ("evenkeel-engine", &["evenkeel-core"]),
-    ("evenkeel-cli", &["evenkeel-core", "evenkeel-drivers", "evenkeel-engine", "evenkeel-transport"]),
+    ("evenkeel-store", &["evenkeel-core", "evenkeel-engine"]),
+    ("evenkeel-source", &["evenkeel-core", "evenkeel-engine"]),
+    ("evenkeel-server", &["evenkeel-core", "evenkeel-engine"]),
+    (
+        "evenkeel-cli",
+        &[
+            "evenkeel-core",
+            "evenkeel-drivers",
+            "evenkeel-engine",
+            "evenkeel-server",
+            "evenkeel-source",
+            "evenkeel-store",
+            "evenkeel-transport",
+        ],
+    ),
 ];
 
 /// Crates that do I/O or bring clocks and randomness: not for the pure crates.

@@ -1,0 +1,1 @@
+//! Evenkeel over HTTP: webhooks, API, metrics.

@@ -1,0 +1,1 @@
+//! Where manifests come from: git repositories and folders, fetched and verified.

@@ -1,0 +1,1 @@
+//! Evenkeel's memory: runs, status, inventory and history in SQLite.
