@@ -34,7 +34,7 @@ fn plan(c: &mut Criterion) {
 }
 
 fn blueprint(replies: &BTreeMap<String, Replies>) -> Blueprint<'_> {
-    Blueprint { replies, policy: Policy::default(), now: now() }
+    Blueprint { replies, policy: Policy::default(), now: now(), keep_seen: false }
 }
 
 fn manifests(c: &mut Criterion) {

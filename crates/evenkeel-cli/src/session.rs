@@ -7,7 +7,7 @@ use evenkeel_core::diagnostic::{Diagnostic, Severity};
 use evenkeel_core::driver::Registry;
 use evenkeel_core::manifest::{Loaded, SourceFile, load};
 use evenkeel_core::transport::Transport;
-use evenkeel_engine::{Clock, Engine, Progress, Scope, Stop, SystemClock};
+use evenkeel_engine::{Clock, Engine, Progress, Pruning, Scope, Stop, SystemClock};
 use evenkeel_transport::credentials::{CredentialChain, DirectoryCredentials, EnvironmentCredentials};
 use evenkeel_transport::{Credentials, LocalTransport, Router, SshOptions, SshTransport};
 
@@ -71,7 +71,7 @@ pub(crate) fn scope(
     partial: bool,
 ) -> Scope {
     let prunable = if partial { Registry::default() } else { registry.clone() };
-    Scope { targets: loaded.targets, instances, prunable }
+    Scope { targets: loaded.targets, instances, prunable, pruning: Pruning::default() }
 }
 
 /// Prints what was found in manifests; errors end the command.

@@ -113,6 +113,7 @@ mod tests {
             steps: vec![],
             notes: vec![],
             read: std::collections::BTreeMap::new(),
+            seen: None,
         }
     }
 

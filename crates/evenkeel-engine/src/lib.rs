@@ -8,6 +8,7 @@ mod apply;
 mod clock;
 pub mod controller;
 mod inventory;
+mod journal;
 mod observe;
 mod progress;
 mod reconcile;
@@ -20,8 +21,9 @@ pub mod store;
 mod verify;
 
 pub use clock::{Clock, SystemClock};
+pub use journal::Journal;
 pub use progress::{Event, Progress, Silent};
-pub use reconcile::{Engine, Scope};
+pub use reconcile::{Engine, Pruning, Scope};
 pub use run::{Outcome, Run, RunSummary, Sent, Verdict};
 pub use saved::{InputFile, SavedPlan, SavedPlanError};
 pub use stop::Stop;

@@ -11,6 +11,7 @@ use evenkeel_core::transport::Transport;
 use jiff::Timestamp;
 
 use crate::clock::Clock;
+use crate::journal::Journal;
 use crate::observe::Survey;
 use crate::progress::Progress;
 use crate::run::Run;
@@ -25,6 +26,8 @@ pub struct Engine {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) progress: Arc<dyn Progress>,
     pub(crate) stop: Stop,
+    pub(crate) journal: Option<Arc<dyn Journal>>,
+    keep_seen: bool,
 }
 
 impl std::fmt::Debug for Engine {
@@ -43,6 +46,17 @@ pub struct Scope {
     /// The drivers whose objects may be pruned on targets that say `prune: true`. Empty where only a part of
     /// the manifests was selected: what was not selected has not left them.
     pub prunable: Registry,
+    /// What else counts where objects are pruned.
+    pub pruning: Pruning,
+}
+
+/// What the manifests of a scope do not tell about its prunable objects. The default adds nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Pruning {
+    /// Objects (kind and name) that other manifests want on the same machines: never pruned.
+    pub wanted_elsewhere: BTreeSet<(String, String)>,
+    /// The objects (kind and name) that are known to be ours besides their mark. Where given, all others are held.
+    pub confirmed: Option<BTreeSet<(String, String)>>,
 }
 
 impl Engine {
@@ -53,7 +67,21 @@ impl Engine {
         progress: Arc<dyn Progress>,
         stop: Stop,
     ) -> Self {
-        Engine { transport, clock, progress, stop }
+        Engine { transport, clock, progress, stop, journal: None, keep_seen: false }
+    }
+
+    /// Writes every command down before it is sent; one that cannot be written down is not sent.
+    #[must_use]
+    pub fn with_journal(mut self, journal: Arc<dyn Journal>) -> Self {
+        self.journal = Some(journal);
+        self
+    }
+
+    /// Gives plans whose changes carry the State that was seen.
+    #[must_use]
+    pub fn keeping_seen(mut self) -> Self {
+        self.keep_seen = true;
+        self
     }
 
     /// Reads the targets and says what would be done. Sends queries and nothing else.
@@ -61,7 +89,7 @@ impl Engine {
         let now = self.clock.now();
         let surveys = scope.surveys();
         let replies = self.observe(surveys).await;
-        scope.plan(&replies, policy, now)
+        scope.plan(&Blueprint { replies: &replies, policy, now, keep_seen: self.keep_seen })
     }
 
     /// Plans and applies at once, as the controller does.
@@ -98,8 +126,9 @@ impl Scope {
         if target.spec.prune { self.prunable.iter().cloned().collect() } else { Vec::new() }
     }
 
-    fn plan(&self, replies: &BTreeMap<String, Replies>, policy: Policy, now: Timestamp) -> Plan {
-        let mut changes = plan::build(&self.instances, &Blueprint { replies, policy, now }).changes;
+    fn plan(&self, blueprint: &Blueprint<'_>) -> Plan {
+        let &Blueprint { replies, policy, now, .. } = blueprint;
+        let mut changes = plan::build(&self.instances, blueprint).changes;
         let by_target = self.by_target();
         for target in self.targets.values().filter(|t| t.spec.prune) {
             let here = by_target.get(target.name.as_str()).map_or(&[][..], Vec::as_slice);
@@ -125,16 +154,35 @@ impl Scope {
         let all = if twins.is_empty() { &[][..] } else { self.instances.as_slice() };
         let twins: Vec<&Instance> = all.iter().filter(|i| twins.contains(i.id.target.as_str())).collect();
         let of_driver = |driver: Arc<dyn ErasedDriver>| {
-            let kept = here.iter().chain(&twins).filter(|i| i.id.kind == driver.kind());
-            let keep: Vec<&str> = kept.map(|i| i.object.as_str()).collect();
-            removals(&Removal { target, driver: &*driver, keep: &keep, replies, policy, now })
+            let kind = driver.kind();
+            let kept = here.iter().chain(&twins).filter(|i| i.id.kind == kind);
+            let elsewhere = self.pruning.wanted_elsewhere.iter().filter(|(k, _)| k == kind);
+            let keep = kept.map(|i| i.object.as_str()).chain(elsewhere.map(|(_, object)| object.as_str()));
+            let keep: Vec<&str> = keep.collect();
+            let mut changes =
+                removals(&Removal { target, driver: &*driver, keep: &keep, replies, policy, now });
+            changes.iter_mut().for_each(|change| self.pruning.confirm(change));
+            changes
         };
         self.pruned_on(target).into_iter().flat_map(of_driver).collect()
     }
 }
 
+impl Pruning {
+    /// Holds the removal of an object that is not known to be ours.
+    fn confirm(&self, change: &mut Change) {
+        let Some(confirmed) = &self.confirmed else { return };
+        if change.is_pending() && !confirmed.contains(&(change.id.kind.clone(), change.object.clone())) {
+            change.gate.hold([format!(
+                "{} carries our mark, but is not in the inventory: remove it by hand, or with `evenkeel apply`",
+                change.object
+            )]);
+        }
+    }
+}
+
 /// True where both targets are written with the same address.
-fn is_same_place(one: &Target, other: &Target) -> bool {
+pub(crate) fn is_same_place(one: &Target, other: &Target) -> bool {
     match (&one.spec.ssh, &other.spec.ssh) {
         (Some(one), Some(other)) => {
             let port = |ssh: &SshSpec| ssh.port.unwrap_or(SSH_PORT);

@@ -43,6 +43,15 @@ impl Engine {
                 continue;
             }
             let command = batch.request.display();
+            if let Some(complaint) = self.not_journaled(&target.name, &command).await {
+                lost = true;
+                for at in batch.serves {
+                    if let Some(work) = works.get_mut(at) {
+                        (work.complaint, work.cut_short) = (Some((complaint.clone(), None)), true);
+                    }
+                }
+                continue;
+            }
             self.progress.on(&Event::Sending { target: &target.name, command: &command });
             let Some(answer) = self.exchange(target, std::slice::from_ref(&batch.request)).await.pop() else {
                 continue;
@@ -55,6 +64,14 @@ impl Engine {
             sent.push(Sent { target: target.name.clone(), command, exit });
         }
         (works, sent)
+    }
+}
+
+impl Engine {
+    /// Writes a command down before it is sent. Gives the reason where that failed: it is not sent then.
+    async fn not_journaled(&self, target: &str, command: &str) -> Option<String> {
+        let written = self.journal.as_ref()?.about_to_send(target, command).await;
+        written.err().map(|reason| format!("not sent, because it could not be written down before: {reason}"))
     }
 }
 

@@ -52,7 +52,7 @@ impl Engine {
         };
         let replies = BTreeMap::from([(part.target.name.clone(), self.observe_target(&survey).await)]);
         let now = self.clock.now();
-        let blueprint = Blueprint { replies: &replies, policy: part.policy, now };
+        let blueprint = Blueprint { replies: &replies, policy: part.policy, now, keep_seen: false };
         let mut fresh = build(&survey.instances, &blueprint).changes;
         if let (true, Some(replies)) = (removes, replies.get(&part.target.name)) {
             fresh.extend(part.scope.removals_on(part.target, part.instances, replies, part.policy, now));
@@ -131,10 +131,10 @@ fn tells(value: Option<&Value>, written: Option<&Value>) -> bool {
 
 /// What became of a change for which something was sent.
 pub(crate) fn verdict_after(change: &Change, work: &Work, after: &Look) -> Verdict {
-    if work.sent.is_empty() {
-        return Verdict::NotStarted;
-    }
     let complaint = work.complaint.clone();
+    if work.sent.is_empty() {
+        return complaint.map_or(Verdict::NotStarted, |(message, hint)| Verdict::Failed { message, hint });
+    }
     let Some(now) = find(change, after) else {
         return match listing_error(change, after) {
             Some(error) => unknown_after(error, complaint),

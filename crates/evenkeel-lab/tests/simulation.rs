@@ -13,7 +13,7 @@ use std::sync::Arc;
 use evenkeel_core::driver::{Registry, Risk};
 use evenkeel_core::manifest::{SourceFile, load};
 use evenkeel_core::plan::{Action, Policy};
-use evenkeel_engine::{Clock, Engine, Run, Scope, Silent, Stop, Verdict};
+use evenkeel_engine::{Clock, Engine, Pruning, Run, Scope, Silent, Stop, Verdict};
 use evenkeel_lab::contract::{TARGET, fixtures, now};
 use evenkeel_lab::machine::Machine;
 use evenkeel_lab::random::Random;
@@ -67,8 +67,12 @@ impl World {
         assert!(!loaded.has_errors(), "{:#?}\n{files}", loaded.diagnostics);
         let names: Vec<String> = machines.keys().cloned().collect();
         let transport = Arc::new(SimTransport::new(machines));
-        let scope =
-            Scope { targets: loaded.targets, instances: loaded.instances, prunable: registry.clone() };
+        let scope = Scope {
+            targets: loaded.targets,
+            instances: loaded.instances,
+            prunable: registry.clone(),
+            pruning: Pruning::default(),
+        };
         let wanted = |name: &str, object: &String| {
             scope.instances.iter().any(|i| i.id.target == name && i.object == *object)
         };

@@ -34,9 +34,20 @@ pub enum Evaluation {
         changes: Vec<FieldChange>,
         /// The writes that close the difference.
         steps: Vec<Step>,
+        /// The fields that differ and are left alone, because the manifest says so.
+        ignored: Vec<FieldPath>,
         /// For a Create: the containing object, where that is missing too.
         lacks: Option<String>,
     },
+}
+
+/// What a resource says about all that is done for it, whatever its kind.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// The owner that goes into the mark on what is created.
+    pub owner: &'a str,
+    /// Fields (dotted paths, with everything below them) that are given to a new object and then left alone.
+    pub ignore: &'a [String],
 }
 
 /// What a resource claims: an object, and the fields of it with their values.
@@ -67,13 +78,12 @@ pub trait ErasedDriver: Send + Sync {
     fn object(&self, spec: &ErasedSpec, now: Timestamp) -> Object;
     /// [`Driver::queries`]
     fn queries(&self, spec: &ErasedSpec, so_far: &Replies) -> Vec<Query>;
-    /// Observes, compares and says what to write: [`Driver::observe`] to [`Driver::steps`] in one. `owner` goes
-    /// into the mark on what is created.
+    /// Observes, compares and says what to write: [`Driver::observe`] to [`Driver::steps`] in one.
     fn evaluate(
         &self,
         spec: &ErasedSpec,
         replies: &Replies,
-        owner: &str,
+        terms: Terms<'_>,
         now: Timestamp,
     ) -> Result<Evaluation, ObserveError>;
     /// [`Driver::show`]
@@ -132,7 +142,7 @@ impl<D: Driver> ErasedDriver for D {
         &self,
         spec: &ErasedSpec,
         replies: &Replies,
-        owner: &str,
+        terms: Terms<'_>,
         now: Timestamp,
     ) -> Result<Evaluation, ObserveError> {
         let spec = spec.downcast_ref::<D::Spec>().ok_or_else(foreign_spec::<D>)?;
@@ -148,18 +158,32 @@ impl<D: Driver> ErasedDriver for D {
         if before.as_ref().is_some_and(|before| reads_same::<D>(before, &after)) {
             return Ok(nothing_to_do(observed));
         }
-        let changes = unmet(&to_json::<D>(&after)?, observed.as_ref());
+        let is_left_alone =
+            |c: &FieldChange| before.is_some() && terms.ignore.iter().any(|f| c.path.is_within(f));
+        let (ignored, changes): (Vec<_>, Vec<_>) =
+            unmet(&to_json::<D>(&after)?, observed.as_ref()).into_iter().partition(is_left_alone);
+        let ignored: Vec<FieldPath> = ignored.into_iter().map(|change| change.path).collect();
         if changes.is_empty() && before.is_some() {
-            return Ok(nothing_to_do(observed));
+            let steps = Vec::new();
+            return Ok(Evaluation::Known {
+                action: Action::NoOp,
+                observed,
+                changes,
+                steps,
+                ignored,
+                lacks: None,
+            });
         }
         let action = match &before {
             None => Action::Create,
             Some(_) if changes.iter().any(|c| is_within_any(&c.path, D::IMMUTABLE)) => Action::Replace,
             Some(_) => Action::Update,
         };
-        let steps = self
-            .steps(spec, &Delta { action, before: before.as_ref(), after: &after, changes: &changes, owner });
-        Ok(Evaluation::Known { action, observed, changes, steps, lacks })
+        let steps = self.steps(
+            spec,
+            &Delta { action, before: before.as_ref(), after: &after, changes: &changes, owner: terms.owner },
+        );
+        Ok(Evaluation::Known { action, observed, changes, steps, ignored, lacks })
     }
 
     fn show(&self, path: &FieldPath, value: &Value) -> Option<String> {
@@ -188,7 +212,8 @@ impl<D: Driver> ErasedDriver for D {
 }
 
 fn nothing_to_do(observed: Option<Value>) -> Evaluation {
-    Evaluation::Known { action: Action::NoOp, observed, changes: Vec::new(), steps: Vec::new(), lacks: None }
+    let (changes, steps, ignored) = (Vec::new(), Vec::new(), Vec::new());
+    Evaluation::Known { action: Action::NoOp, observed, changes, steps, ignored, lacks: None }
 }
 
 fn is_within_any(path: &FieldPath, prefixes: &[&str]) -> bool {

@@ -9,7 +9,7 @@ mod error;
 mod registry;
 mod step;
 
-pub use erased::{ErasedDriver, ErasedSpec, Evaluation, Object};
+pub use erased::{ErasedDriver, ErasedSpec, Evaluation, Object, Terms};
 pub use error::ObserveError;
 pub use registry::Registry;
 pub use step::{Hazard, Risk, Step};

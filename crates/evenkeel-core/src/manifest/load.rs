@@ -1,9 +1,10 @@
 //! Files in, targets and instances out.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::de::short;
 use super::document::{self, Document};
@@ -14,9 +15,12 @@ use super::selector::Selections;
 use super::source::Source;
 use super::suggest::{choices, did_you_mean};
 use super::values::Values;
+use super::written::Written;
 use super::{claims, depends, target, yaml};
+use crate::config::{self, SecretSpec};
 use crate::diagnostic::{Diagnostic, Location, Severity};
-use crate::driver::{ErasedDriver, Registry};
+use crate::diff::FieldPath;
+use crate::driver::{ErasedDriver, Object, Registry};
 use crate::plan::{Instance, InstanceId};
 use crate::target::Target;
 
@@ -34,6 +38,8 @@ pub struct SourceFile {
 pub struct Loaded {
     /// The targets by name.
     pub targets: BTreeMap<String, Arc<Target>>,
+    /// The secrets by name, each with the place where its manifest begins: paths in it start there.
+    pub secrets: BTreeMap<String, (SecretSpec, Location)>,
     /// Every resource on every target that it is for, in the order of the files. Of use only where no
     /// diagnostic is an error.
     pub instances: Vec<Instance>,
@@ -60,15 +66,15 @@ pub fn load(registry: &Registry, files: &[SourceFile], values: &[SourceFile], no
     for file in files {
         reading.file(file, &mut problems);
     }
-    let Reading { targets, resources, .. } = reading;
+    let Reading { targets, secrets, resources, .. } = reading;
     let targets: BTreeMap<String, Arc<Target>> = targets.into_iter().map(|(n, (t, _))| (n, t)).collect();
     let levels = depends::levels(&resources, &mut problems);
     let (instances, owners) = expand(&resources, &targets, &levels, now, &mut problems);
     claims::check(&resources, &instances, &owners, now, &mut problems);
-    Loaded { targets, instances, resources: resources.len(), diagnostics: problems.into_diagnostics() }
+    Loaded { targets, secrets, instances, resources: resources.len(), diagnostics: problems.into_diagnostics() }
 }
 
-fn read_values(files: &[SourceFile], problems: &mut Problems) -> Values {
+pub(super) fn read_values(files: &[SourceFile], problems: &mut Problems) -> Values {
     let mut values = Values::new();
     for file in files {
         values.are_given = true;
@@ -80,7 +86,7 @@ fn read_values(files: &[SourceFile], problems: &mut Problems) -> Values {
     values
 }
 
-fn decode(file: &SourceFile, problems: &mut Problems) -> Option<Arc<Source>> {
+pub(super) fn decode(file: &SourceFile, problems: &mut Problems) -> Option<Arc<Source>> {
     match yaml::decode(&file.path, &file.bytes) {
         Ok(source) => Some(Arc::new(source)),
         Err(diagnostic) => {
@@ -98,6 +104,7 @@ struct Reading {
     values: Values,
     now: Timestamp,
     targets: BTreeMap<String, (Arc<Target>, Location)>,
+    secrets: BTreeMap<String, (SecretSpec, Location)>,
     resources: Vec<Resource>,
     /// Index of each resource by kind and name.
     known: HashMap<(&'static str, String), usize>,
@@ -117,6 +124,7 @@ impl Reading {
             values,
             now,
             targets: BTreeMap::new(),
+            secrets: BTreeMap::new(),
             resources: Vec::new(),
             known: HashMap::new(),
             labels: HashSet::new(),
@@ -141,11 +149,12 @@ impl Reading {
             self.target(source, document, problems);
             return;
         }
+        if document.kind == config::SECRET {
+            config::take_secret(&Written::new(source, document), &mut self.secrets, problems);
+            return;
+        }
         let Some((&kind, drivers)) = self.drivers.get_key_value(document.kind.as_str()) else {
-            let kinds = || self.kinds.iter().copied().chain([target::KIND]);
-            let near = did_you_mean(&document.kind, kinds());
-            let message = format!("unknown kind `{}`{near}", short(&document.kind));
-            problems.error(source, document.kind_mark, message, choices("the kinds are", kinds()));
+            self.unknown_kind(source, &document, problems);
             return;
         };
         let mut resource = read_resource(drivers, kind, source, document, self.now, problems);
@@ -162,6 +171,19 @@ impl Reading {
         }
         self.known.insert(key, self.resources.len());
         self.resources.push(resource);
+    }
+
+    fn unknown_kind(&self, source: &Arc<Source>, document: &Document, problems: &mut Problems) {
+        let (kind, mark) = (document.kind.as_str(), document.kind_mark);
+        if config::KINDS.contains(&kind) {
+            let message = format!("a {kind} does not stand among manifests");
+            let hint = "it belongs in the controller's configuration: `evenkeel validate --config FILE` checks that";
+            problems.error(source, mark, message, Some(hint.to_owned()));
+            return;
+        }
+        let kinds = || self.kinds.iter().copied().chain([target::KIND, config::SECRET]);
+        let message = format!("unknown kind `{}`{}", short(kind), did_you_mean(kind, kinds()));
+        problems.error(source, mark, message, choices("the kinds are", kinds()));
     }
 
     fn target(&mut self, source: &Arc<Source>, document: Document, problems: &mut Problems) {
@@ -195,7 +217,9 @@ fn expand(
     for (at, resource) in resources.iter().enumerate() {
         let on = places(resource, targets, &mut selections, problems);
         let Some(Driven { driver, spec }) = &resource.driven else { continue };
-        let object = driver.object(spec, now).name;
+        let Object { name: object, claims } = driver.object(spec, now);
+        check_ignored(resource, &claims, problems);
+        let ignore: Arc<[String]> = resource.common.drift.ignore.as_slice().into();
         let level = levels.get(at).copied().unwrap_or_default();
         for target in on.iter() {
             owners.push(at);
@@ -216,14 +240,32 @@ fn expand(
                 owner: target.owner().to_owned(),
                 suspend: resource.common.suspend,
                 accepted: resource.common.accept.data_loss.clone(),
+                interval: resource.common.interval,
+                drift: resource.common.drift.mode,
+                ignore: Arc::clone(&ignore),
+                hold: None,
             });
         }
     }
     (instances, owners)
 }
 
+/// A field that is left alone must be one that the manifest gives: a misspelt one would be put right nevertheless.
+fn check_ignored(resource: &Resource, claims: &[(FieldPath, Value)], problems: &mut Problems) {
+    for (nth, field) in resource.common.drift.ignore.iter().enumerate() {
+        if claims.iter().any(|(path, _)| path.is_within(field)) {
+            continue;
+        }
+        let paths: BTreeSet<String> = claims.iter().map(|(path, _)| path.to_string()).collect();
+        let near = did_you_mean(field, paths.iter().map(String::as_str));
+        let message = format!("this manifest does not give `{}`{near}", short(field));
+        let hint = choices("it gives", paths.iter().map(String::as_str));
+        resource.problem(&["drift", "ignore", &nth.to_string()], message, hint, problems);
+    }
+}
+
 /// The hint where a name is not known, and not all of the manifests are.
-pub(super) const UNREAD: &str = "it may stand in the document that could not be read";
+pub(crate) const UNREAD: &str = "it may stand in the document that could not be read";
 
 /// The targets that a resource is for.
 fn places(

@@ -15,12 +15,15 @@ use super::selector::Selector;
 use super::source::{Mark, Source};
 use super::suggest::{did_you_mean, nearest};
 use super::yaml::{Kind, Tree};
+use crate::config::DriftMode;
 use crate::diagnostic::Location;
 use crate::driver::{ErasedDriver, ErasedSpec};
+use crate::period::Period;
 use crate::plan::Acceptance;
 
 /// The fields of `spec` that every kind has.
-pub(super) const COMMON: &[&str] = &["target", "targetSelector", "dependsOn", "suspend", "accept"];
+pub(super) const COMMON: &[&str] =
+    &["target", "targetSelector", "dependsOn", "suspend", "interval", "drift", "accept"];
 
 /// What every kind of resource can say about itself under `spec`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -34,8 +37,23 @@ pub(super) struct Common {
     pub(super) depends_on: Vec<String>,
     /// Observe and report only; change nothing. Default: false.
     pub(super) suspend: bool,
+    /// How often the controller looks whether it is as written, for instance `5m`. Default: what its source says.
+    pub(super) interval: Option<Period>,
+    /// How drift is met.
+    pub(super) drift: ResourceDrift,
     /// Risks that are wanted.
     pub(super) accept: Accept,
+}
+
+/// How drift of one resource is met.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ResourceDrift {
+    /// Report drift, or put it right. Default: what its source says.
+    pub(super) mode: Option<DriftMode>,
+    /// Fields (such as `properties.quota`) that are given to a new object and then left to others: what they are later
+    /// is no drift, and is not changed by `apply` either.
+    pub(super) ignore: Vec<String>,
 }
 
 /// Risks that are wanted.

@@ -10,11 +10,13 @@ use sha2::{Digest, Sha256};
 
 use super::gate::{gate, has_run_out, word};
 use super::wait::wait;
-use super::{Acceptance, Action, Change, ChangeError, Field, Gate, InstanceId, Plan, Policy};
+use super::{Acceptance, Action, Change, ChangeError, Field, Gate, InstanceId, Plan, Policy, Seen};
+use crate::config::DriftMode;
 use crate::diagnostic::Location;
-use crate::diff::{FieldChange, leaves};
-use crate::driver::{ErasedDriver, ErasedSpec, Evaluation, ObserveError, Step};
+use crate::diff::{FieldChange, FieldPath, leaves};
+use crate::driver::{ErasedDriver, ErasedSpec, Evaluation, ObserveError, Step, Terms};
 use crate::manifest::Node;
+use crate::period::Period;
 use crate::request::Replies;
 
 /// One resource on one target, ready to be observed and compared.
@@ -44,6 +46,14 @@ pub struct Instance {
     pub suspend: bool,
     /// Risks to data that were accepted.
     pub accepted: Vec<Acceptance>,
+    /// How often the controller looks at it, where the manifest says so.
+    pub interval: Option<Period>,
+    /// How drift of it is met, where the manifest says so.
+    pub drift: Option<DriftMode>,
+    /// Fields that are given to a new object and then left alone.
+    pub ignore: Arc<[String]>,
+    /// Why nothing may be sent for it now, where somebody outside of the plan says so.
+    pub hold: Option<Arc<str>>,
 }
 
 impl std::fmt::Debug for Instance {
@@ -61,6 +71,8 @@ pub struct Blueprint<'a> {
     pub policy: Policy,
     /// The time of this run.
     pub now: Timestamp,
+    /// Whether changes carry the State that was seen.
+    pub keep_seen: bool,
 }
 
 /// Compares every instance with what was read of its target. Changes of objects that left the manifests
@@ -76,11 +88,12 @@ fn changes<I: Borrow<Instance>>(instances: &[I], blueprint: &Blueprint<'_>) -> V
     for instance in instances.iter().map(Borrow::borrow) {
         let replies = blueprint.replies.get(&instance.id.target).unwrap_or(&nothing);
         let mut change = blank(instance);
-        match instance.driver.evaluate(&instance.spec, replies, &instance.owner, blueprint.now) {
+        let terms = Terms { owner: &instance.owner, ignore: &instance.ignore };
+        match instance.driver.evaluate(&instance.spec, replies, terms, blueprint.now) {
             Err(error) => fail(&mut change, instance, &error),
             Ok(Evaluation::Busy { reason }) => change.busy = Some(reason),
-            Ok(Evaluation::Known { action, observed, changes: fields, steps, lacks }) => {
-                fill(&mut change, instance, Known { action, observed, fields, steps }, blueprint);
+            Ok(Evaluation::Known { action, observed, changes: fields, steps, ignored, lacks }) => {
+                fill(&mut change, instance, Known { action, observed, fields, steps, ignored }, blueprint);
                 lacking.extend(lacks.map(|container| (changes.len(), container)));
             }
         }
@@ -95,6 +108,7 @@ struct Known {
     observed: Option<Value>,
     fields: Vec<FieldChange>,
     steps: Vec<Step>,
+    ignored: Vec<FieldPath>,
 }
 
 fn blank(instance: &Instance) -> Change {
@@ -113,6 +127,7 @@ fn blank(instance: &Instance) -> Change {
         steps: Vec::new(),
         notes: Vec::new(),
         read: BTreeMap::new(),
+        seen: None,
     }
 }
 
@@ -131,7 +146,14 @@ fn fill(change: &mut Change, instance: &Instance, known: Known, blueprint: &Blue
             a.of, a.until, a.reason
         )
     }));
+    if !known.ignored.is_empty() {
+        let paths: Vec<String> = known.ignored.iter().map(ToString::to_string).collect();
+        change.notes.push(format!("left as found, as `drift.ignore` says: {}", paths.join(", ")));
+    }
     change.action = known.action;
+    if blueprint.keep_seen {
+        change.seen = Some(Seen::of(&*instance.driver, known.observed.as_ref()));
+    }
     if known.action == Action::NoOp {
         return;
     }
@@ -141,6 +163,9 @@ fn fill(change: &mut Change, instance: &Instance, known: Known, blueprint: &Blue
     }
     let (gate, notes) = gate(&change.steps, blueprint.policy, &instance.accepted, blueprint.now);
     change.gate = gate;
+    if let Some(reason) = &instance.hold {
+        change.gate.hold([reason.to_string()]);
+    }
     change.notes.extend(notes);
     change.risk = change.steps.iter().map(Step::risk).max().unwrap_or_default();
     change.fields = known.fields.into_iter().map(|c| field(&*instance.driver, c)).collect();

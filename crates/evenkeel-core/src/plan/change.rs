@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Gate;
 use crate::diagnostic::Location;
 use crate::diff::FieldChange;
-use crate::driver::{ObserveError, Risk, Step};
+use crate::driver::{ErasedDriver, ObserveError, Risk, Step};
 
 /// One resource on one target.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -145,6 +146,39 @@ pub struct Change {
     /// A hash of every field that was read, by path: what a saved plan is checked against.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub read: BTreeMap<String, String>,
+    /// What was seen, where that was asked for: it is not part of the JSON form.
+    #[serde(skip)]
+    pub seen: Option<Seen>,
+}
+
+/// What was seen of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// The target answered, and it is not there.
+    Absent,
+    /// Its State without volatile fields.
+    Present(Value),
+}
+
+impl Seen {
+    pub(super) fn of(driver: &dyn ErasedDriver, observed: Option<&Value>) -> Self {
+        let Some(observed) = observed else { return Seen::Absent };
+        let mut state = observed.clone();
+        for path in driver.volatile() {
+            remove(&mut state, &path.split('.').collect::<Vec<_>>());
+        }
+        Seen::Present(state)
+    }
+}
+
+/// Takes the field at `path` out of `state`.
+fn remove(state: &mut Value, path: &[&str]) {
+    let (Some(fields), Some((key, rest))) = (state.as_object_mut(), path.split_first()) else { return };
+    if rest.is_empty() {
+        fields.remove(*key);
+    } else if let Some(inner) = fields.get_mut(*key) {
+        remove(inner, rest);
+    }
 }
 
 impl Change {

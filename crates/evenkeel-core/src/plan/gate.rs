@@ -22,6 +22,21 @@ pub enum Gate {
     },
 }
 
+impl Gate {
+    /// Adds reasons to hold the change.
+    pub fn hold(&mut self, more: impl IntoIterator<Item = String>) {
+        match self {
+            Gate::Held { reasons } => reasons.extend(more),
+            Gate::Open => {
+                let reasons: Vec<String> = more.into_iter().collect();
+                if !reasons.is_empty() {
+                    *self = Gate::Held { reasons };
+                }
+            }
+        }
+    }
+}
+
 /// What the mode of this run allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {

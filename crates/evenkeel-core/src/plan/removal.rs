@@ -95,5 +95,6 @@ fn delete(removal: &Removal<'_>, object: &str) -> Change {
         steps: Vec::new(),
         notes: Vec::new(),
         read: std::collections::BTreeMap::new(),
+        seen: None,
     }
 }

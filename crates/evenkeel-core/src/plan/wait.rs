@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::collections::HashMap;
 
-use super::{Action, Change, ChangeError, Gate, Instance};
+use super::{Action, Change, ChangeError, Instance};
 
 /// Target, kind and object.
 type Object<'a> = (&'a str, &'a str, &'a str);
@@ -67,12 +67,8 @@ fn object(instance: &Instance) -> Object<'_> {
 }
 
 fn hold(change: &mut Change, reasons: Vec<String>) {
-    if reasons.is_empty() || !change.is_pending() {
-        return;
-    }
-    match &mut change.gate {
-        Gate::Held { reasons: known } => known.extend(reasons),
-        Gate::Open => change.gate = Gate::Held { reasons },
+    if change.is_pending() {
+        change.gate.hold(reasons);
     }
 }
 

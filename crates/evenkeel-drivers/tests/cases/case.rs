@@ -86,7 +86,10 @@ impl Case {
             }
         }
         let replies = BTreeMap::from([("host".to_owned(), replies)]);
-        let plan = build(&loaded.instances, &Blueprint { replies: &replies, policy: Policy::default(), now });
+        let plan = build(
+            &loaded.instances,
+            &Blueprint { replies: &replies, policy: Policy::default(), now, keep_seen: false },
+        );
         out + &render::plan(&plan)
     }
 

@@ -62,7 +62,10 @@ fn actions(host: &Recorded, manifests: String) -> Vec<(String, Action)> {
         ask(host, open, &mut replies);
     }
     let replies = BTreeMap::from([("host".to_owned(), replies)]);
-    let plan = build(&loaded.instances, &Blueprint { replies: &replies, policy: Policy::default(), now });
+    let plan = build(
+        &loaded.instances,
+        &Blueprint { replies: &replies, policy: Policy::default(), now, keep_seen: false },
+    );
     assert!(!plan.has_errors(), "{:#?}", plan.changes);
     plan.changes.into_iter().map(|change| (change.object, change.action)).collect()
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use evenkeel_core::driver::Evaluation;
+use evenkeel_core::driver::{Evaluation, Terms};
 use evenkeel_core::manifest::{Loaded, SourceFile, load};
 use evenkeel_core::plan::Action;
 use evenkeel_core::request::{Replies, Reply, Request, join_queries};
@@ -144,7 +144,7 @@ proptest! {
         let replies = observe(&LOADED, host, &damages);
         for instance in &LOADED.instances {
             let now = "2026-11-20T12:00:00Z".parse().unwrap();
-            let found = instance.driver.evaluate(&instance.spec, &replies, "evenkeel", now);
+            let found = instance.driver.evaluate(&instance.spec, &replies, Terms { owner: "evenkeel", ignore: &[] }, now);
             if let Ok(Evaluation::Known { action, .. }) = found {
                 let creates = matches!(action, Action::Create | Action::Replace);
                 prop_assert!(!creates || denied(host, &instance.object), "{damages:?}");

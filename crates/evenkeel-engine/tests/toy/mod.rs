@@ -11,7 +11,7 @@ use evenkeel_core::manifest::{SourceFile, load};
 use evenkeel_core::request::{Exec, Query, Replies, Reply, Request};
 use evenkeel_core::target::Target;
 use evenkeel_core::transport::{BoxFuture, Transport, TransportError, TransportErrorKind};
-use evenkeel_engine::{Clock, Engine, Scope, Silent, Stop};
+use evenkeel_engine::{Clock, Engine, Pruning, Scope, Silent, Stop};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -265,7 +265,12 @@ pub(crate) fn scope(targets: &[&str], resources: &str) -> Scope {
         "{:#?}",
         loaded.diagnostics
     );
-    Scope { targets: loaded.targets, instances: loaded.instances, prunable: registry }
+    Scope {
+        targets: loaded.targets,
+        instances: loaded.instances,
+        prunable: registry,
+        pruning: Pruning::default(),
+    }
 }
 
 /// One resource.

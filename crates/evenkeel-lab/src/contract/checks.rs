@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use evenkeel_core::diff::{FieldPath, leaves};
-use evenkeel_core::driver::Evaluation;
+use evenkeel_core::driver::{Evaluation, Terms};
 use evenkeel_core::plan::{Action, Change, Instance, InstanceId, Plan};
 use evenkeel_core::request::{Reply, Request};
 use serde_json::Value;
@@ -113,7 +113,7 @@ fn states(machine: &mut dyn Machine, instances: &[Instance]) -> Result<States, S
     let state = |instance: &Instance| match instance.driver.evaluate(
         &instance.spec,
         &replies,
-        &instance.owner,
+        Terms { owner: &instance.owner, ignore: &[] },
         now(),
     ) {
         Ok(Evaluation::Known { observed, .. }) => Ok((instance.id.clone(), observed.unwrap_or_default())),
