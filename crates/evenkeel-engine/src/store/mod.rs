@@ -20,6 +20,8 @@ use evenkeel_core::transport::BoxFuture;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::source::Snapshot;
+
 /// A right to write, which grows with every writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fence(pub u64);
@@ -58,6 +60,10 @@ pub trait Store: Send + Sync {
 
     /// The sources, by name.
     fn sources(&self) -> Answer<'_, Vec<SourceStatus>>;
+
+    /// The snapshot of a source that was last put in force ([`Batch::snapshots`]): with it a restarted controller goes
+    /// on, whatever the source has come to since.
+    fn snapshot<'a>(&'a self, source: &'a str) -> Answer<'a, Option<Snapshot>>;
 
     /// The resources that the filter lets through, by source, target, kind and name.
     fn resources<'a>(&'a self, filter: &'a ResourceFilter) -> Answer<'a, Vec<ResourceStatus>>;
@@ -98,7 +104,9 @@ pub struct Batch {
     pub gone: Vec<ResourceKey>,
     /// Sources, as they now are.
     pub sources: Vec<SourceStatus>,
-    /// Sources that left the configuration.
+    /// Snapshots that are in force now, by source; each takes the place of the one before.
+    pub snapshots: Vec<(String, Snapshot)>,
+    /// Sources that left the configuration. Their snapshots go with them.
     pub gone_sources: Vec<String>,
     /// Inventory entries, as they now are.
     pub inventory: Vec<InventoryEntry>,
