@@ -127,7 +127,13 @@ mod tests {
     }
 
     fn failing(retryable: bool) -> Change {
-        let error = ChangeError { reason: "R".into(), message: "m".into(), hint: None, retryable };
+        let error = ChangeError {
+            reason: "R".into(),
+            message: "m".into(),
+            hint: None,
+            retryable,
+            target_lost: false,
+        };
         Change { error: Some(error), ..change(Action::NoOp) }
     }
 

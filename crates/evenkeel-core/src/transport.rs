@@ -74,6 +74,37 @@ pub enum TransportErrorKind {
     NotRecorded,
 }
 
+impl TransportErrorKind {
+    /// One word for scripts.
+    pub fn word(self) -> &'static str {
+        match self {
+            TransportErrorKind::Unreachable => "Unreachable",
+            TransportErrorKind::Timeout => "Timeout",
+            TransportErrorKind::ConnectionLost => "ConnectionLost",
+            TransportErrorKind::AuthenticationFailed => "AuthenticationFailed",
+            TransportErrorKind::HostKeyUnknown => "HostKeyUnknown",
+            TransportErrorKind::HostKeyChanged => "HostKeyChanged",
+            TransportErrorKind::NoCommonAlgorithm => "NoCommonAlgorithm",
+            TransportErrorKind::BecomeFailed => "BecomeFailed",
+            TransportErrorKind::Credentials => "Credentials",
+            TransportErrorKind::OutputTooLarge => "OutputTooLarge",
+            TransportErrorKind::Protocol => "Protocol",
+            TransportErrorKind::Configuration => "Configuration",
+            TransportErrorKind::NotRecorded => "NotRecorded",
+        }
+    }
+
+    /// True where the trouble is with the target, not with one command.
+    pub fn loses_target(self) -> bool {
+        !matches!(
+            self,
+            TransportErrorKind::OutputTooLarge
+                | TransportErrorKind::Protocol
+                | TransportErrorKind::NotRecorded
+        )
+    }
+}
+
 impl TransportError {
     /// An error without a hint.
     pub fn new(kind: TransportErrorKind, message: impl Into<String>) -> Self {

@@ -149,7 +149,7 @@ impl Scope {
         now: Timestamp,
     ) -> Vec<Change> {
         // Two targets may be two names of one machine: what either wants there is not left over.
-        let is_twin = |t: &&Arc<Target>| t.name != target.name && is_same_place(t, target);
+        let is_twin = |t: &&Arc<Target>| t.name != target.name && machine(t) == machine(target);
         let twins: BTreeSet<&str> = self.targets.values().filter(is_twin).map(|t| t.name.as_str()).collect();
         let all = if twins.is_empty() { &[][..] } else { self.instances.as_slice() };
         let twins: Vec<&Instance> = all.iter().filter(|i| twins.contains(i.id.target.as_str())).collect();
@@ -181,14 +181,8 @@ impl Pruning {
     }
 }
 
-/// True where both targets are written with the same address.
-pub(crate) fn is_same_place(one: &Target, other: &Target) -> bool {
-    match (&one.spec.ssh, &other.spec.ssh) {
-        (Some(one), Some(other)) => {
-            let port = |ssh: &SshSpec| ssh.port.unwrap_or(SSH_PORT);
-            one.host.eq_ignore_ascii_case(&other.host) && port(one) == port(other)
-        }
-        (None, None) => one.spec.local.is_some() && other.spec.local.is_some(),
-        _ => false,
-    }
+/// The machine behind a target, as far as its address tells: `host:port`, or `local`.
+pub(crate) fn machine(target: &Target) -> String {
+    let at = |ssh: &SshSpec| format!("{}:{}", ssh.host.to_ascii_lowercase(), ssh.port.unwrap_or(SSH_PORT));
+    target.spec.ssh.as_ref().map_or_else(|| "local".to_owned(), at)
 }

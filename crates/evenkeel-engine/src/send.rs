@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use evenkeel_core::plan::{Batch, Change, batches};
 use evenkeel_core::request::{Reply, Request};
 use evenkeel_core::target::Target;
-use evenkeel_core::transport::{TransportError, TransportErrorKind};
+use evenkeel_core::transport::TransportError;
 
 use crate::progress::Event;
 use crate::reconcile::Engine;
@@ -58,7 +58,7 @@ impl Engine {
             };
             let ok = matches!(&answer, Ok(reply) if reply.exit == 0);
             self.progress.on(&Event::Sent { target: &target.name, ok });
-            lost = answer.as_ref().is_err_and(loses_target);
+            lost = answer.as_ref().is_err_and(|error| error.kind.loses_target());
             note(&mut works, changes, &batch, sent.len(), &answer);
             let exit = answer.ok().map(|reply| reply.exit);
             sent.push(Sent { target: target.name.clone(), command, exit });
@@ -73,11 +73,6 @@ impl Engine {
         let written = self.journal.as_ref()?.about_to_send(target, command).await;
         written.err().map(|reason| format!("not sent, because it could not be written down before: {reason}"))
     }
-}
-
-/// True where the trouble is with the target, not with this one command.
-fn loses_target(error: &TransportError) -> bool {
-    !matches!(error.kind, TransportErrorKind::OutputTooLarge | TransportErrorKind::Protocol)
 }
 
 /// The batch without the changes that failed in an earlier step; `None` where it serves no other.

@@ -74,6 +74,9 @@ pub struct ChangeError {
     pub hint: Option<String>,
     /// Whether it may pass by itself.
     pub retryable: bool,
+    /// Whether the target as a whole gave no answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub target_lost: bool,
 }
 
 impl ChangeError {
@@ -91,7 +94,7 @@ impl ChangeError {
 impl From<&ObserveError> for ChangeError {
     fn from(error: &ObserveError) -> Self {
         let reason = match error {
-            ObserveError::Transport(e) => format!("{:?}", e.kind),
+            ObserveError::Transport(e) => e.kind.word().to_owned(),
             ObserveError::Command { .. } => "CommandFailed".to_owned(),
             ObserveError::Unparsable { .. } => "UnexpectedOutput".to_owned(),
             ObserveError::Unfit { .. } => "Unfit".to_owned(),
@@ -102,6 +105,7 @@ impl From<&ObserveError> for ChangeError {
             message: error.to_string(),
             hint: error.hint().map(str::to_owned),
             retryable: error.is_retryable(),
+            target_lost: matches!(error, ObserveError::Transport(e) if e.kind.loses_target()),
         }
     }
 }

@@ -112,6 +112,7 @@ impl Waiting<'_> {
             ),
             hint: Some(hint),
             retryable: false,
+            target_lost: false,
         };
         let other = self.about.get(&(target, kind, container)).and_then(|other| changes.get(*other));
         let Some(other) = other else {

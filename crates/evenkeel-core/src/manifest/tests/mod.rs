@@ -4,6 +4,7 @@
 
 mod bad;
 mod claims;
+mod digests;
 mod hostile;
 mod nodes;
 mod properties;

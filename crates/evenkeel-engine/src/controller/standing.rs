@@ -1,0 +1,165 @@
+//! How things stand with a resource after a look or a run, in the words of its conditions.
+
+use evenkeel_core::condition::{Condition, ConditionType, Status};
+use evenkeel_core::plan::{Action, Change, Gate};
+
+use super::Intent;
+use crate::run::Verdict;
+
+/// Why the controller itself holds the changes of a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// Drift is reported only.
+    Report,
+    /// A new commit is planned and reported only.
+    PlanOnly,
+    /// Somebody else keeps setting it.
+    Fight(String),
+    /// Something that it depends on is not ready.
+    Waiting(String),
+}
+
+impl Hold {
+    /// The reason, for plans and people.
+    pub(super) fn says(&self) -> String {
+        match self {
+            Hold::Report => "drift is reported only (drift.mode: Report)".to_owned(),
+            Hold::PlanOnly => "a commit changes nothing by itself (onPush.apply: None)".to_owned(),
+            Hold::Fight(why) => why.clone(),
+            Hold::Waiting(name) => format!("waits for {name}, which is not ready"),
+        }
+    }
+}
+
+/// How things stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) ready: Status,
+    /// One word for scripts.
+    pub(super) reason: String,
+    pub(super) message: String,
+    /// It will be tried again by itself.
+    pub(super) reconciling: bool,
+    /// It needs a person.
+    pub(super) stalled: bool,
+}
+
+impl Standing {
+    fn new(ready: Status, reason: &str, message: impl Into<String>) -> Self {
+        Standing { ready, reason: reason.to_owned(), message: message.into(), reconciling: false, stalled: false }
+    }
+
+    fn reconciling(self) -> Self {
+        Standing { reconciling: true, ..self }
+    }
+
+    fn stalled(self) -> Self {
+        Standing { stalled: true, ..self }
+    }
+
+    fn in_sync() -> Self {
+        Standing::new(Status::True, "InSync", "as the manifest says")
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready == Status::True
+    }
+
+    pub(super) fn conditions(&self) -> Vec<Condition> {
+        let yes = |on: bool| if on { Status::True } else { Status::False };
+        let condition = |kind, status| Condition {
+            kind,
+            status,
+            reason: self.reason.clone(),
+            message: self.message.clone(),
+        };
+        vec![
+            condition(ConditionType::Ready, self.ready),
+            condition(ConditionType::Reconciling, yes(self.reconciling)),
+            condition(ConditionType::Stalled, yes(self.stalled)),
+        ]
+    }
+}
+
+/// After a look: nothing was sent.
+pub(super) fn after_look(change: &Change, hold: Option<&Hold>, intent: Intent) -> Standing {
+    if let Some(error) = &change.error {
+        let hint = error.hint.as_ref().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
+        let standing = Standing::new(Status::Unknown, &error.reason, format!("{}{hint}", error.message));
+        return if error.retryable { standing.reconciling() } else { standing.stalled() };
+    }
+    if let Some(busy) = &change.busy {
+        return Standing::new(Status::Unknown, "Busy", busy.as_str()).reconciling();
+    }
+    if matches!(change.action, Action::NoOp | Action::Forget) {
+        return Standing::in_sync();
+    }
+    let differs = difference(change, intent);
+    if change.suspended {
+        return Standing::new(Status::False, "Suspended", format!("suspended in the manifest; {differs}"));
+    }
+    let word = match intent {
+        Intent::Intentional => "Pending",
+        Intent::Corrective => "Drifted",
+    };
+    match (hold, &change.gate) {
+        (Some(Hold::Report), _) => Standing::new(Status::False, "Drifted", differs),
+        (Some(Hold::Fight(why)), _) => Standing::new(Status::False, "Fight", why.as_str()).stalled(),
+        (Some(Hold::Waiting(_)), Gate::Held { reasons }) => {
+            Standing::new(Status::False, "Waiting", reasons.join("; ")).reconciling()
+        }
+        (_, Gate::Held { reasons }) if reasons.iter().all(|reason| reason.starts_with("waits for ")) => {
+            Standing::new(Status::False, "Waiting", reasons.join("; ")).reconciling()
+        }
+        (_, Gate::Held { reasons }) => {
+            Standing::new(Status::False, "Held", format!("{differs}; held: {}", reasons.join("; "))).stalled()
+        }
+        (_, Gate::Open) => Standing::new(Status::False, word, differs).reconciling(),
+    }
+}
+
+/// After a run: what was open was sent.
+pub(super) fn after_run(change: &Change, verdict: &Verdict, hold: Option<&Hold>, intent: Intent) -> Standing {
+    let because = |hint: &Option<String>| hint.as_ref().map(|h| format!(" (hint: {h})")).unwrap_or_default();
+    match verdict {
+        Verdict::Unchanged | Verdict::Applied => Standing::in_sync(),
+        Verdict::Held { reasons } if change.is_open() => {
+            let message = format!("{}; held: {}", difference(change, intent), reasons.join("; "));
+            Standing::new(Status::False, "Held", message).stalled()
+        }
+        Verdict::Skipped { reason } if change.is_open() => {
+            Standing::new(Status::False, "Waiting", reason.as_str()).reconciling()
+        }
+        Verdict::Held { .. } | Verdict::Skipped { .. } | Verdict::NotStarted => after_look(change, hold, intent),
+        Verdict::Stale { fields } => {
+            let message = format!("changed on the target while it was planned: {}", fields.join(", "));
+            Standing::new(Status::False, "Stale", message).reconciling()
+        }
+        Verdict::Drifted { fields } => {
+            let message = format!("another change of this run changed it too: {}", fields.join(", "));
+            Standing::new(Status::False, "Drifted", message).reconciling()
+        }
+        Verdict::Failed { message, hint } => {
+            Standing::new(Status::False, "Failed", format!("{message}{}", because(hint))).reconciling()
+        }
+        Verdict::Unknown { message, hint } => {
+            let reason = change.error.as_ref().map_or("Unknown", |error| error.reason.as_str());
+            Standing::new(Status::Unknown, reason, format!("{message}{}", because(hint))).reconciling()
+        }
+    }
+}
+
+/// What differs, in one sentence: `properties.atime is on, shall be off`.
+pub(super) fn difference(change: &Change, intent: Intent) -> String {
+    match (change.action, intent) {
+        (Action::Create, Intent::Intentional) => format!("{} does not exist yet", change.object),
+        (Action::Create, Intent::Corrective) => format!("{} is gone", change.object),
+        (Action::Delete, _) => format!("{} left the manifests", change.object),
+        _ => {
+            let field = |f: &evenkeel_core::plan::Field| {
+                format!("{} is {}, shall be {}", f.change.path, f.before_text, f.after_text)
+            };
+            change.fields.iter().map(field).collect::<Vec<_>>().join("; ")
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What one source says now: its instances with the hashes of their wishes, and how two revisions differ.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use evenkeel_core::config::{Caps, Reconcile};
+use evenkeel_core::diagnostic::{Diagnostic, Severity};
+use evenkeel_core::driver::Registry;
+use evenkeel_core::manifest::{Loaded, load};
+use evenkeel_core::plan::{Instance, InstanceId};
+use evenkeel_core::target::Target;
+use jiff::Timestamp;
+
+use crate::reconcile::machine;
+use crate::source::{Revision, Snapshot};
+use crate::store::ResourceKey;
+
+/// Fields that say how a resource is looked after, not how it shall be.
+const NO_WISH: &[&str] =
+    &["target", "targetSelector", "dependsOn", "suspend", "interval", "drift"];
+
+/// So many resources may always leave at once.
+const ALWAYS_LET_THROUGH: usize = 3;
+
+/// A resource on a target, as the revision in force wants it.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) instance: Instance,
+    /// A hash of what is wanted.
+    pub(super) digest: String,
+}
+
+/// What a source says.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) revision: Revision,
+    pub(super) targets: BTreeMap<String, Arc<Target>>,
+    pub(super) wanted: BTreeMap<InstanceId, Wanted>,
+    /// The instances of each resource, by `Kind/name`.
+    named: HashMap<String, Vec<InstanceId>>,
+    /// What is worth a look in the manifests.
+    pub(super) warnings: Vec<Diagnostic>,
+}
+
+impl World {
+    /// Reads a snapshot; with errors in its manifests, all their diagnostics.
+    pub(super) fn read(
+        registry: &Registry,
+        snapshot: &Snapshot,
+        terms: &Reconcile,
+        now: Timestamp,
+    ) -> Result<World, Vec<Diagnostic>> {
+        let loaded = load(registry, &snapshot.manifests, &snapshot.values, now);
+        if loaded.has_errors() {
+            return Err(loaded.diagnostics);
+        }
+        let Loaded { mut targets, instances, diagnostics, .. } = loaded;
+        if terms.prune {
+            targets.values_mut().for_each(|target| Arc::make_mut(target).spec.prune = true);
+        }
+        let mut named: HashMap<String, Vec<InstanceId>> = HashMap::new();
+        for instance in &instances {
+            let InstanceId { kind, name, .. } = &instance.id;
+            named.entry(format!("{kind}/{name}")).or_default().push(instance.id.clone());
+        }
+        let wanted = instances.into_iter().map(|instance| {
+            let digest = instance.node.digest(NO_WISH);
+            (instance.id.clone(), Wanted { instance, digest })
+        });
+        let warnings = diagnostics.into_iter().filter(|d| d.severity == Severity::Warning).collect();
+        Ok(World { revision: snapshot.revision.clone(), targets, wanted: wanted.collect(), named, warnings })
+    }
+
+    /// The machine behind a target, so that two names of it are known to be one.
+    pub(super) fn machine(&self, target: &str) -> String {
+        self.targets.get(target).map_or_else(|| target.to_owned(), |target| machine(target))
+    }
+
+    /// The keys of what an instance depends on.
+    pub(super) fn dependencies(&self, source: &str, instance: &Instance) -> Vec<ResourceKey> {
+        let ids = instance.depends_on.iter().filter_map(|name| self.named.get(name)).flatten();
+        ids.map(|id| ResourceKey { source: source.to_owned(), id: id.clone() }).collect()
+    }
+}
+
+/// How a new revision differs from the one in force.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Difference {
+    pub(super) added: Vec<InstanceId>,
+    pub(super) changed: Vec<InstanceId>,
+    pub(super) gone: Vec<InstanceId>,
+}
+
+impl Difference {
+    /// Between what is in force (nothing at first) and what is new.
+    pub(super) fn between(old: Option<&World>, new: &World) -> Self {
+        let mut difference = Difference::default();
+        for (id, wanted) in &new.wanted {
+            match old.and_then(|old| old.wanted.get(id)) {
+                None => difference.added.push(id.clone()),
+                Some(before) if before.digest != wanted.digest => difference.changed.push(id.clone()),
+                Some(_) => {}
+            }
+        }
+        let before = old.into_iter().flat_map(|old| old.wanted.keys());
+        difference.gone = before.filter(|id| !new.wanted.contains_key(id)).cloned().collect();
+        difference
+    }
+
+    /// Why the new revision has to wait for a person; nothing where it need not.
+    pub(super) fn objections(&self, old: Option<&World>, new: &World, caps: Caps) -> Vec<String> {
+        let before = old.map_or(0, |old| old.wanted.len());
+        if before == 0 {
+            return Vec::new();
+        }
+        if new.wanted.is_empty() {
+            return vec![format!("it has no resources at all, and {before} are in force")];
+        }
+        let mut reasons = Vec::new();
+        let gone = self.gone.len();
+        if gone > ALWAYS_LET_THROUGH && exceeds(gone, before, caps.prune_percent) {
+            let percent = caps.prune_percent;
+            reasons.push(format!(
+                "{gone} of {before} resources leave the manifests, more than caps.prunePercent ({percent} %)"
+            ));
+        }
+        let touched = gone + self.added.len() + self.changed.len();
+        if touched > ALWAYS_LET_THROUGH && caps.change_percent < 100 && exceeds(touched, before, caps.change_percent) {
+            let percent = caps.change_percent;
+            reasons.push(format!(
+                "{touched} resources leave, come or change beside {before} in force, more than caps.changePercent ({percent} %)"
+            ));
+        }
+        reasons
+    }
+}
+
+fn exceeds(part: usize, whole: usize, percent: u8) -> bool {
+    part * 100 > whole * usize::from(percent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn difference(gone: usize, changed: usize) -> Difference {
+        let id = |n: usize| InstanceId { target: "t".into(), kind: "K".into(), name: n.to_string() };
+        Difference { added: vec![], changed: (0..changed).map(id).collect(), gone: (0..gone).map(id).collect() }
+    }
+
+    #[test]
+    fn a_percentage_is_of_what_is_in_force() {
+        assert!(!exceeds(20, 100, 20) && exceeds(21, 100, 20) && exceeds(1, 1, 99) && !exceeds(5, 5, 100));
+        assert_eq!(difference(4, 0).gone.len(), 4);
+    }
+}
