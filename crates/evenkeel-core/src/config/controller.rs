@@ -129,6 +129,7 @@ pub struct LimitsSpec {
     #[schemars(range(min = 1, max = 1000))]
     pub writing: u16,
     /// Connections that are kept open between looks. Default: 256.
+    #[schemars(range(min = 1))]
     pub connections: u16,
     /// A connection that was not used for this long is closed. Default: `1h`.
     pub idle: Period,

@@ -1,15 +1,24 @@
 //! What the controller is told: where manifests come from, how it is reached, how much it may do at once.
 //!
+//! `load` reads it with the reader of manifests, `check` looks at what the types cannot say.
+//!
 //! The configuration file (`evenkeel.yaml`) is a multi-document YAML file in the form of manifests, with the kinds
 //! [`ControllerSpec`] (one), [`GitSourceSpec`], [`DirectorySourceSpec`] and [`SecretSpec`] (any number).
 
+mod check;
 mod controller;
+mod load;
+mod range;
 mod secret;
 mod source;
+#[cfg(test)]
+mod tests;
 
 pub use controller::{
     ControllerSpec, HistorySpec, HttpSpec, LimitsSpec, Provider, Role, TlsSpec, TokenSpec, WebhookSpec,
 };
+pub use load::{KINDS, LoadedConfig, SECRET, load};
+pub use range::version_range;
 pub use secret::{
     AgeSource, CommandSource, EnvironmentSource, FileSource, SecretSpec, SopsSource, VaultSource,
 };
@@ -17,3 +26,5 @@ pub use source::{
     Caps, DirectorySourceSpec, Drift, DriftMode, GitRef, GitSourceSpec, OnPush, PushLimit, Reconcile,
     SignatureFormat, SourceSpec, Verify,
 };
+
+pub(crate) use check::{Place, take_secret};

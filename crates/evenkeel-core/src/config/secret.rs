@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 /// A credential that `credentialsRef` can name. Exactly one of the fields is given.
 ///
-/// `env`, `file` and `command` read from the controller's machine and are taken in its configuration only, never in
-/// manifests that come out of a repository.
+/// In manifests only `age` and `sops` are taken, without `identity`: `env`, `file`, `command` and `vault` use the
+/// controller's own machine and rights, and whoever can push would have these. They are for its configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SecretSpec {

@@ -92,6 +92,7 @@ pub struct DirectorySourceSpec {
 
 /// Where the manifests of one source come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there are few sources, and most are repositories")]
 pub enum SourceSpec {
     /// A git repository.
     Git(GitSourceSpec),

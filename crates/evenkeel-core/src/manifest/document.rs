@@ -37,7 +37,7 @@ struct Envelope {
 }
 
 /// What [`is_name`] accepts.
-pub(super) const NAME_RULE: &str =
+pub(crate) const NAME_RULE: &str =
     "at most 253 of the letters a-z and A-Z, digits, `.`, `_` and `-`; begin and end with a letter or digit";
 
 /// The fields of every manifest.
@@ -157,7 +157,7 @@ fn check_metadata(
     }
 }
 
-pub(super) fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
     name.len() <= 253
         && ends(name.chars().next())

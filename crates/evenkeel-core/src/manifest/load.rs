@@ -71,7 +71,13 @@ pub fn load(registry: &Registry, files: &[SourceFile], values: &[SourceFile], no
     let levels = depends::levels(&resources, &mut problems);
     let (instances, owners) = expand(&resources, &targets, &levels, now, &mut problems);
     claims::check(&resources, &instances, &owners, now, &mut problems);
-    Loaded { targets, secrets, instances, resources: resources.len(), diagnostics: problems.into_diagnostics() }
+    Loaded {
+        targets,
+        secrets,
+        instances,
+        resources: resources.len(),
+        diagnostics: problems.into_diagnostics(),
+    }
 }
 
 pub(super) fn read_values(files: &[SourceFile], problems: &mut Problems) -> Values {
@@ -150,7 +156,8 @@ impl Reading {
             return;
         }
         if document.kind == config::SECRET {
-            config::take_secret(&Written::new(source, document), &mut self.secrets, problems);
+            let written = Written::new(source, document);
+            config::take_secret(&written, config::Place::Manifests, &mut self.secrets, problems);
             return;
         }
         let Some((&kind, drivers)) = self.drivers.get_key_value(document.kind.as_str()) else {
@@ -177,7 +184,8 @@ impl Reading {
         let (kind, mark) = (document.kind.as_str(), document.kind_mark);
         if config::KINDS.contains(&kind) {
             let message = format!("a {kind} does not stand among manifests");
-            let hint = "it belongs in the controller's configuration: `evenkeel validate --config FILE` checks that";
+            let hint =
+                "it belongs in the controller's configuration: `evenkeel validate --config FILE` checks that";
             problems.error(source, mark, message, Some(hint.to_owned()));
             return;
         }

@@ -7,6 +7,7 @@
 mod claims;
 mod de;
 mod depends;
+mod digest;
 mod document;
 mod limits;
 mod load;
@@ -19,6 +20,7 @@ mod source;
 mod suggest;
 mod target;
 mod values;
+mod written;
 mod yaml;
 
 #[cfg(test)]
@@ -27,6 +29,12 @@ mod tests;
 pub use load::{Loaded, SourceFile, load};
 pub use node::Node;
 pub use problems::Problems;
+
+pub(crate) use de::short;
+pub(crate) use document::{NAME_RULE, is_name};
+pub(crate) use load::UNREAD;
+pub(crate) use suggest::{choices, did_you_mean};
+pub(crate) use written::{Written, read as read_heads};
 
 use serde::de::DeserializeOwned;
 

@@ -1,11 +1,12 @@
 //! The collector of problems.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::limits;
 use super::node::Node;
 use super::source::{Mark, Source};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Location, Severity};
 
 /// Problems found so far, of all files.
 #[derive(Debug, Default)]
@@ -14,6 +15,8 @@ pub struct Problems {
     errors: usize,
     warnings: usize,
     has_unread: bool,
+    /// Lines that are not shown, whatever the problem.
+    hidden: BTreeSet<(String, usize)>,
 }
 
 impl Problems {
@@ -45,7 +48,7 @@ impl Problems {
     }
 
     /// A finished diagnostic. Warnings never crowd out errors.
-    pub(super) fn push(&mut self, diagnostic: Diagnostic) {
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         let count = match diagnostic.severity {
             Severity::Error => &mut self.errors,
             Severity::Warning => &mut self.warnings,
@@ -56,13 +59,19 @@ impl Problems {
         }
     }
 
+    /// Leaves the line of the field at `path` out of what is shown: a secret stands in it.
+    pub(crate) fn hide(&mut self, node: &Node, path: &[String]) {
+        let Location { file, line, .. } = node.locate(path);
+        self.hidden.insert((file, line));
+    }
+
     /// Notes that a document could not be read, whatever stands in it.
     pub(super) fn unread(&mut self) {
         self.has_unread = true;
     }
 
     /// True where a document could not be read: what is not known may stand there.
-    pub(super) fn has_unread(&self) -> bool {
+    pub(crate) fn has_unread(&self) -> bool {
         self.has_unread
     }
 
@@ -72,9 +81,15 @@ impl Problems {
     }
 
     /// Everything found, by file and place, each once.
-    pub(super) fn into_diagnostics(self) -> Vec<Diagnostic> {
+    pub(crate) fn into_diagnostics(self) -> Vec<Diagnostic> {
         let is_full = self.is_full();
         let mut found = self.found;
+        for d in found.iter_mut().filter(|_| !self.hidden.is_empty()) {
+            let place = d.location.as_ref().map(|place| (place.file.clone(), place.line));
+            if place.is_some_and(|place| self.hidden.contains(&place)) {
+                d.source_line = String::new();
+            }
+        }
         found.sort_by(|a, b| {
             (&a.location, a.severity, &a.message).cmp(&(&b.location, b.severity, &b.message))
         });

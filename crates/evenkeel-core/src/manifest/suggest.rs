@@ -1,7 +1,7 @@
 //! "Did you mean …?"
 
 /// `, did you mean `x`?` where one of the candidates is near, else nothing: the end of a message.
-pub(super) fn did_you_mean<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn did_you_mean<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     nearest(written, candidates).map_or_else(String::new, |near| format!(", did you mean `{near}`?"))
 }
 
@@ -26,7 +26,7 @@ fn plain(name: &str) -> String {
 }
 
 /// ``the fields here are `a`, `b` ``: the hint where a name is unknown. `None` where there are none.
-pub(super) fn choices<'a>(what: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn choices<'a>(what: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
     const SHOWN: usize = 15;
     let mut names: Vec<&str> = names.into_iter().collect();
     names.sort_unstable();

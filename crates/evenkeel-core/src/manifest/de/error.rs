@@ -106,7 +106,7 @@ pub(super) fn found_text(text: &str) -> String {
 }
 
 /// A text as it is quoted in messages: one line of bounded length.
-pub(in crate::manifest) fn short(text: &str) -> String {
+pub(crate) fn short(text: &str) -> String {
     const SHOWN: usize = 60;
     let line = text.lines().next().unwrap_or_default();
     if line.len() == text.len() && text.chars().count() <= SHOWN {

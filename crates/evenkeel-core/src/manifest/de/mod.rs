@@ -9,5 +9,5 @@ mod reader;
 mod stand_in;
 mod value;
 
-pub(super) use error::short;
+pub(crate) use error::short;
 pub(super) use reader::{Fields, read};

@@ -1,0 +1,11 @@
+//! What the types of the configuration cannot say: bounds, forms, and what goes with what.
+
+mod controller;
+mod report;
+mod secret;
+mod source;
+mod url;
+
+pub(super) use controller::{controller, webhook_sources};
+pub(crate) use secret::{Place, take_secret};
+pub(super) use source::{directory_source, git_source};
