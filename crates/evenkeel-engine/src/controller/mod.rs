@@ -4,6 +4,7 @@
 //! is what the sources say now. `run/` does the work and writes it down.
 
 mod handle;
+pub mod schedule;
 mod words;
 
 pub use handle::{Handle, Health, Metrics, Notice, Reconciled};

@@ -1,0 +1,226 @@
+//! The scheduler: what is due when, what may run beside what, and what failed how often.
+//!
+//! Pure: time is an argument, and chance comes from a seed. Whoever drives it asks [`Scheduler::next`] until it gives
+//! nothing, sleeps until [`Scheduler::next_at`] or until something happens, and tells what became of each job.
+//!
+//! - A job is a visit: all that is due of one source on one target, and what would be before long, for looking at one
+//!   resource costs as much as looking at all.
+//! - A wake-up is a hint that melts into others: the most urgent and the earliest count. It never counts as a failure,
+//!   and only a changed manifest or a person ends the time that something is left alone after one.
+//! - `agenda` knows when what is due, `lanes` who may go; `turn` is how a job begins and ends.
+
+mod agenda;
+mod lanes;
+mod pace;
+mod rank;
+mod time;
+mod turn;
+mod view;
+mod words;
+
+use std::collections::BTreeMap;
+
+use evenkeel_core::period::Period;
+use jiff::Timestamp;
+
+pub use words::{
+    Aftermath, Blocked, Counts, Ended, HostNews, Job, JobId, Limits, Phase, Report, Standing, Start, Unit,
+};
+
+use super::Trigger;
+use crate::store::ResourceKey;
+use agenda::{Agenda, Entry, Pending, When};
+use lanes::{Lanes, Place};
+use pace::{CAP, Draw, SECOND, backoff_after};
+use time::{Clock, Moment};
+
+/// Decides what is looked at and written to, and when.
+#[derive(Debug)]
+pub struct Scheduler {
+    seed: u64,
+    clock: Clock,
+    agenda: Agenda,
+    lanes: Lanes,
+    jobs: BTreeMap<JobId, Job>,
+    last_job: u64,
+    draining: bool,
+}
+
+impl Scheduler {
+    /// With nothing to do. `seed` decides how times spread.
+    pub fn new(limits: Limits, seed: u64) -> Self {
+        Scheduler {
+            seed,
+            clock: Clock::default(),
+            agenda: Agenda::default(),
+            lanes: Lanes::new(limits),
+            jobs: BTreeMap::new(),
+            last_job: 0,
+            draining: false,
+        }
+    }
+
+    /// A new resource is due at once. One that is known keeps its place and its failures; a shorter interval counts
+    /// from now. Its end of suspension makes it due.
+    pub fn put(&mut self, unit: Unit, now: Timestamp) {
+        let now = self.clock.see(now);
+        let Unit { key, host, group, interval, depends_on, suspended } = unit;
+        let place = Place { target: key.id.target.as_str().into(), source: key.source.as_str().into() };
+        self.lanes.settle(&place, &host, group.as_deref());
+        let interval = milliseconds(interval);
+        let is_new = self.agenda.get(&key).is_none();
+        if is_new {
+            self.agenda.insert(&key, Entry::new(place.clone(), interval));
+        }
+        self.agenda.depend(&key, depends_on);
+        let Some(entry) = self.agenda.get_mut(&key) else { return };
+        let resumed = is_new || (entry.suspended && !suspended);
+        (entry.suspended, entry.interval) = (suspended, interval);
+        let latest = now.saturating_add(interval);
+        let (when, backoff, trigger) = (entry.when, entry.backoff, entry.trigger);
+        match when {
+            When::Running(_) => {}
+            _ if suspended => self.agenda.off(&key),
+            _ if resumed => self.agenda.later(&key, now, 0, Trigger::Push),
+            When::Later { at, .. } if backoff == 0 && at > latest => {
+                let span = self.draw(&place, 0).interval(interval);
+                self.agenda.later(&key, now.saturating_add(span), interval / 2, trigger);
+            }
+            _ => {}
+        }
+        self.offer(&place);
+    }
+
+    /// A resource that was known before a restart: it is looked at next at `next`, and failed `failures` times in a
+    /// row. What is overdue is due now, the longest overdue first. Say it after [`Scheduler::put`].
+    pub fn resume(&mut self, key: &ResourceKey, next: Timestamp, failures: u32, now: Timestamp) {
+        let now = self.clock.see(now);
+        let at = self.clock.moment(next);
+        let Some(entry) = self.agenda.get_mut(key) else { return };
+        if matches!(entry.when, When::Running(_) | When::Off) {
+            return;
+        }
+        (entry.failures, entry.backoff) = (failures, backoff_after(failures));
+        let (place, interval) = (entry.place.clone(), entry.interval);
+        // Whatever the store says, nothing is put off for ever.
+        let at = at.min(now.saturating_add(interval.saturating_add(interval / 20).max(CAP)));
+        let (slack, trigger) = match entry.backoff {
+            0 => (interval / 2, Trigger::Periodic),
+            wait => (wait / 10, Trigger::Retry),
+        };
+        self.agenda.later(key, at, slack, trigger);
+        self.offer(&place);
+    }
+
+    /// Its manifest changed: whatever failed before is forgotten, and it is due. If it runs, it runs again afterwards,
+    /// and how that run ends does not count.
+    pub fn renewed(&mut self, key: &ResourceKey, now: Timestamp) {
+        let now = self.clock.see(now);
+        self.renew(key, now, Trigger::Push);
+    }
+
+    fn renew(&mut self, key: &ResourceKey, now: Moment, trigger: Trigger) {
+        let Some(entry) = self.agenda.get_mut(key) else { return };
+        if let When::Running(_) = entry.when {
+            Pending::add(&mut entry.pending, Pending { trigger, at: now, renewed: true });
+            return;
+        }
+        (entry.failures, entry.backoff, entry.changes, entry.last) = (0, 0, 0, None);
+        self.rouse(key, trigger, now);
+    }
+
+    /// It left the manifests. If it runs, how that ends does not count.
+    pub fn remove(&mut self, key: &ResourceKey) {
+        let Some((place, left)) = self.agenda.remove(key) else { return };
+        if left {
+            self.lanes.leave(&place);
+        } else {
+            self.offer(&place);
+        }
+    }
+
+    /// Something speaks for looking at it at `at`. What is not known, or is suspended, stays so.
+    ///
+    /// Of several wake-ups the most urgent and the earliest count. If it runs, it runs again afterwards. While it is
+    /// left alone after a failure, only a person ([`Trigger::Operator`]) changes when it is tried.
+    pub fn wake(&mut self, key: &ResourceKey, trigger: Trigger, at: Timestamp) {
+        let at = self.clock.moment(at);
+        self.rouse(key, trigger, at);
+        if trigger == Trigger::Operator
+            && let Some(entry) = self.agenda.get(key)
+        {
+            self.lanes.insist(&entry.place);
+        }
+    }
+
+    fn rouse(&mut self, key: &ResourceKey, trigger: Trigger, at: Moment) {
+        let Some(entry) = self.agenda.get_mut(key) else { return };
+        match entry.when {
+            When::Off => {}
+            When::Running(_) => Pending::add(&mut entry.pending, Pending { trigger, at, renewed: false }),
+            When::Due { .. } => {
+                let place = entry.place.clone();
+                self.agenda.raise(key, trigger);
+                self.offer(&place);
+            }
+            When::Later { at: planned, from, .. } => {
+                let left_alone = entry.backoff > 0 && trigger != Trigger::Operator;
+                let trigger = trigger.max(entry.trigger);
+                if left_alone || planned <= at {
+                    self.agenda.later(key, planned, planned.saturating_sub(from), trigger);
+                } else {
+                    self.agenda.later(key, at, 0, trigger);
+                }
+            }
+        }
+    }
+
+    /// From now on nothing begins, neither looks nor the writing of looks in flight.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Tells the lanes what a place has to do.
+    fn offer(&mut self, place: &Place) {
+        self.lanes.offer(place, self.agenda.best(place));
+    }
+
+    fn draw(&self, place: &Place, count: u64) -> Draw {
+        Draw::new(self.seed, &[&place.source, &place.target], count)
+    }
+}
+
+impl Entry {
+    fn new(place: Place, interval: Moment) -> Self {
+        Entry {
+            place,
+            interval,
+            depends_on: Vec::new(),
+            suspended: false,
+            when: When::Off,
+            trigger: Trigger::Push,
+            failures: 0,
+            backoff: 0,
+            changes: 0,
+            last: None,
+            ready: false,
+            pending: None,
+        }
+    }
+}
+
+impl Pending {
+    fn add(known: &mut Option<Pending>, more: Pending) {
+        *known = Some(known.map_or(more, |known| Pending {
+            trigger: known.trigger.max(more.trigger),
+            at: known.at.min(more.at),
+            renewed: known.renewed || more.renewed,
+        }));
+    }
+}
+
+fn milliseconds(interval: Period) -> Moment {
+    let seconds = Moment::try_from(interval.as_seconds()).unwrap_or(Moment::MAX);
+    // A hundred years do for ever, and leave room to count.
+    seconds.clamp(1, 100 * 366 * 86_400).saturating_mul(SECOND)
+}

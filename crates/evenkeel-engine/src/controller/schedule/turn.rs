@@ -1,0 +1,213 @@
+//! How a job begins and ends, and what comes of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::Scheduler;
+use super::agenda::{Key, When};
+use super::lanes::{Name, Pick, Place};
+use super::pace::{Draw, proof};
+use super::time::Moment;
+use super::words::{Aftermath, Ended, HostNews, Job, JobId, Phase, Report, Start};
+use crate::controller::Trigger;
+use crate::store::ResourceKey;
+
+impl Scheduler {
+    /// What may begin now. Ask until there is nothing.
+    pub fn next(&mut self, now: Timestamp) -> Option<Start> {
+        let now = self.clock.see(now);
+        if self.draining {
+            return None;
+        }
+        for place in self.agenda.advance(now) {
+            self.offer(&place);
+        }
+        self.lanes.advance(now);
+        match self.lanes.first()? {
+            Pick::Write(id) => {
+                self.lanes.write(id);
+                self.set_phase(id, Phase::Writing);
+                Some(Start::Write(id))
+            }
+            Pick::Look(place) => Some(Start::Look(self.begin(&place, now))),
+        }
+    }
+
+    fn begin(&mut self, place: &Place, now: Moment) -> Job {
+        self.last_job += 1;
+        let id = JobId(self.last_job);
+        self.lanes.look(place, id);
+        let taken = self.agenda.take(place, id, now);
+        self.offer(place);
+        let trigger = taken.iter().map(|(_, trigger)| *trigger).max().unwrap_or(Trigger::Periodic);
+        let keys = taken.iter().map(|(key, _)| ResourceKey::clone(key)).collect();
+        let (source, target) = (place.source.to_string(), place.target.to_string());
+        let job = Job { id, source, target, keys, trigger, phase: Phase::Looking };
+        self.jobs.insert(id, job.clone());
+        job
+    }
+
+    fn set_phase(&mut self, id: JobId, phase: Phase) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.phase = phase;
+        }
+    }
+
+    /// This job has read and has something to send: it leaves its slot to others, and [`Scheduler::next`] says when it
+    /// may write. So its host answers. Nothing happens where it does not read.
+    pub fn wants_write(&mut self, id: JobId, now: Timestamp) -> Aftermath {
+        let now = self.clock.see(now);
+        let mut aftermath = Aftermath::default();
+        let Some(job) = self.jobs.get(&id) else { return aftermath };
+        let draw = Draw::new(self.seed, &[&job.source, &job.target], 0);
+        let Some((host, back)) = self.lanes.wants_write(id, now, draw) else { return aftermath };
+        self.set_phase(id, Phase::Waiting);
+        if back {
+            self.host_answers(&host, now, &mut aftermath);
+        }
+        aftermath
+    }
+
+    /// This job is over, in whatever phase it was; plans what comes next. A resource of the job that has no report
+    /// counts as failed; a report of what was not in the job counts for nothing.
+    pub fn done(&mut self, id: JobId, reports: &[Report], now: Timestamp) -> Aftermath {
+        let now = self.clock.see(now);
+        let mut aftermath = Aftermath::default();
+        let Some(job) = self.jobs.remove(&id) else { return aftermath };
+        let place = Place { target: job.target.as_str().into(), source: job.source.as_str().into() };
+        let turn = self.agenda.turn(&place);
+        let draw = self.draw(&place, turn);
+        let reports: BTreeMap<&ResourceKey, &Report> = reports.iter().map(|r| (&r.key, r)).collect();
+        let (mut seen, mut ready) = (BTreeSet::new(), Vec::new());
+        for key in &job.keys {
+            let report = reports.get(key);
+            let ended = report.map_or(Ended::Failed, |report| report.ended);
+            seen.insert(answered(ended));
+            let is_ready = report.is_some_and(|report| report.ready);
+            if let Some(why) = self.settle(key, id, (ended, is_ready), now, draw) {
+                ready.push((key, why));
+            }
+        }
+        // Of several answers, the worst is what happened last.
+        let answered = if seen.contains(&Some(false)) { Some(false) } else { seen.last().copied().flatten() };
+        let news = self.lanes.end(id, answered, now, draw);
+        for (key, why) in ready {
+            self.wake_dependents(key, why, &job, now, &mut aftermath);
+        }
+        self.offer(&place);
+        match news {
+            Some((host, true)) => self.host_answers(&host, now, &mut aftermath),
+            Some((host, false)) => {
+                aftermath.host = Some(HostNews { host: host.to_string(), answers: false });
+            }
+            None => {}
+        }
+        aftermath
+    }
+
+    /// Plans the next time of a resource whose turn in job `id` ended. Says whether what depends on it is to be woken,
+    /// and why.
+    fn settle(
+        &mut self,
+        key: &ResourceKey,
+        id: JobId,
+        (ended, ready): (Ended, bool),
+        now: Moment,
+        draw: Draw,
+    ) -> Option<Why> {
+        let entry = self.agenda.get_mut(key).filter(|entry| entry.when == When::Running(id))?;
+        let interval = entry.interval;
+        let (mut why, before) = (None, entry.backoff);
+        if ended != Ended::NotStarted {
+            entry.backoff = 0;
+            let turned = ready && !std::mem::replace(&mut entry.ready, ready);
+            why = turned.then_some(Why::Ready);
+            entry.last = Some(ended);
+            entry.changes = if ended == Ended::Changed { entry.changes.saturating_add(1) } else { 0 };
+        }
+        let (span, slack, trigger) = match ended {
+            Ended::Settled | Ended::Changed => {
+                entry.failures = 0;
+                if ended == Ended::Changed {
+                    why = ready.then_some(Why::Changed);
+                    (proof(entry.changes, interval), 0, Trigger::Periodic)
+                } else {
+                    (draw.interval(interval), interval / 2, Trigger::Periodic)
+                }
+            }
+            Ended::Failed | Ended::Unreachable => {
+                entry.failures = entry.failures.saturating_add(1);
+                entry.backoff = draw.backoff(before);
+                (entry.backoff, entry.backoff / 10, Trigger::Retry)
+            }
+            Ended::Terminal => {
+                entry.failures = entry.failures.saturating_add(1);
+                (draw.interval(interval), interval / 2, Trigger::Periodic)
+            }
+            Ended::Waiting => (draw.interval(interval), interval / 2, Trigger::Periodic),
+            Ended::NotStarted => (0, 0, entry.trigger),
+        };
+        let (pending, suspended) = (entry.pending.take(), entry.suspended);
+        if suspended {
+            self.agenda.off(key);
+            return why;
+        }
+        self.agenda.later(key, now.saturating_add(span), slack, trigger);
+        match pending {
+            Some(pending) if pending.renewed => self.renew(key, pending.at, pending.trigger),
+            Some(pending) => self.rouse(key, pending.trigger, pending.at),
+            None => {}
+        }
+        why
+    }
+
+    fn wake_dependents(&mut self, key: &ResourceKey, why: Why, job: &Job, now: Moment, out: &mut Aftermath) {
+        for dependent in self.agenda.dependents(key) {
+            let Some(entry) = self.agenda.get(&dependent) else { continue };
+            let waits = entry.last == Some(Ended::Waiting);
+            // One of the same job had its turn after what it depends on.
+            let concerned = match why {
+                Why::Ready => waits || matches!(entry.when, When::Running(_)),
+                Why::Changed => waits || !job.keys.contains(&dependent),
+            };
+            if concerned {
+                self.rouse(&dependent, Trigger::Dependency, now);
+                out.woken.push(ResourceKey::clone(&dependent));
+            }
+        }
+    }
+
+    /// A host that was given up answers: what found it silent is due.
+    fn host_answers(&mut self, host: &Name, now: Moment, out: &mut Aftermath) {
+        let places = self.lanes.places_on(host);
+        let keys: Vec<Key> = places.iter().flat_map(|place| self.agenda.keys_at(place)).collect();
+        for key in keys {
+            let Some(entry) = self.agenda.get_mut(&key) else { continue };
+            if entry.last == Some(Ended::Unreachable) && matches!(entry.when, When::Later { .. }) {
+                entry.backoff = 0;
+                self.rouse(&key, Trigger::Retry, now);
+                out.woken.push(ResourceKey::clone(&key));
+            }
+        }
+        out.host = Some(HostNews { host: host.to_string(), answers: true });
+    }
+}
+
+/// Why what depends on a resource is woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// It turned ready.
+    Ready,
+    /// It was changed, and is ready.
+    Changed,
+}
+
+/// Whether the host answered, as far as the end of a turn says.
+fn answered(ended: Ended) -> Option<bool> {
+    match ended {
+        Ended::Unreachable => Some(false),
+        Ended::Settled | Ended::Changed | Ended::Failed | Ended::Terminal | Ended::Waiting => Some(true),
+        Ended::NotStarted => None,
+    }
+}
