@@ -8,13 +8,13 @@ use crate::diagnostic::{Diagnostic, Location, Severity};
 use crate::manifest::{Problems, SourceFile, Written, choices, did_you_mean, read_heads, read_spec, short};
 
 /// The kind of the manifest that says how the controller runs.
-const CONTROLLER: &str = "Controller";
+pub const CONTROLLER: &str = "Controller";
 
 /// The kind of a repository with manifests.
-const GIT_SOURCE: &str = "GitSource";
+pub const GIT_SOURCE: &str = "GitSource";
 
 /// The kind of a folder with manifests.
-const DIRECTORY_SOURCE: &str = "DirectorySource";
+pub const DIRECTORY_SOURCE: &str = "DirectorySource";
 
 /// The kind of a credential's source. It stands in the configuration and among manifests.
 pub const SECRET: &str = "Secret";

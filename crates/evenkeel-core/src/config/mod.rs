@@ -17,7 +17,7 @@ mod tests;
 pub use controller::{
     ControllerSpec, HistorySpec, HttpSpec, LimitsSpec, Provider, Role, TlsSpec, TokenSpec, WebhookSpec,
 };
-pub use load::{KINDS, LoadedConfig, SECRET, load};
+pub use load::{CONTROLLER, DIRECTORY_SOURCE, GIT_SOURCE, KINDS, LoadedConfig, SECRET, load};
 pub use range::version_range;
 pub use secret::{
     AgeSource, CommandSource, EnvironmentSource, FileSource, SecretSpec, SopsSource, VaultSource,
@@ -27,4 +27,4 @@ pub use source::{
     SignatureFormat, SourceSpec, Verify,
 };
 
-pub(crate) use check::{Place, take_secret};
+pub(crate) use check::{Place, SECRET_SOURCES, take_secret};

@@ -131,6 +131,7 @@ impl SourceSpec {
 /// Which commit is followed. At most one of the fields is given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("maxProperties" = 1))]
 pub struct GitRef {
     /// The tip of this branch.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! JSON Schemas of whole manifests, for editors and for the reference.
+//! JSON Schemas of whole manifests and of the controller's configuration, for editors and for the reference.
 //!
 //! They come from the types that read the manifests, so that what an editor accepts and what Evenkeel accepts
 //! cannot drift apart.
@@ -14,12 +14,19 @@ use super::API_VERSION;
 use super::document::Metadata;
 use super::resource::Common;
 use super::target;
+use crate::config::{self, ControllerSpec, DirectorySourceSpec, GitSourceSpec, SecretSpec};
 use crate::driver::{ErasedDriver, Registry};
 use crate::target::TargetSpec;
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
-/// The schema of the manifests of one kind (or `Target`). `None` for an unknown kind.
+/// All kinds: those of manifests, then those of the configuration only.
+pub fn kinds(registry: &Registry) -> Vec<&'static str> {
+    let only_there = config::KINDS.into_iter().filter(|kind| *kind != config::SECRET);
+    manifest_kinds(registry).chain(only_there).collect()
+}
+
+/// The schema of one kind. `None` for an unknown kind.
 pub fn schema_for(registry: &Registry, kind: &str) -> Option<Value> {
     let mut generator = generator();
     let mut schema = manifest(registry, kind, &mut generator)?;
@@ -36,10 +43,20 @@ pub fn schema_for(registry: &Registry, kind: &str) -> Option<Value> {
 
 /// The schema of any manifest, chosen by its `kind`.
 pub fn schema_for_all(registry: &Registry) -> Value {
+    let kinds: Vec<&str> = manifest_kinds(registry).collect();
+    chosen_by_kind(registry, &kinds, "Evenkeel manifest")
+}
+
+/// The schema of any document of the controller's configuration, chosen by its `kind`.
+pub fn schema_for_configuration(registry: &Registry) -> Value {
+    chosen_by_kind(registry, &config::KINDS, "Evenkeel controller configuration")
+}
+
+fn chosen_by_kind(registry: &Registry, kinds: &[&'static str], title: &str) -> Value {
     let mut generator = generator();
     let mut choices = Vec::new();
     let mut manifests = Map::new();
-    for kind in kinds(registry) {
+    for &kind in kinds {
         if let Some(schema) = manifest(registry, kind, &mut generator) {
             let name = format!("{kind}Manifest");
             choices.push(json!({
@@ -54,9 +71,8 @@ pub fn schema_for_all(registry: &Registry) -> Value {
     let mut schema = json!({ "$defs": definitions });
     close_objects(&mut schema);
     if let Some(root) = schema.as_object_mut() {
-        let kinds: Vec<&str> = kinds(registry).collect();
         root.insert("$schema".to_owned(), json!(DIALECT));
-        root.insert("title".to_owned(), json!("Evenkeel manifest"));
+        root.insert("title".to_owned(), json!(title));
         root.insert("type".to_owned(), json!("object"));
         root.insert("required".to_owned(), json!(["apiVersion", "kind", "metadata", "spec"]));
         root.insert(
@@ -68,16 +84,21 @@ pub fn schema_for_all(registry: &Registry) -> Value {
     schema
 }
 
-/// File names and contents of all schemas: one per kind, and `manifest.json` for any of them.
+/// File names and contents of all schemas: one per kind, `manifest.json` for any manifest, and `configuration.json`
+/// for any document of the configuration.
 pub fn files(registry: &Registry) -> Vec<(String, String)> {
-    let of_kinds =
-        kinds(registry).filter_map(|kind| Some((format!("{kind}.json"), schema_for(registry, kind)?)));
-    let all = std::iter::once(("manifest.json".to_owned(), schema_for_all(registry)));
+    let of_kinds = kinds(registry)
+        .into_iter()
+        .filter_map(|kind| Some((format!("{kind}.json"), schema_for(registry, kind)?)));
+    let all = [
+        ("manifest.json".to_owned(), schema_for_all(registry)),
+        ("configuration.json".to_owned(), schema_for_configuration(registry)),
+    ];
     of_kinds.chain(all).map(|(name, schema)| (name, format!("{schema:#}\n"))).collect()
 }
 
-fn kinds(registry: &Registry) -> impl Iterator<Item = &'static str> {
-    std::iter::once(target::KIND).chain(registry.kinds())
+fn manifest_kinds(registry: &Registry) -> impl Iterator<Item = &'static str> {
+    [target::KIND, config::SECRET].into_iter().chain(registry.kinds())
 }
 
 fn generator() -> SchemaGenerator {
@@ -85,11 +106,16 @@ fn generator() -> SchemaGenerator {
 }
 
 fn manifest(registry: &Registry, kind: &str, generator: &mut SchemaGenerator) -> Option<Value> {
-    let spec = if kind == target::KIND {
-        target_spec(generator)
-    } else {
-        let drivers: Vec<_> = registry.of_kind(kind).collect();
-        resource_spec(&drivers, generator)?
+    let spec = match kind {
+        target::KIND => one_of::<TargetSpec>(&["ssh", "local"], generator),
+        config::SECRET => one_of::<SecretSpec>(&config::SECRET_SOURCES, generator),
+        config::CONTROLLER => ControllerSpec::json_schema(generator).to_value(),
+        config::GIT_SOURCE => GitSourceSpec::json_schema(generator).to_value(),
+        config::DIRECTORY_SOURCE => DirectorySourceSpec::json_schema(generator).to_value(),
+        _ => {
+            let drivers: Vec<_> = registry.of_kind(kind).collect();
+            resource_spec(&drivers, generator)?
+        }
     };
     let metadata = Metadata::json_schema(generator).to_value();
     let description = spec.get("description").cloned();
@@ -109,10 +135,11 @@ fn manifest(registry: &Registry, kind: &str, generator: &mut SchemaGenerator) ->
     Some(schema)
 }
 
-fn target_spec(generator: &mut SchemaGenerator) -> Value {
-    let mut spec = TargetSpec::json_schema(generator).to_value();
+/// A type of whose fields some exclude each other.
+fn one_of<T: JsonSchema>(fields: &[&str], generator: &mut SchemaGenerator) -> Value {
+    let mut spec = T::json_schema(generator).to_value();
     if let Some(root) = spec.as_object_mut() {
-        root.insert("allOf".to_owned(), json!([exactly_one(&["ssh", "local"])]));
+        root.insert("allOf".to_owned(), json!([exactly_one(fields)]));
     }
     spec
 }

@@ -7,5 +7,5 @@ mod source;
 mod url;
 
 pub(super) use controller::{controller, webhook_sources};
-pub(crate) use secret::{Place, take_secret};
+pub(crate) use secret::{Place, SECRET_SOURCES, take_secret};
 pub(super) use source::{directory_source, git_source};

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use super::report::Report;
 use crate::config::SecretSpec;
 use crate::diagnostic::Location;
-use crate::manifest::{Problems, Written, did_you_mean, read_spec, short};
+use crate::manifest::{Problems, Written, choices, did_you_mean, read_spec, short};
 
 /// The keys of credentials that anything reads.
 const KEYS: [&str; 7] =
     ["password", "passphrase", "privateKey", "becomePassword", "token", "username", "webhookSecret"];
+
+/// The fields of a secret; exactly one of them is given.
+pub(crate) const SECRET_SOURCES: [&str; 6] = ["env", "file", "command", "age", "sops", "vault"];
 
 /// Where a secret stands. Manifests are written by whoever can push, the configuration by who runs the controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,19 +43,20 @@ pub(crate) fn take_secret(
 }
 
 fn check(spec: &SecretSpec, place: Place, report: &mut Report<'_>) {
-    let sources = [
-        ("env", spec.env.is_some()),
-        ("file", spec.file.is_some()),
-        ("command", spec.command.is_some()),
-        ("age", spec.age.is_some()),
-        ("sops", spec.sops.is_some()),
-        ("vault", spec.vault.is_some()),
+    let is_given = [
+        spec.env.is_some(),
+        spec.file.is_some(),
+        spec.command.is_some(),
+        spec.age.is_some(),
+        spec.sops.is_some(),
+        spec.vault.is_some(),
     ];
-    let given: Vec<&str> = sources.iter().filter(|(_, is_given)| *is_given).map(|(name, _)| *name).collect();
+    let given: Vec<&str> =
+        SECRET_SOURCES.into_iter().zip(is_given).filter_map(|(name, given)| given.then_some(name)).collect();
     match given.as_slice() {
         [] => {
             let message = "the secret does not say where its values come from";
-            report.error(&[], message, "write one of `env`, `file`, `command`, `age`, `sops`, `vault`");
+            report.error(&[], message, choices("write one of", SECRET_SOURCES).unwrap_or_default());
         }
         [_] => {}
         [first, second, ..] => {

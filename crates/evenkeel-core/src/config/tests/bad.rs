@@ -311,7 +311,7 @@ fn secrets() {
         &[
             (
                 "{}",
-                "1:3 the secret does not say where its values come from (write one of `env`, `file`, `command`, `age`, `sops`, `vault`)",
+                "1:3 the secret does not say where its values come from (write one of: `age`, `command`, `env`, `file`, `sops`, `vault`)",
             ),
             (
                 "env: { password: A }\nfile: { password: /b }",

@@ -5,7 +5,7 @@ use super::{lines, load_text, toy_text};
 fn digest(spec: &str) -> String {
     let loaded = load_text(toy_text(spec));
     let of = |instance: &crate::plan::Instance| instance.node.digest(&["suspend"]);
-    loaded.instances.first().map(of).unwrap_or_else(|| panic!("{:?}", lines(&loaded)))
+    loaded.instances.first().map_or_else(|| panic!("{:?}", lines(&loaded)), of)
 }
 
 #[test]

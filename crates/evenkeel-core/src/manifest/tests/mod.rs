@@ -9,6 +9,7 @@ mod hostile;
 mod nodes;
 mod properties;
 mod schemas;
+mod secrets;
 mod selection;
 mod slips;
 mod toy;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::*;
-use crate::manifest::schema::{files, schema_for, schema_for_all};
+use crate::manifest::schema::{files, kinds, schema_for, schema_for_all, schema_for_configuration};
 
 fn at<'v>(schema: &'v Value, pointer: &str) -> &'v Value {
     schema.pointer(pointer).unwrap_or_else(|| panic!("no {pointer} in {schema:#}"))
@@ -47,8 +47,15 @@ fn every_reference_resolves_and_every_object_is_closed() {
         check(&schema, &schema, &name);
     }
     assert!(schema_for(&registry, "Nothing").is_none());
-    let kinds = schema_for_all(&registry);
-    assert_eq!(at(&kinds, "/properties/kind/enum"), &serde_json::json!(["Target", "Store", "Toy"]));
+    let kinds_of = |schema: Value| at(&schema, "/properties/kind/enum").clone();
+    let manifests = serde_json::json!(["Target", "Secret", "Store", "Toy"]);
+    assert_eq!(kinds_of(schema_for_all(&registry)), manifests);
+    let configuration = serde_json::json!(["Controller", "GitSource", "DirectorySource", "Secret"]);
+    assert_eq!(kinds_of(schema_for_configuration(&registry)), configuration);
+    assert_eq!(
+        kinds(&registry),
+        ["Target", "Secret", "Store", "Toy", "Controller", "GitSource", "DirectorySource"]
+    );
 }
 
 fn check(root: &Value, schema: &Value, name: &str) {
@@ -57,11 +64,33 @@ fn check(root: &Value, schema: &Value, name: &str) {
     }
     if schema.get("type").is_some_and(|t| t == "object") && schema.pointer("/properties").is_some() {
         let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
-        assert!(closed || std::ptr::eq(root, schema) && name == "manifest.json", "{name}: {schema}");
+        let is_choice = std::ptr::eq(root, schema) && ["manifest.json", "configuration.json"].contains(&name);
+        assert!(closed || is_choice, "{name}: {schema}");
     }
     match schema {
         Value::Object(fields) => fields.values().for_each(|v| check(root, v, name)),
         Value::Array(items) => items.iter().for_each(|v| check(root, v, name)),
         _ => {}
     }
+}
+
+#[test]
+fn the_configuration_is_described_down_to_its_last_field() {
+    let registry = toy::registry();
+    for kind in crate::config::KINDS {
+        let schema = schema_for(&registry, kind).unwrap();
+        let fields = crate::reference::fields(&schema);
+        let nameless: Vec<_> =
+            fields.iter().filter(|f| f.description.is_empty()).map(|f| f.path.join(".")).collect();
+        assert_eq!(nameless, Vec::<String>::new(), "{kind}");
+        assert!(fields.iter().all(|f| f.type_name != "any"), "{kind}");
+    }
+    let schema = schema_for(&registry, "GitSource").unwrap();
+    let fields = crate::reference::fields(&schema);
+    let types = |path: &str| fields.iter().find(|f| f.path.join(".") == path).unwrap().type_name.clone();
+    assert_eq!(types("spec.interval"), "text");
+    assert_eq!(types("spec.drift.mode"), "Report | Correct");
+    assert_eq!(types("spec.ref.semver"), "text");
+    let secret = schema_for(&registry, "Secret").unwrap();
+    assert!(at(&secret, "/properties/spec/allOf").to_string().contains(r#"{"required":["vault"]}"#));
 }

@@ -1,0 +1,71 @@
+//! Secrets and the configuration's kinds among manifests.
+
+use super::*;
+
+fn secret(spec: &str) -> String {
+    format!(
+        "apiVersion: evenkeel.dev/v1alpha1\nkind: Secret\nmetadata: {{ name: olive-ssh }}\nspec: {spec}\n"
+    )
+}
+
+#[test]
+fn encrypted_files_are_taken_with_the_place_that_paths_start_at() {
+    for spec in
+        ["{ age: { path: ../secrets/olive.age } }", "{ sops: { path: hosts.sops.yaml, at: hosts.olive } }"]
+    {
+        let loaded = load_files(&[file("site/a.yaml", format!("{TARGET}---\n{}", secret(spec)))], &[]);
+        assert_eq!(lines(&loaded), Vec::<String>::new());
+        let (_, location) = &loaded.secrets["olive-ssh"];
+        assert_eq!(location.to_string(), "site/a.yaml:7:1");
+        assert_eq!((loaded.targets.len(), loaded.resources), (1, 0));
+    }
+}
+
+#[test]
+fn what_uses_the_controllers_machine_or_rights_is_refused() {
+    let files = "whoever can push could read the controller's files";
+    let hint = "(put the secret in the controller's configuration; in manifests `age` and `sops` are taken)";
+    let own = "`identity` is not taken in manifests: it names a file of the controller's machine (take it away: the identity is `ageIdentity` of the controller's configuration)";
+    for (spec, expected) in [
+        ("{ env: { password: HOME } }", format!("4:9: error: `env` is not taken in manifests: {files} {hint}")),
+        ("{ file: { password: /etc/shadow } }", format!("4:9: error: `file` is not taken in manifests: {files} {hint}")),
+        ("{ command: { password: [id] } }", format!("4:9: error: `command` is not taken in manifests: {files} {hint}")),
+        (
+            "{ vault: { address: 'https://v', path: a } }",
+            format!("4:9: error: `vault` is not taken in manifests: whoever can push could send the controller's token to a server of their own {hint}"),
+        ),
+        ("{ age: { path: a.age, identity: /b } }", format!("4:39: error: {own}")),
+        ("{ sops: { path: a.yaml, identity: /b } }", format!("4:41: error: {own}")),
+        (
+            "{ age: { path: /etc/a.age } }",
+            "4:22: error: `/etc/a.age` does not lie in the repository (write it relative to the file that this stands in)".to_owned(),
+        ),
+    ] {
+        assert_eq!(lines(&load_text(secret(spec))), [format!("f.yaml:{expected}")], "{spec}");
+    }
+}
+
+#[test]
+fn two_secrets_of_one_name_name_both_places() {
+    let text = secret("{ age: { path: a } }");
+    assert_eq!(
+        lines(&load_text(format!("{text}---\n{text}"))),
+        [
+            "f.yaml:8:19: error: there are two secrets `olive-ssh` (the first one is at f.yaml:1:1: rename one of them)"
+        ]
+    );
+}
+
+#[test]
+fn the_configuration_does_not_stand_among_manifests() {
+    for kind in ["Controller", "GitSource", "DirectorySource"] {
+        let text =
+            format!("apiVersion: evenkeel.dev/v1alpha1\nkind: {kind}\nmetadata: {{ name: a }}\nspec: {{}}\n");
+        assert_eq!(
+            lines(&load_text(text)),
+            [format!(
+                "f.yaml:2:7: error: a {kind} does not stand among manifests (it belongs in the controller's configuration: `evenkeel validate --config FILE` checks that)"
+            )]
+        );
+    }
+}
