@@ -256,6 +256,8 @@ pub enum InventoryState {
     /// It left the manifests and is to be pruned; it stays here until that is confirmed.
     Leaving {
         /// Since when.
+        // Flattened into an entry, which has a `since` of its own.
+        #[serde(rename = "leavingSince")]
         since: Timestamp,
         /// Why it is still here.
         message: String,
