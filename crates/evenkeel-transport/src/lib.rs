@@ -18,6 +18,7 @@ mod round;
 mod router;
 mod script;
 mod ssh;
+mod stamp;
 
 pub use credentials::Credentials;
 pub use local::LocalTransport;

@@ -1,15 +1,12 @@
 //! Secrets as files, one folder per credential and one file per key.
 
-use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use evenkeel_core::request::SecretRef;
-use evenkeel_core::transport::{TransportError, TransportErrorKind};
+use evenkeel_core::transport::TransportError;
 use secrecy::SecretString;
-use zeroize::Zeroizing;
 
-use super::Credentials;
+use super::{Credentials, private_file};
 
 /// Reads `<root>/<name>/<key>`, the way Kubernetes mounts secrets. One trailing line break is cut off.
 ///
@@ -35,7 +32,7 @@ impl DirectoryCredentials {
 impl Credentials for DirectoryCredentials {
     fn find(&self, secret: &SecretRef) -> Result<Option<SecretString>, TransportError> {
         match self.path(secret) {
-            Some(path) => read(&path),
+            Some(path) => private_file::read(&path, "credential file"),
             None => Ok(None),
         }
     }
@@ -48,33 +45,12 @@ impl Credentials for DirectoryCredentials {
     }
 }
 
-fn read(path: &Path) -> Result<Option<SecretString>, TransportError> {
-    let metadata = match std::fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
-        Err(e) => return Err(unusable(path, &e.to_string())),
-    };
-    let mode = metadata.permissions().mode();
-    if mode & 0o077 != 0 {
-        let error = unusable(path, &format!("its mode is {:04o}: other users may read it", mode & 0o7777));
-        return Err(error.hint(format!("run `chmod 600 {}`", path.display())));
-    }
-    let text = std::fs::read_to_string(path).map(Zeroizing::new);
-    let text = text.map_err(|e| unusable(path, &e.to_string()))?;
-    let value = text.strip_suffix('\n').unwrap_or(&text);
-    let value = value.strip_suffix('\r').unwrap_or(value);
-    Ok(Some(SecretString::from(value)))
-}
-
-fn unusable(path: &Path, why: &str) -> TransportError {
-    let message = format!("the credential file {} is not used: {why}", path.display());
-    TransportError::new(TransportErrorKind::Credentials, message)
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::OpenOptionsExt;
+    use std::path::Path;
 
+    use evenkeel_core::transport::TransportErrorKind;
     use secrecy::ExposeSecret;
 
     use super::*;

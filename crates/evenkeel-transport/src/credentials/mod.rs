@@ -1,12 +1,16 @@
-//! Where secrets come from: a folder of files, environment variables, or a chain of sources.
+//! Where secrets come from: a folder of files, environment variables, what the configuration declares, or a chain of
+//! sources.
 
 mod chain;
 mod directory;
 mod environment;
+mod private_file;
+mod secrets;
 
 pub use chain::CredentialChain;
 pub use directory::DirectoryCredentials;
 pub use environment::EnvironmentCredentials;
+pub use secrets::{Base, NamedSecret, SecretCredentials, SecretSettings};
 
 use evenkeel_core::request::SecretRef;
 use evenkeel_core::transport::{TransportError, TransportErrorKind};
