@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use evenkeel_core::plan::{Action, Change, Gate, Instance, InstanceId, Plan, Policy};
+use evenkeel_core::transport::BoxFuture;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
@@ -51,7 +52,11 @@ impl Engine {
                 Some(Part { scope, target: scope.targets.get(name)?, instances, policy })
             };
             let shares = shares(plan, level, part, &by_id, &mut outcomes);
-            let works = shares.iter().map(|share| self.apply_share(share));
+            // Boxed, because the compiler cannot tell that a stream of bare ones may go to another thread.
+            let mut works: Vec<BoxFuture<'_, Done>> = Vec::with_capacity(shares.len());
+            for share in &shares {
+                works.push(Box::pin(self.apply_share(share)));
+            }
             let done: Vec<Done> = stream::iter(works).buffer_unordered(WRITERS).collect().await;
             for done in done {
                 record(done, &mut outcomes, &mut commands);

@@ -7,7 +7,7 @@ use evenkeel_core::driver::ErasedDriver;
 use evenkeel_core::plan::Instance;
 use evenkeel_core::request::{Query, Replies, Reply, Request, join_queries};
 use evenkeel_core::target::Target;
-use evenkeel_core::transport::{TransportError, TransportErrorKind};
+use evenkeel_core::transport::{BoxFuture, TransportError, TransportErrorKind};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
@@ -34,14 +34,20 @@ pub(crate) struct Survey<'a> {
 impl Engine {
     /// Reads every target; one that does not answer has its error among its replies and stops no other.
     pub(crate) async fn observe(&self, surveys: Vec<Survey<'_>>) -> BTreeMap<String, Replies> {
-        let reads = surveys.into_iter().map(|survey| async move {
-            let name = survey.target.name.clone();
-            self.progress.on(&Event::Observing { target: &name, instances: survey.instances.len() });
-            let replies = self.observe_target(&survey).await;
-            self.progress.on(&Event::Observed { target: &name });
-            (name, replies)
-        });
+        // Boxed, because the compiler cannot tell that a stream of bare ones may go to another thread.
+        let mut reads: Vec<BoxFuture<'_, (String, Replies)>> = Vec::with_capacity(surveys.len());
+        for survey in surveys {
+            reads.push(Box::pin(self.observe_one(survey)));
+        }
         stream::iter(reads).buffer_unordered(READERS).collect().await
+    }
+
+    async fn observe_one(&self, survey: Survey<'_>) -> (String, Replies) {
+        let name = survey.target.name.clone();
+        self.progress.on(&Event::Observing { target: &name, instances: survey.instances.len() });
+        let replies = self.observe_target(&survey).await;
+        self.progress.on(&Event::Observed { target: &name });
+        (name, replies)
     }
 
     pub(crate) async fn observe_target(&self, survey: &Survey<'_>) -> Replies {

@@ -46,7 +46,13 @@ pub(super) struct Standing {
 
 impl Standing {
     fn new(ready: Status, reason: &str, message: impl Into<String>) -> Self {
-        Standing { ready, reason: reason.to_owned(), message: message.into(), reconciling: false, stalled: false }
+        Standing {
+            ready,
+            reason: reason.to_owned(),
+            message: message.into(),
+            reconciling: false,
+            stalled: false,
+        }
     }
 
     fn reconciling(self) -> Self {
@@ -130,7 +136,9 @@ pub(super) fn after_run(change: &Change, verdict: &Verdict, hold: Option<&Hold>,
         Verdict::Skipped { reason } if change.is_open() => {
             Standing::new(Status::False, "Waiting", reason.as_str()).reconciling()
         }
-        Verdict::Held { .. } | Verdict::Skipped { .. } | Verdict::NotStarted => after_look(change, hold, intent),
+        Verdict::Held { .. } | Verdict::Skipped { .. } | Verdict::NotStarted => {
+            after_look(change, hold, intent)
+        }
         Verdict::Stale { fields } => {
             let message = format!("changed on the target while it was planned: {}", fields.join(", "));
             Standing::new(Status::False, "Stale", message).reconciling()

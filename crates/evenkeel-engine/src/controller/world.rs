@@ -16,8 +16,7 @@ use crate::source::{Revision, Snapshot};
 use crate::store::ResourceKey;
 
 /// Fields that say how a resource is looked after, not how it shall be.
-const NO_WISH: &[&str] =
-    &["target", "targetSelector", "dependsOn", "suspend", "interval", "drift"];
+const NO_WISH: &[&str] = &["target", "targetSelector", "dependsOn", "suspend", "interval", "drift"];
 
 /// So many resources may always leave at once.
 const ALWAYS_LET_THROUGH: usize = 3;
@@ -125,7 +124,10 @@ impl Difference {
             ));
         }
         let touched = gone + self.added.len() + self.changed.len();
-        if touched > ALWAYS_LET_THROUGH && caps.change_percent < 100 && exceeds(touched, before, caps.change_percent) {
+        if touched > ALWAYS_LET_THROUGH
+            && caps.change_percent < 100
+            && exceeds(touched, before, caps.change_percent)
+        {
             let percent = caps.change_percent;
             reasons.push(format!(
                 "{touched} resources leave, come or change beside {before} in force, more than caps.changePercent ({percent} %)"
@@ -145,7 +147,11 @@ mod tests {
 
     fn difference(gone: usize, changed: usize) -> Difference {
         let id = |n: usize| InstanceId { target: "t".into(), kind: "K".into(), name: n.to_string() };
-        Difference { added: vec![], changed: (0..changed).map(id).collect(), gone: (0..gone).map(id).collect() }
+        Difference {
+            added: vec![],
+            changed: (0..changed).map(id).collect(),
+            gone: (0..gone).map(id).collect(),
+        }
     }
 
     #[test]

@@ -1,0 +1,124 @@
+//! What a job is to do: which instances, on what terms.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use evenkeel_core::config::{DriftMode, PushLimit};
+use evenkeel_core::driver::{Registry, Risk};
+use evenkeel_core::plan::{Instance, InstanceId, Policy};
+use jiff::Timestamp;
+
+use super::fight;
+use super::inventory;
+use super::schedule::Job;
+use super::standing::Hold;
+use super::state::{Shared, State, is_sweep};
+use super::words::Intent;
+use super::world::World;
+use crate::reconcile::Scope;
+use crate::stop::Stop;
+use crate::store::ResourceKey;
+
+/// A job with everything it needs, as things were when it began.
+pub(super) struct Errand {
+    pub(super) job: Job,
+    pub(super) world: Arc<World>,
+    /// The source's revision in force, by its number: a newer one makes the errand void.
+    pub(super) sequence: u64,
+    pub(super) scope: Scope,
+    pub(super) policy: Policy,
+    pub(super) holds: BTreeMap<InstanceId, Hold>,
+    pub(super) intents: BTreeMap<InstanceId, Intent>,
+    /// Who asked for it.
+    pub(super) by: Option<String>,
+    pub(super) stop: Stop,
+}
+
+impl Errand {
+    /// Why a resource differs, if it does.
+    pub(super) fn intent(&self, id: &InstanceId) -> Intent {
+        self.intents.get(id).copied().unwrap_or(Intent::Intentional)
+    }
+}
+
+/// Prepares a job; `None` where its source or target has gone meanwhile.
+pub(super) fn prepare(shared: &Shared, job: &Job, stop: Stop) -> Option<Errand> {
+    let now = shared.now();
+    let mut state = shared.state();
+    let source = state.sources.get(&job.source)?;
+    let world = Arc::clone(source.world.as_ref()?);
+    let (sequence, limit) = (source.sequence, source.terms.on_push.apply);
+    let target = Arc::clone(world.targets.get(&job.target)?);
+    let sweeps = job.keys.iter().any(|key| is_sweep(&key.id)) && target.spec.prune;
+    let ids: BTreeSet<&InstanceId> = if sweeps {
+        // What is wanted must be known whole before anything counts as left over.
+        world.wanted.keys().filter(|id| id.target == job.target).collect()
+    } else {
+        job.keys.iter().map(|key| &key.id).collect()
+    };
+    let mut terms = Terms { state: &state, source: &job.source, ids: &ids, limit, shared, now };
+    let (mut instances, mut holds, mut intents) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+    for id in &ids {
+        let Some(wanted) = world.wanted.get(*id) else { continue };
+        let (intent, hold) = terms.of(&world, &wanted.instance, &wanted.digest);
+        let mut instance = wanted.instance.clone();
+        instance.hold = hold.as_ref().map(|hold| hold.says().into());
+        instances.push(instance);
+        intents.insert((*id).clone(), intent);
+        holds.extend(hold.map(|hold| ((*id).clone(), hold)));
+    }
+    let prunable = if sweeps { shared.parts.registry.clone() } else { Registry::default() };
+    let pruning =
+        if sweeps { inventory::pruning(&state, &job.source, &job.target) } else { Default::default() };
+    let by = job.keys.iter().filter_map(|key| state.asked.remove(key)).last();
+    state.counters.looks += 1;
+    let targets = BTreeMap::from([(job.target.clone(), target)]);
+    Some(Errand {
+        job: job.clone(),
+        world,
+        sequence,
+        scope: Scope { targets, instances, prunable, pruning },
+        policy: Policy { allow: limit.risk().unwrap_or(Risk::Safe) },
+        holds,
+        intents,
+        by,
+        stop,
+    })
+}
+
+/// What decides whether a difference may be closed.
+struct Terms<'a> {
+    state: &'a State,
+    source: &'a str,
+    /// The instances of this errand: the engine keeps their order itself.
+    ids: &'a BTreeSet<&'a InstanceId>,
+    limit: PushLimit,
+    shared: &'a Shared,
+    now: Timestamp,
+}
+
+impl Terms<'_> {
+    fn of(&mut self, world: &World, instance: &Instance, digest: &str) -> (Intent, Option<Hold>) {
+        let key = ResourceKey { source: self.source.to_owned(), id: instance.id.clone() };
+        let status = self.state.resources.get(&key);
+        let fulfilled = status.and_then(|status| status.fulfilled.as_deref());
+        let intent = if fulfilled == Some(digest) { Intent::Corrective } else { Intent::Intentional };
+        let mode = instance.drift.or_else(|| Some(self.state.sources.get(self.source)?.terms.drift.mode));
+        let hold = match intent {
+            _ if self.limit == PushLimit::None => Some(Hold::PlanOnly),
+            Intent::Corrective if mode != Some(DriftMode::Correct) => Some(Hold::Report),
+            Intent::Corrective => status
+                .and_then(|s| fight::stopped(&s.corrections, self.shared.limits.corrections, self.now))
+                .map(Hold::Fight),
+            Intent::Intentional => None,
+        };
+        (intent, hold.or_else(|| self.waiting(world, instance)))
+    }
+
+    fn waiting(&self, world: &World, instance: &Instance) -> Option<Hold> {
+        let dependencies = world.dependencies(self.source, instance);
+        let unready =
+            dependencies.into_iter().find(|key| !self.ids.contains(&key.id) && !self.state.is_ready(key))?;
+        Some(Hold::Waiting(format!("{}/{} on {}", unready.id.kind, unready.id.name, unready.id.target)))
+    }
+}

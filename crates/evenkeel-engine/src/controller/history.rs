@@ -1,0 +1,103 @@
+//! What is kept: the record of a run, and every state that an object was seen in.
+
+use evenkeel_core::plan::Seen;
+use jiff::Timestamp;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::errand::Errand;
+use super::inventory::is_removal;
+use super::settle::Fared;
+use super::state::{Counters, State};
+use super::words::Intent;
+use crate::run::{Run, Verdict};
+use crate::store::{Batch, Observation, RunEntry, RunId, RunRecord, RunState};
+
+/// The record of a run that ended.
+pub(super) fn record(id: RunId, errand: &Errand, fared: &[Fared<'_>], run: &Run) -> RunRecord {
+    let state = if run.stopped {
+        RunState::Stopped
+    } else if run.is_complete() {
+        RunState::Done
+    } else {
+        RunState::Failed
+    };
+    let entry = |one: &Fared<'_>| {
+        Some(RunEntry {
+            id: one.change.id.clone(),
+            object: one.change.object.clone(),
+            intent: one.intent,
+            action: one.change.action,
+            fields: one.change.fields.clone(),
+            verdict: one.verdict?.clone(),
+        })
+    };
+    let entries = fared.iter().filter(|one| one.change.is_open()).filter_map(entry);
+    let removals =
+        run.outcomes.iter().filter(|o| o.action == evenkeel_core::plan::Action::Delete).map(|o| RunEntry {
+            id: o.id.clone(),
+            object: o.object.clone(),
+            intent: Intent::Intentional,
+            action: o.action,
+            fields: Vec::new(),
+            verdict: o.verdict.clone(),
+        });
+    RunRecord {
+        id,
+        source: errand.job.source.clone(),
+        target: errand.job.target.clone(),
+        trigger: errand.job.trigger,
+        by: errand.by.clone(),
+        revision: errand.world.revision.id.clone(),
+        started: run.started,
+        finished: Some(run.finished),
+        state,
+        entries: entries.chain(removals).collect(),
+        summary: run.summary,
+        commands: run.commands.clone(),
+    }
+}
+
+/// Keeps the state that was seen, where it is another than before.
+pub(super) fn observe(state: &mut State, one: &Fared<'_>, now: Timestamp, batch: &mut Batch) {
+    let seen = match &one.change.seen {
+        None => return,
+        Some(Seen::Absent) => None,
+        Some(Seen::Present(value)) => Some(value.clone()),
+    };
+    let hash = fingerprint(seen.as_ref());
+    if state.seen.insert(one.key.clone(), hash) == Some(hash) {
+        return;
+    }
+    let object = one.change.object.clone();
+    batch.observations.push(Observation { key: one.key.clone(), object, at: now, state: seen });
+}
+
+/// Equal for equal states.
+pub(super) fn fingerprint(state: Option<&Value>) -> u64 {
+    let Some(state) = state else { return 0 };
+    let digest = Sha256::digest(state.to_string().as_bytes());
+    digest.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+}
+
+impl Counters {
+    /// Counts a run.
+    pub(super) fn count(&mut self, run: &Run, fared: &[Fared<'_>]) {
+        let word = match run {
+            run if run.stopped => "stopped",
+            run if run.is_complete() => "done",
+            _ => "failed",
+        };
+        *self.runs.entry(word.to_owned()).or_default() += 1;
+        self.commands += run.commands.len() as u64;
+        for one in
+            fared.iter().filter(|one| one.verdict == Some(&Verdict::Applied) && !is_removal(one.change))
+        {
+            let word = match one.intent {
+                Intent::Intentional => "intentional",
+                Intent::Corrective => "corrective",
+            };
+            *self.changes.entry(word.to_owned()).or_default() += 1;
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! A controller as it begins: with what the store remembers.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use evenkeel_core::config::{HistorySpec, LimitsSpec};
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
+
+use super::Controller;
+use super::history::fingerprint;
+use super::inventory;
+use super::schedule::{Limits, Scheduler};
+use super::state::{ConfiguredSource, Counters, Parts, Shared, SourceState, State, about_source};
+use super::watch::Watched;
+use super::words::Trigger;
+use super::world::World;
+use crate::store::{
+    Batch, Fence, NewEvent, ResourceFilter, ResourceKey, RunRecord, RunState, SourceStatus, SourceVerdict,
+    Store, StoreError, Weight,
+};
+
+/// The right to write is taken for this long, and prolonged well before.
+pub(super) const CLAIM: SignedDuration = SignedDuration::from_mins(5);
+
+/// What a controller is told.
+#[derive(Debug)]
+pub struct Settings {
+    /// The sources.
+    pub sources: Vec<ConfiguredSource>,
+    /// How much is done at the same time.
+    pub limits: LimitsSpec,
+    /// How long the store remembers.
+    pub history: HistorySpec,
+    /// Who this controller is, for whoever finds the store in use. The same one takes its store over from itself.
+    pub holder: String,
+    /// Spreads times.
+    pub seed: u64,
+}
+
+impl Controller {
+    /// Takes the store, and goes on where it left off.
+    pub async fn open(settings: Settings, parts: Parts) -> Result<Controller, StoreError> {
+        let Settings { sources, limits, history, holder, seed } = settings;
+        let now = parts.clock.now();
+        let fence = parts.store.claim(&holder, now, now.saturating_add(CLAIM).unwrap_or(now)).await?;
+        let mut state = recall(parts.store.as_ref(), limits, seed, now).await?;
+        let mut batch = Batch::default();
+        let configured: BTreeSet<String> = sources.iter().map(|source| source.name.clone()).collect();
+        forget_sources(&mut state, parts.store.as_ref(), &configured, &mut batch).await?;
+        let known: BTreeMap<String, SourceStatus> =
+            parts.store.sources().await?.into_iter().map(|status| (status.name.clone(), status)).collect();
+        for source in sources {
+            let (name, status) = (source.name.clone(), known.get(&source.name).cloned());
+            add(&mut state, source, status, now);
+            if let Some(snapshot) = parts.store.snapshot(&name).await? {
+                restore(&mut state, &parts, &name, &snapshot, now, &mut batch);
+            }
+        }
+        interrupted(&mut state, parts.store.as_ref(), fence, now).await?;
+        let (draining, _) = tokio::sync::watch::channel(false);
+        let shared = Arc::new(Shared::new(parts, limits, fence, state, draining));
+        shared.commit(batch).await;
+        Ok(Controller { shared, seed, history, holder })
+    }
+}
+
+/// What the store knows of resources and objects.
+async fn recall(
+    store: &dyn Store,
+    limits: LimitsSpec,
+    seed: u64,
+    now: Timestamp,
+) -> Result<State, StoreError> {
+    let all = ResourceFilter::default();
+    let resources = store.resources(&all).await?.into_iter().map(|status| (status.key.clone(), status));
+    let inventory = store.inventory(None).await?.into_iter().map(|entry| (entry.key.clone(), entry));
+    let observed = store.observed_at(&all, now).await?.into_iter();
+    let limits =
+        Limits { reading: limits.reading.into(), writing: limits.writing.into(), per_host: 1, per_group: 1 };
+    Ok(State {
+        scheduler: Scheduler::new(limits, seed),
+        sources: BTreeMap::new(),
+        resources: resources.collect(),
+        inventory: inventory.collect(),
+        seen: observed.map(|seen| (seen.key, fingerprint(seen.state.as_ref()))).collect(),
+        running: HashMap::new(),
+        prepared: HashMap::new(),
+        asked: HashMap::new(),
+        unsaved: BTreeSet::new(),
+        store_trouble: None,
+        counters: Counters::default(),
+        turned: now,
+    })
+}
+
+/// Sources that left the configuration take their resources with them; objects are left as they are.
+async fn forget_sources(
+    state: &mut State,
+    store: &dyn Store,
+    configured: &BTreeSet<String>,
+    batch: &mut Batch,
+) -> Result<(), StoreError> {
+    let gone = store.sources().await?.into_iter().map(|s| s.name).filter(|name| !configured.contains(name));
+    batch.gone_sources.extend(gone);
+    let is_gone = |key: &ResourceKey| !configured.contains(&key.source);
+    batch.gone.extend(state.resources.keys().filter(|key| is_gone(key)).cloned());
+    batch.released.extend(state.inventory.keys().filter(|key| is_gone(key)).cloned());
+    state.resources.retain(|key, _| !is_gone(key));
+    state.inventory.retain(|key, _| !is_gone(key));
+    state.seen.retain(|key, _| !is_gone(key));
+    Ok(())
+}
+
+fn add(state: &mut State, source: ConfiguredSource, known: Option<SourceStatus>, now: Timestamp) {
+    let ConfiguredSource { name, url, source, terms, reference } = source;
+    let fresh = SourceStatus {
+        name: name.clone(),
+        url: url.clone(),
+        revision: None,
+        resources: 0,
+        targets: 0,
+        verdict: SourceVerdict::Pending,
+        checked_at: None,
+        since: now,
+    };
+    // Where it is now counts, not where it was; and it is looked at anew before anybody relies on it.
+    let status = known.map_or(fresh, |known| SourceStatus { url: url.clone(), checked_at: None, ..known });
+    let watched = Arc::new(Watched { name: name.clone(), source, url, reference, bell: Notify::new() });
+    let found = SourceState {
+        terms,
+        watched,
+        world: None,
+        sequence: 0,
+        status,
+        judged: None,
+        held: None,
+        fetched: None,
+    };
+    state.sources.insert(name, found);
+}
+
+/// Puts the revision that was in force back in force, until the source is read.
+fn restore(
+    state: &mut State,
+    parts: &Parts,
+    name: &str,
+    snapshot: &crate::source::Snapshot,
+    now: Timestamp,
+    batch: &mut Batch,
+) {
+    let Some(terms) = state.sources.get(name).map(|found| found.terms.clone()) else { return };
+    (parts.on_snapshot)(name, snapshot);
+    match World::read(&parts.registry, snapshot, &terms, now) {
+        Ok(world) => {
+            let world = Arc::new(world);
+            state.install(name, &world, now, false, batch);
+            let stale = state.resources.keys().filter(|key| key.source == name);
+            let stale: Vec<_> =
+                stale.filter(|key| !world.wanted.contains_key(&key.id)).map(|key| key.id.clone()).collect();
+            inventory::leave(state, name, stale.iter(), now, batch);
+        }
+        Err(_) => {
+            let message = format!(
+                "{} cannot be read by this version of Evenkeel; nothing is in force until the source is read",
+                snapshot.revision.short()
+            );
+            batch.events.push(about_source(name, now, Weight::Warning, "RevisionUnreadable", message, None));
+        }
+    }
+}
+
+/// Runs that a killed controller left behind: what they sent last may or may not have happened, so their targets are
+/// looked at now.
+async fn interrupted(
+    state: &mut State,
+    store: &dyn Store,
+    fence: Fence,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for run in store.unfinished_runs().await? {
+        let journal = store.run(run.id).await?.map(|(_, journal)| journal).unwrap_or_default();
+        let message = match journal.last() {
+            None => format!("run {} on {} was cut off before it sent anything", run.id, run.target),
+            Some(last) => format!(
+                "run {} on {} was cut off; `{}` may or may not have happened: its resources are looked at again",
+                run.id, run.target, last.command
+            ),
+        };
+        let event =
+            about_source(&run.source, now, Weight::Warning, "RunInterrupted", message, Some(&run.revision));
+        let event = NewEvent { target: Some(run.target.clone()), run: Some(run.id), ..event };
+        let keys: Vec<ResourceKey> = state
+            .resources
+            .keys()
+            .filter(|key| key.source == run.source && key.id.target == run.target)
+            .cloned()
+            .collect();
+        keys.iter().for_each(|key| state.scheduler.wake(key, Trigger::Retry, now));
+        let ended = RunRecord { finished: Some(now), state: RunState::Interrupted, ..run };
+        store.commit(fence, Batch { run: Some(ended), events: vec![event], ..Batch::default() }).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,305 @@
+//! What a running controller has in its head. Everything in it can be had again from the sources, the targets and the
+//! store.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use evenkeel_core::config::{LimitsSpec, Reconcile};
+use evenkeel_core::driver::Registry;
+use evenkeel_core::period::Period;
+use evenkeel_core::plan::InstanceId;
+use evenkeel_core::transport::Transport;
+use jiff::Timestamp;
+use tokio::sync::{Notify, broadcast};
+
+use super::schedule::{Job, JobId, Scheduler, Unit};
+use super::watch::Watched;
+use super::work::Prepared;
+use super::world::World;
+use crate::clock::Clock;
+use crate::source::{Snapshot, Source};
+use crate::stop::Stop;
+use crate::store::{
+    Batch, Event, Fence, InventoryEntry, NewEvent, ResourceKey, ResourceStatus, SourceStatus, SourceVerdict,
+    Store, Weight,
+};
+
+/// How often a resource is looked at where neither it nor its source says so.
+const DEFAULT_INTERVAL: Period = Period::minutes(30);
+
+/// The kind of the units that look for what left the manifests of a target. No driver serves it.
+const SWEEP: &str = "Prune";
+
+/// What a controller works with.
+pub struct Parts {
+    /// The drivers.
+    pub registry: Registry,
+    /// What reaches targets.
+    pub transport: Arc<dyn Transport>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What remembers.
+    pub store: Arc<dyn Store>,
+    /// Hears of every snapshot before it comes into force: encrypted secrets come with it.
+    pub on_snapshot: Arc<dyn Fn(&str, &Snapshot) + Send + Sync>,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").finish_non_exhaustive()
+    }
+}
+
+/// A source as it is configured.
+pub struct ConfiguredSource {
+    /// Its name.
+    pub name: String,
+    /// Where it is, without secrets.
+    pub url: String,
+    /// What fetches it.
+    pub source: Arc<dyn Source>,
+    /// What the loop does with it.
+    pub terms: Reconcile,
+    /// The branch or tag it follows, as `refs/heads/main`; `None` where that is not known beforehand.
+    pub reference: Option<String>,
+}
+
+impl std::fmt::Debug for ConfiguredSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConfiguredSource")
+            .field("name", &self.name)
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What all tasks of a controller share.
+pub(super) struct Shared {
+    pub(super) parts: Parts,
+    pub(super) limits: LimitsSpec,
+    pub(super) fence: Fence,
+    pub(super) started: Timestamp,
+    state: Mutex<State>,
+    /// Something may be due.
+    pub(super) turn: Notify,
+    /// It is on its way out.
+    pub(super) draining: tokio::sync::watch::Sender<bool>,
+    pub(super) events: broadcast::Sender<Arc<Event>>,
+}
+
+/// What is known.
+pub(super) struct State {
+    pub(super) scheduler: Scheduler,
+    pub(super) sources: BTreeMap<String, SourceState>,
+    pub(super) resources: BTreeMap<ResourceKey, ResourceStatus>,
+    pub(super) inventory: BTreeMap<ResourceKey, InventoryEntry>,
+    /// A hash of the State that was last seen of each object.
+    pub(super) seen: HashMap<ResourceKey, u64>,
+    pub(super) running: HashMap<JobId, Running>,
+    pub(super) prepared: HashMap<JobId, Prepared>,
+    /// Who asked for a look at what.
+    pub(super) asked: HashMap<ResourceKey, String>,
+    /// What the store did not take yet.
+    pub(super) unsaved: BTreeSet<ResourceKey>,
+    pub(super) store_trouble: Option<String>,
+    pub(super) counters: Counters,
+    /// When the loop last turned.
+    pub(super) turned: Timestamp,
+}
+
+/// A source, and what it says now.
+pub(super) struct SourceState {
+    pub(super) terms: Reconcile,
+    pub(super) watched: Arc<Watched>,
+    pub(super) world: Option<Arc<World>>,
+    /// Grows with every revision that comes into force.
+    pub(super) sequence: u64,
+    pub(super) status: SourceStatus,
+    /// The revision that was judged last, and how.
+    pub(super) judged: Option<(String, SourceVerdict)>,
+    /// A revision that waits for a person.
+    pub(super) held: Option<Snapshot>,
+    /// When it was last fetched with success.
+    pub(super) fetched: Option<Timestamp>,
+}
+
+/// A job that runs.
+pub(super) struct Running {
+    pub(super) job: Job,
+    pub(super) stop: Stop,
+}
+
+/// Numbers since the start.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) looks: u64,
+    pub(super) commands: u64,
+    pub(super) runs: BTreeMap<String, u64>,
+    pub(super) changes: BTreeMap<String, u64>,
+    pub(super) fetches: BTreeMap<String, u64>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        parts: Parts,
+        limits: LimitsSpec,
+        fence: Fence,
+        state: State,
+        draining: tokio::sync::watch::Sender<bool>,
+    ) -> Self {
+        let started = parts.clock.now();
+        let (events, _) = broadcast::channel(1024);
+        Shared {
+            parts,
+            limits,
+            fence,
+            started,
+            state: Mutex::new(state),
+            turn: Notify::new(),
+            draining,
+            events,
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
+    /// Held only for as long as it takes to read or change something: never while waiting.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        *self.draining.borrow()
+    }
+
+    /// Writes down what happened and tells who listens. Where the store does not take it, it is said in
+    /// [`super::Health`], and the resources are written down with the next batch.
+    pub(super) async fn commit(&self, mut batch: Batch) {
+        {
+            let state = self.state();
+            let known: BTreeSet<&ResourceKey> = batch.resources.iter().map(|r| &r.key).collect();
+            let missed = state.unsaved.iter().filter(|key| !known.contains(key));
+            let missed: Vec<ResourceStatus> =
+                missed.filter_map(|key| state.resources.get(key)).cloned().collect();
+            batch.resources.extend(missed);
+        }
+        if batch.is_empty() {
+            return;
+        }
+        let keys: Vec<ResourceKey> = batch.resources.iter().map(|r| r.key.clone()).collect();
+        let outcome = self.parts.store.commit(self.fence, batch).await;
+        let mut state = self.state();
+        match outcome {
+            Ok(events) => {
+                state.unsaved.clear();
+                state.store_trouble = None;
+                drop(state);
+                for event in events {
+                    // Nobody listens: nothing lost.
+                    let _ = self.events.send(Arc::new(event));
+                }
+            }
+            Err(error) => {
+                tracing::error!("the store does not take what happened: {error}");
+                state.unsaved.extend(keys);
+                state.store_trouble = Some(error.to_string());
+            }
+        }
+    }
+}
+
+impl State {
+    /// The look at a resource, as the scheduler takes it.
+    pub(super) fn unit(&self, source: &str, world: &World, id: &InstanceId) -> Option<Unit> {
+        let terms = &self.sources.get(source)?.terms;
+        let instance = &world.wanted.get(id)?.instance;
+        Some(Unit {
+            key: ResourceKey { source: source.to_owned(), id: id.clone() },
+            host: world.machine(&id.target),
+            group: None,
+            interval: instance.interval.or(terms.drift.every).unwrap_or(DEFAULT_INTERVAL),
+            depends_on: world.dependencies(source, instance),
+            suspended: false,
+        })
+    }
+
+    /// The look for what left the manifests of a target, where that is pruned.
+    pub(super) fn sweep_unit(&self, source: &str, world: &World, target: &str) -> Option<Unit> {
+        let terms = &self.sources.get(source)?.terms;
+        world.targets.get(target).filter(|target| target.spec.prune)?;
+        Some(Unit {
+            key: sweep_key(source, target),
+            host: world.machine(target),
+            group: None,
+            interval: terms.drift.every.unwrap_or(DEFAULT_INTERVAL),
+            depends_on: Vec::new(),
+            suspended: false,
+        })
+    }
+
+    /// True where a resource was seen fulfilled as its manifest says now.
+    pub(super) fn is_ready(&self, key: &ResourceKey) -> bool {
+        let digest = self
+            .sources
+            .get(&key.source)
+            .and_then(|source| source.world.as_ref())
+            .and_then(|world| world.wanted.get(&key.id))
+            .map(|wanted| wanted.digest.as_str());
+        self.resources.get(key).is_some_and(|status| {
+            let ready =
+                status.conditions.first().is_some_and(|c| c.status == evenkeel_core::condition::Status::True);
+            ready && Some(status.digest.as_str()) == digest
+        })
+    }
+}
+
+/// The key of the look for what left the manifests of a target.
+pub(super) fn sweep_key(source: &str, target: &str) -> ResourceKey {
+    let id = InstanceId { target: target.to_owned(), kind: SWEEP.to_owned(), name: target.to_owned() };
+    ResourceKey { source: source.to_owned(), id }
+}
+
+pub(super) fn is_sweep(id: &InstanceId) -> bool {
+    id.kind == SWEEP
+}
+
+/// An event about a source.
+pub(super) fn about_source(
+    source: &str,
+    at: Timestamp,
+    weight: Weight,
+    reason: &str,
+    message: String,
+    revision: Option<&str>,
+) -> NewEvent {
+    NewEvent {
+        at,
+        weight,
+        reason: reason.to_owned(),
+        message,
+        source: Some(source.to_owned()),
+        target: None,
+        kind: None,
+        name: None,
+        revision: revision.map(str::to_owned),
+        run: None,
+    }
+}
+
+/// An event about a resource.
+pub(super) fn about_resource(
+    key: &ResourceKey,
+    at: Timestamp,
+    weight: Weight,
+    reason: &str,
+    message: String,
+) -> NewEvent {
+    NewEvent {
+        target: Some(key.id.target.clone()),
+        kind: Some(key.id.kind.clone()),
+        name: Some(key.id.name.clone()),
+        ..about_source(&key.source, at, weight, reason, message, None)
+    }
+}

@@ -1,0 +1,240 @@
+//! Who goes first, and who may go beside whom.
+
+use evenkeel_engine::controller::Trigger;
+use evenkeel_engine::controller::schedule::{Blocked, Ended, Job, Limits, Phase, Start, Unit};
+
+use crate::rig::{Rig, WIDE, key, names, unit};
+
+const ONE: Limits = Limits { reading: 1, ..WIDE };
+
+/// One slot; a job holds it while the others come. Gives the targets in the order in which they then begin.
+fn order(rig: &mut Rig, job: &Job) -> Vec<String> {
+    rig.end(job, Ended::Settled);
+    let mut order = Vec::new();
+    while let Some(job) = rig.next_look() {
+        rig.end(&job, Ended::Settled);
+        order.push(job.target);
+    }
+    order
+}
+
+fn busy(targets: &[&str]) -> (Rig, Job) {
+    let units = targets.iter().chain(&["first"]).map(|target| unit(&format!("git/{target}/1")));
+    let mut rig = Rig::settled(ONE, units);
+    rig.wake("git/first/1", Trigger::Push);
+    let job = rig.look();
+    (rig, job)
+}
+
+#[test]
+fn the_most_urgent_goes_first() {
+    let (mut rig, job) = busy(&["a", "b", "c", "d", "e"]);
+    for (target, trigger) in [
+        ("a", Trigger::Periodic),
+        ("b", Trigger::Retry),
+        ("c", Trigger::Dependency),
+        ("d", Trigger::Push),
+        ("e", Trigger::Operator),
+    ] {
+        rig.wake(&format!("git/{target}/1"), trigger);
+        rig.pass(1);
+        assert_eq!(rig.next(), None);
+    }
+    assert_eq!(order(&mut rig, &job), ["e", "d", "c", "b", "a"]);
+}
+
+#[test]
+fn among_equals_the_first_to_come_goes_first() {
+    let (mut rig, job) = busy(&["a", "b", "c", "d"]);
+    for target in ["c", "a", "d", "b", "c"] {
+        rig.wake(&format!("git/{target}/1"), Trigger::Push);
+    }
+    assert_eq!(order(&mut rig, &job), ["c", "a", "d", "b"]);
+}
+
+#[test]
+fn a_place_is_as_urgent_as_its_most_urgent_resource_and_may_rise_while_it_waits() {
+    let (mut rig, job) = busy(&["a", "b"]);
+    rig.put(unit("git/b/2"));
+    rig.wake("git/b/1", Trigger::Periodic);
+    rig.wake("git/a/1", Trigger::Push);
+    assert_eq!(rig.next(), None);
+    rig.wake("git/b/1", Trigger::Operator);
+    assert_eq!(order(&mut rig, &job), ["b", "a"]);
+}
+
+#[test]
+fn who_waits_long_rises_past_the_more_urgent_that_come_later() {
+    let (mut rig, job) = busy(&["old", "new"]);
+    rig.wake("git/old/1", Trigger::Periodic);
+    assert_eq!(rig.next(), None);
+    rig.pass(301);
+    rig.wake("git/new/1", Trigger::Push);
+    assert_eq!(order(&mut rig, &job), ["old", "new"]);
+}
+
+#[test]
+fn a_flood_of_urgent_work_starves_nobody() {
+    let targets: Vec<String> = (0..20).map(|n| format!("t{n}")).collect();
+    let mut rig = Rig::settled(ONE, targets.iter().map(|t| unit(&format!("git/{t}/1"))));
+    rig.wake("git/t0/1", Trigger::Periodic);
+    for seconds in 0..1_000 {
+        for target in targets.iter().skip(1) {
+            rig.wake(&format!("git/{target}/1"), Trigger::Operator);
+        }
+        let job = rig.look();
+        if job.target == "t0" {
+            assert!(seconds > 800, "a person goes first for a quarter of an hour");
+            return;
+        }
+        rig.pass(1);
+        rig.end(&job, Ended::Settled);
+    }
+    panic!("it never had its turn");
+}
+
+#[test]
+fn a_host_that_two_targets_share_has_room_for_so_many() {
+    let shared = |path: &str| Unit { host: "iron".to_owned(), ..unit(path) };
+    for (per_host, expected) in [(0, 1), (1, 1), (2, 2), (5, 3)] {
+        let units = ["git/a/1", "git/b/1", "git/c/1"].map(shared);
+        let mut rig = Rig::new(Limits { per_host, ..WIDE }, units);
+        assert_eq!(rig.looks().len(), expected);
+    }
+}
+
+#[test]
+fn a_look_that_has_something_to_send_makes_room_for_others_and_waits_for_its_turn_to_write() {
+    let limits = Limits { reading: 1, writing: 1, ..WIDE };
+    let mut rig = Rig::new(limits, ["git/a/1", "git/b/1"].map(unit));
+    let a = rig.look();
+    assert_eq!(rig.next(), None);
+    rig.wants_write(&a);
+    rig.wants_write(&a);
+    assert_eq!(rig.scheduler.running().next().unwrap().phase, Phase::Waiting);
+    rig.write(&a);
+    assert_eq!(rig.scheduler.running().next().unwrap().phase, Phase::Writing);
+    let b = rig.look();
+    rig.wants_write(&b);
+    assert_eq!(rig.next(), None, "one writes at a time");
+    let counts = rig.scheduler.counts(rig.now);
+    assert_eq!((counts.reading, counts.waiting, counts.writing), (0, 1, 1));
+    rig.end(&a, Ended::Changed);
+    rig.write(&b);
+    rig.end(&b, Ended::Changed);
+    let counts = rig.scheduler.counts(rig.now);
+    assert_eq!((counts.reading, counts.waiting, counts.writing), (0, 0, 0));
+}
+
+#[test]
+fn of_an_exclusion_group_so_many_are_written_to_and_all_are_read() {
+    let grouped = |path: &str| Unit { group: Some("cluster".to_owned()), ..unit(path) };
+    for (per_group, expected) in [(0, 1), (1, 1), (2, 2), (5, 3)] {
+        let units = [grouped("git/a/1"), grouped("git/b/1"), grouped("git/c/1"), unit("git/free/1")];
+        let mut rig = Rig::new(Limits { per_group, ..WIDE }, units);
+        let jobs = rig.looks();
+        assert_eq!(jobs.len(), 4);
+        for job in &jobs {
+            rig.wants_write(job);
+        }
+        let mut writing = Vec::new();
+        while let Some(Start::Write(job)) = rig.next() {
+            writing.push(job);
+        }
+        assert_eq!(writing.len(), expected + 1, "and the one outside the group");
+        // One ends: the next goes.
+        rig.end(&jobs[0], Ended::Changed);
+        assert_eq!(rig.next().is_some(), expected < 3);
+    }
+}
+
+#[test]
+fn a_write_of_a_host_waits_while_the_host_is_read() {
+    let shared = |path: &str| Unit { host: "iron".to_owned(), ..unit(path) };
+    let mut rig = Rig::new(WIDE, ["git/a/1", "git/b/1"].map(shared));
+    let a = rig.look();
+    rig.wants_write(&a);
+    rig.write(&a);
+    assert_eq!(rig.next(), None);
+    rig.end(&a, Ended::Changed);
+    let b = rig.look();
+    rig.wants_write(&b);
+    rig.pass(5);
+    rig.write(&b);
+    assert_eq!(rig.next(), None, "a is due, and b writes");
+    rig.end(&b, Ended::Changed);
+    assert_eq!(rig.look().target, "a");
+}
+
+#[test]
+fn a_job_that_waits_to_write_can_be_given_up() {
+    let grouped = |path: &str| Unit { group: Some("cluster".to_owned()), ..unit(path) };
+    let mut rig = Rig::new(WIDE, ["git/a/1", "git/b/1", "git/c/1"].map(grouped));
+    let jobs = rig.looks();
+    for job in &jobs {
+        rig.wants_write(job);
+    }
+    rig.write(&jobs[0]);
+    rig.renewed("git/b/1");
+    rig.end(&jobs[1], Ended::NotStarted);
+    let again = rig.look();
+    assert_eq!((again.target.as_str(), again.trigger), ("b", Trigger::Push));
+    rig.end(&jobs[0], Ended::Settled);
+    rig.write(&jobs[2]);
+    assert_eq!(rig.next(), None);
+}
+
+#[test]
+fn a_target_that_moves_to_another_host_or_group_takes_its_job_along() {
+    let at = |host: &str, group: Option<&str>| Unit {
+        host: host.to_owned(),
+        group: group.map(str::to_owned),
+        ..unit("git/a/1")
+    };
+    let mut rig = Rig::new(WIDE, [at("old", Some("g")), Unit { host: "new".to_owned(), ..unit("git/b/1") }]);
+    let jobs = rig.looks();
+    rig.put(at("new", None));
+    rig.wants_write(&jobs[0]);
+    assert_eq!(rig.next(), None, "b is read on that host");
+    rig.put(at("newer", Some("h")));
+    rig.end(&jobs[1], Ended::Settled);
+    rig.write(&jobs[0]);
+    rig.end(&jobs[0], Ended::Settled);
+    rig.wake("git/a/1", Trigger::Push);
+    rig.wake("git/b/1", Trigger::Push);
+    assert_eq!(rig.looks().len(), 2, "they share no host now");
+}
+
+#[test]
+fn on_the_way_out_nothing_begins() {
+    let mut rig = Rig::new(WIDE, ["git/a/1", "git/b/1", "git/c/1"].map(unit));
+    let (a, b) = (rig.look(), rig.look());
+    rig.wants_write(&a);
+    rig.scheduler.drain();
+    assert_eq!((rig.next(), rig.scheduler.next_at(rig.now)), (None, None));
+    rig.wants_write(&b);
+    assert_eq!(rig.next(), None);
+    assert!(rig.scheduler.running().all(|job| job.phase == Phase::Waiting));
+    rig.end(&a, Ended::NotStarted);
+    rig.end(&b, Ended::NotStarted);
+    assert_eq!((rig.next(), rig.scheduler.running().count()), (None, 0));
+}
+
+#[test]
+fn what_waits_is_counted_and_says_why() {
+    let (mut rig, _job) = busy(&["a", "b"]);
+    rig.wake("git/a/1", Trigger::Push);
+    rig.pass(3);
+    rig.wake("git/b/1", Trigger::Push);
+    rig.wake("git/first/1", Trigger::Push);
+    for asked in ["before next", "after it"] {
+        let counts = rig.scheduler.counts(rig.now);
+        assert_eq!((counts.queued, counts.oldest_wait_ms, counts.reading), (2, 3_000, 1), "{asked}");
+        rig.next();
+    }
+    assert_eq!(rig.standing("git/a/1").blocked, Some(Blocked::Turn));
+    assert_eq!(rig.scheduler.standing(&key("git/unheard/1")), None);
+    let running: Vec<_> =
+        rig.scheduler.running().map(|job| (job.target.as_str(), names(&job.keys))).collect();
+    assert_eq!(running, [("first", vec!["1"])]);
+}
