@@ -140,6 +140,22 @@ impl TestSshd {
         self.logged("Starting session: command")
     }
 
+    /// Ends it and its connections, as a host that goes down does.
+    pub fn stop(&mut self) {
+        self.kill_connections();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+
+    /// Starts it again after [`TestSshd::stop`], on the same port and with an empty log.
+    ///
+    /// # Panics
+    /// Where it does not start, for instance because somebody else took the port.
+    pub fn start_again(&mut self) {
+        let started = (0..50).find_map(|_| launch(self.folder()));
+        self.process = started.expect("sshd starts again");
+    }
+
     /// Kills its connections, as a host that crashes does; it still listens.
     ///
     /// # Panics
@@ -161,9 +177,7 @@ impl TestSshd {
 
 impl Drop for TestSshd {
     fn drop(&mut self) {
-        self.kill_connections();
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.stop();
     }
 }
 
@@ -205,15 +219,24 @@ fn start_on(folder: &Path, settings: &str, port: u16) -> Option<(Child, u16)> {
         // Where sshd separates privileges; packages make it when the service starts.
         fs::create_dir_all("/run/sshd").expect("/run/sshd");
     }
-    let config = folder.join("sshd_config");
-    fs::write(&config, format!("{settings}ListenAddress 127.0.0.1:{port}\n")).expect("config");
+    fs::write(folder.join("sshd_config"), format!("{settings}ListenAddress 127.0.0.1:{port}\n"))
+        .expect("config");
+    launch(folder).map(|process| (process, port))
+}
+
+/// Starts the server of a folder, with an empty log.
+fn launch(folder: &Path) -> Option<Child> {
     let log = folder.join("log");
     let mut command = Command::new(SSHD);
-    command.args(["-D", "-e", "-f"]).arg(config).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+        .args(["-D", "-e", "-f"])
+        .arg(folder.join("sshd_config"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
     let mut process = command.stderr(fs::File::create(&log).expect("log")).spawn().expect("sshd");
     for _ in 0..1000 {
         if fs::read_to_string(&log).expect("log").contains("Server listening on") {
-            return Some((process, port));
+            return Some(process);
         }
         if process.try_wait().expect("sshd").is_some() {
             return None;

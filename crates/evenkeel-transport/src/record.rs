@@ -64,8 +64,7 @@ impl Recorder {
     }
 
     fn redacted(&self, answer: &Result<Reply, TransportError>) -> Recorded {
-        let text =
-            |text: &str| String::from_utf8_lossy(&self.credentials.redact(text.as_bytes())).into_owned();
+        let text = |text: &str| self.credentials.redact_text(text).into_owned();
         match answer {
             Ok(reply) => Recorded::Reply(Reply {
                 exit: reply.exit,

@@ -1,8 +1,9 @@
 //! Several sources, and the memory of what was handed out.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -17,13 +18,28 @@ use super::Credentials;
 /// What a secret is replaced by.
 const MASK: &[u8] = b"***";
 
+/// A text that is looked for when secrets are taken out of others.
+type Form = Zeroizing<Vec<u8>>;
+
 /// Asks its sources in order; the first that has a secret gives it.
 ///
-/// Every secret that was handed out is remembered for the life of the chain, so that
-/// [`redact`](CredentialChain::redact) can take it out of what is written down.
+/// What was handed out is remembered, so that [`redact`](CredentialChain::redact) can take it out of what is written
+/// down: of each secret the value that was given last and the one before it, which may still be on its way.
 pub struct CredentialChain {
     sources: Vec<Box<dyn Credentials>>,
-    handed_out: Mutex<HashMap<SecretRef, SecretString>>,
+    handed_out: Mutex<HandedOut>,
+}
+
+#[derive(Default)]
+struct HandedOut {
+    values: HashMap<SecretRef, Given>,
+    /// Every way in which a value may be written, the longest first. `None` where a value came in since.
+    forms: Option<Arc<[Form]>>,
+}
+
+struct Given {
+    last: SecretString,
+    before: Option<SecretString>,
 }
 
 impl CredentialChain {
@@ -35,12 +51,53 @@ impl CredentialChain {
     /// `bytes` with every secret that was handed out replaced by `***`: as it is, in base16 (either case) and in
     /// base64. Of a secret of several lines, such as a private key, each longer line counts by itself.
     pub fn redact(&self, bytes: &[u8]) -> Vec<u8> {
-        let known = self.handed_out.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut forms: Vec<Zeroizing<Vec<u8>>> =
-            known.values().flat_map(|s| forms(s.expose_secret())).collect();
-        // The longest first: a secret may be part of another one.
-        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-        forms.iter().fold(bytes.to_vec(), |text, form| replace(text, form))
+        self.redacted(bytes).unwrap_or_else(|| bytes.to_vec())
+    }
+
+    /// `text`, redacted as by [`redact`](CredentialChain::redact); the text itself where no secret is in it.
+    pub fn redact_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self.redacted(text.as_bytes()) {
+            None => Cow::Borrowed(text),
+            Some(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+        }
+    }
+
+    /// `None` where there is nothing to replace.
+    fn redacted(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let forms = self.lock().forms();
+        forms.iter().fold(None, |text: Option<Vec<u8>>, form| {
+            let replaced = replace(text.as_deref().unwrap_or(bytes), form);
+            replaced.or(text)
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HandedOut> {
+        self.handed_out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HandedOut {
+    fn note(&mut self, secret: &SecretRef, value: &SecretString) {
+        let before = match self.values.get(secret) {
+            Some(given) if given.last.expose_secret() == value.expose_secret() => return,
+            Some(given) => Some(given.last.clone()),
+            None => None,
+        };
+        self.values.insert(secret.clone(), Given { last: value.clone(), before });
+        self.forms = None;
+    }
+
+    fn forms(&mut self) -> Arc<[Form]> {
+        let values = &self.values;
+        let collect = || {
+            let known = values.values().flat_map(|given| [Some(&given.last), given.before.as_ref()]);
+            let mut all: Vec<Form> =
+                known.flatten().flat_map(|secret| forms(secret.expose_secret())).collect();
+            // A secret may be part of another one.
+            all.sort_by_key(|form| std::cmp::Reverse(form.len()));
+            all.into()
+        };
+        Arc::clone(self.forms.get_or_insert_with(collect))
     }
 }
 
@@ -54,8 +111,7 @@ impl Credentials for CredentialChain {
     fn find(&self, secret: &SecretRef) -> Result<Option<SecretString>, TransportError> {
         for source in &self.sources {
             if let Some(found) = source.find(secret)? {
-                let mut known = self.handed_out.lock().unwrap_or_else(PoisonError::into_inner);
-                known.insert(secret.clone(), found.clone());
+                self.lock().note(secret, &found);
                 return Ok(Some(found));
             }
         }
@@ -70,7 +126,7 @@ impl Credentials for CredentialChain {
 /// Lines shorter than this are not taken as secrets of their own: they would blot out ordinary text.
 const SHORTEST_LINE: usize = 12;
 
-fn forms(secret: &str) -> Vec<Zeroizing<Vec<u8>>> {
+fn forms(secret: &str) -> Vec<Form> {
     let lines = secret.lines().filter(|l| l.len() >= SHORTEST_LINE && l.len() < secret.len());
     std::iter::once(secret)
         .chain(lines)
@@ -84,11 +140,10 @@ fn forms(secret: &str) -> Vec<Zeroizing<Vec<u8>>> {
         .collect()
 }
 
-fn replace(text: Vec<u8>, needle: &[u8]) -> Vec<u8> {
-    let mut found = memmem::find_iter(&text, needle).peekable();
-    if found.peek().is_none() {
-        return text;
-    }
+/// `None` where `needle` is not in `text`.
+fn replace(text: &[u8], needle: &[u8]) -> Option<Vec<u8>> {
+    let mut found = memmem::find_iter(text, needle).peekable();
+    found.peek()?;
     let mut out = Vec::with_capacity(text.len());
     let mut from = 0;
     for at in found {
@@ -97,7 +152,7 @@ fn replace(text: Vec<u8>, needle: &[u8]) -> Vec<u8> {
         from = at + needle.len();
     }
     out.extend_from_slice(text.get(from..).unwrap_or_default());
-    out
+    Some(out)
 }
 
 #[cfg(test)]
@@ -126,6 +181,39 @@ mod tests {
         chain.get(&secret).unwrap();
         let text = b"68756e7465723221 68756E7465723221 aHVudGVyMiE=";
         assert_eq!(chain.redact(text), b"*** *** ***=");
+    }
+
+    /// Gives another value each time.
+    struct Counting(std::sync::atomic::AtomicU32);
+
+    impl Credentials for Counting {
+        fn find(&self, _: &SecretRef) -> Result<Option<SecretString>, TransportError> {
+            let number = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Ok(Some(format!("value-{number}.").into()))
+        }
+
+        fn whereabouts(&self, _: &SecretRef) -> String {
+            String::new()
+        }
+    }
+
+    #[test]
+    fn the_last_two_values_of_a_secret_are_redacted_and_no_more_are_kept() {
+        let chain = CredentialChain::new(vec![Box::new(Counting(0.into()))]);
+        let secret = SecretRef { name: "nas".into(), key: "password".into() };
+        for _ in 0..1000 {
+            chain.get(&secret).unwrap();
+            assert!(chain.lock().forms().len() <= 8);
+        }
+        assert_eq!(chain.redact_text("value-999. value-998. value-997."), "*** *** value-997.");
+    }
+
+    #[test]
+    fn a_text_without_secrets_is_not_copied() {
+        let (chain, secret) = chain("hunter2!");
+        chain.get(&secret).unwrap();
+        assert!(matches!(chain.redact_text("nothing here: é"), Cow::Borrowed(_)));
+        assert_eq!(chain.redact_text("é hunter2! é"), "é *** é");
     }
 
     #[test]

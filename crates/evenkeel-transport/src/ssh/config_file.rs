@@ -8,6 +8,7 @@ use std::sync::Arc;
 use evenkeel_core::transport::{TransportError, TransportErrorKind};
 
 use super::patterns;
+use crate::stamp::Stamp;
 
 /// `Include` may nest this deep.
 const DEEPEST_INCLUDE: usize = 16;
@@ -18,6 +19,8 @@ pub(super) struct ConfigFile {
     settings: Vec<Setting>,
     /// Where `Match` blocks stand, which are not evaluated.
     matches: Vec<String>,
+    /// What was looked at, to find out later whether it has changed.
+    seen: Vec<Stamp>,
 }
 
 /// One line of a file.
@@ -61,6 +64,11 @@ impl ConfigFile {
         Ok(config)
     }
 
+    /// True where the files, and those that they include, are still those that were read.
+    pub(super) fn holds(&self) -> bool {
+        self.seen.iter().all(Stamp::holds)
+    }
+
     /// Where `Match` blocks stand: `file:line` each.
     pub(super) fn unevaluated(&self) -> &[String] {
         &self.matches
@@ -82,6 +90,8 @@ impl ConfigFile {
         depth: usize,
         home: &Path,
     ) -> Result<(), TransportError> {
+        // First, so that a change while it is read is noticed.
+        self.seen.push(Stamp::of(file));
         let text = match fs::read(file) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(()),
@@ -129,6 +139,8 @@ impl ConfigFile {
                 Some(rest) => home.join(rest),
                 None => from.parent().unwrap_or(Path::new("/")).join(name),
             };
+            // A file that is added to the folder may be included, too.
+            self.seen.extend(path.parent().filter(|_| is_pattern(&path)).map(Stamp::of));
             for file in expand(&path) {
                 self.read_file(&file, conditions, depth + 1, home)?;
             }
@@ -162,12 +174,17 @@ impl HostConfig<'_> {
     }
 }
 
+/// True where the last part of a path stands for several names.
+fn is_pattern(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().contains(['*', '?']))
+}
+
 /// The files that a path with wildcards in its last part stands for, in order of their names.
 fn expand(path: &Path) -> Vec<PathBuf> {
-    let pattern = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    if !pattern.contains(['*', '?']) {
+    if !is_pattern(path) {
         return vec![path.to_owned()];
     }
+    let pattern = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let folder = path.parent().unwrap_or(Path::new("/"));
     let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     let mut found: Vec<PathBuf> = entries

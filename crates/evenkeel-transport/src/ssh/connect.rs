@@ -19,6 +19,7 @@ use super::auth;
 use super::endpoint::Endpoint;
 use super::identities::Identities;
 use super::known_hosts::KnownHosts;
+use super::pool::Lease;
 use super::quickack::QuickAck;
 
 /// sshd takes ten sessions per connection unless configured otherwise, and counts those that are just ending.
@@ -36,13 +37,14 @@ pub(super) struct Connection {
     sessions: Arc<Semaphore>,
     goodbye: Goodbye,
     /// The jump host's connection that this one runs through.
-    _via: Option<Arc<Connection>>,
+    _via: Option<Lease>,
 }
 
-/// A session channel, counted while it lives.
+/// A session channel, counted while it lives, on a connection that is in use as long.
 pub(super) struct SessionChannel {
     pub(super) channel: Channel<Msg>,
     pub(super) _permit: OwnedSemaphorePermit,
+    pub(super) _lease: Lease,
 }
 
 /// Why a connection gives no session. Nothing was sent in either case.
@@ -56,7 +58,7 @@ pub(super) enum NoSession {
 /// Connects to `endpoint`, directly or through `via`.
 pub(super) async fn connect(
     endpoint: &Endpoint,
-    via: Option<Arc<Connection>>,
+    via: Option<Lease>,
     identities: Identities,
 ) -> Result<Connection, TransportError> {
     let deadline = Instant::now() + endpoint.connect_timeout;
@@ -100,13 +102,16 @@ impl Connection {
 
     /// Opens a session channel, waiting for its turn. A server that does not answer within `patience` is taken for
     /// dead: it may have been restarted, or a firewall may have forgotten the connection.
-    pub(super) async fn session(&self, patience: Duration) -> Result<SessionChannel, NoSession> {
+    pub(super) async fn session(
+        &self,
+        patience: Duration,
+    ) -> Result<(Channel<Msg>, OwnedSemaphorePermit), NoSession> {
         let dead = |why: String| NoSession::Dead(self.goodbye.text().unwrap_or(why));
         let permit = Arc::clone(&self.sessions).acquire_owned().await.map_err(|e| dead(e.to_string()))?;
         let mut pause = Duration::from_millis(50);
         for attempt in 1.. {
             match timeout(patience, self.handle.channel_open_session()).await {
-                Ok(Ok(channel)) => return Ok(SessionChannel { channel, _permit: permit }),
+                Ok(Ok(channel)) => return Ok((channel, permit)),
                 Ok(Err(russh::Error::ChannelOpenFailure(reason))) if attempt >= SESSION_ATTEMPTS => {
                     return Err(NoSession::Refused(session_refused(&reason)));
                 }

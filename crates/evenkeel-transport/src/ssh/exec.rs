@@ -21,7 +21,7 @@ const STDERR: u32 = 1;
 
 /// Runs a round in a session. `name` is the target's name for messages.
 pub(super) async fn run(session: SessionChannel, name: &str, round: Round, limits: Limits) -> Replies {
-    let SessionChannel { channel, _permit } = session;
+    let SessionChannel { channel, _permit, _lease } = session;
     let (reader, writer) = channel.split();
     let mut remote = Remote { reader, status: None };
     let writer = Closing(Some(writer));

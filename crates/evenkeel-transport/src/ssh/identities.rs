@@ -23,6 +23,9 @@ use crate::credentials::Credentials;
 /// An agent that does not answer in this time is left out.
 const AGENT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// More keys than this are not kept decrypted.
+const MOST_KEYS: usize = 1000;
+
 /// A connection to the ssh-agent.
 pub(super) type Agent = AgentClient<UnixStream>;
 
@@ -52,7 +55,8 @@ pub(super) struct Identities {
     pub(super) left_out: Vec<String>,
 }
 
-/// Decrypting a key takes long on purpose, so each is decrypted once. Named by a digest of file and passphrase.
+/// Decrypting a key takes long on purpose, so each is decrypted once. Named by a digest of file and passphrase: a key that
+/// was exchanged is another one.
 #[derive(Default)]
 pub(super) struct KeyCache(Mutex<HashMap<Vec<u8>, Arc<PrivateKey>>>);
 
@@ -226,7 +230,12 @@ impl Collecting<'_> {
         }
         let decoding = tokio::task::spawn_blocking(move || decode(&text, passphrase.as_ref()));
         let key = Arc::new(decoding.await.map_err(|e| e.to_string())??);
-        self.cache.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::clone(&key));
+        let mut cache = self.cache.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.len() >= MOST_KEYS {
+            // Of keys that were exchanged long ago, too.
+            cache.clear();
+        }
+        cache.insert(name, Arc::clone(&key));
         Ok(key)
     }
 }

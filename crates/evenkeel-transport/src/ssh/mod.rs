@@ -6,6 +6,7 @@
 mod algorithms;
 mod auth;
 mod config_file;
+mod config_now;
 mod connect;
 mod endpoint;
 mod exec;
@@ -18,7 +19,7 @@ mod quickack;
 mod tokens;
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_core::request::Request;
@@ -29,6 +30,7 @@ use crate::credentials::Credentials;
 use crate::round::{End, Limits, Replies, Round};
 use crate::{DEFAULT_COMMAND_TIMEOUT_SECONDS, DEFAULT_OUTPUT_LIMIT};
 use config_file::ConfigFile;
+use config_now::ConfigNow;
 use endpoint::Resolver;
 use pool::Pool;
 
@@ -49,6 +51,11 @@ pub struct SshOptions {
     pub output_limit: usize,
     /// How many connections may be in the making at once.
     pub parallel_connects: usize,
+    /// Connections that were not used for this long are closed. `None`: they stay until the transport ends.
+    pub idle: Option<Duration>,
+    /// How many connections are kept: above that, the one that was not used for longest is closed. Those in use are
+    /// not, so there may be more for a while.
+    pub max_connections: usize,
 }
 
 impl SshOptions {
@@ -74,6 +81,8 @@ impl SshOptions {
             agent_socket: None,
             output_limit: DEFAULT_OUTPUT_LIMIT,
             parallel_connects: 100,
+            idle: None,
+            max_connections: usize::MAX,
         }
     }
 }
@@ -84,8 +93,7 @@ impl SshOptions {
 pub struct SshTransport {
     options: Arc<SshOptions>,
     credentials: Arc<dyn Credentials>,
-    /// Read when the first target needs it.
-    config: OnceLock<Result<ConfigFile, TransportError>>,
+    config: ConfigNow,
     pool: Arc<Pool>,
 }
 
@@ -94,7 +102,7 @@ impl SshTransport {
     pub fn new(options: SshOptions, credentials: Arc<dyn Credentials>) -> Self {
         let options = Arc::new(options);
         let pool = Pool::new(&options, Arc::clone(&credentials));
-        SshTransport { options, credentials, config: OnceLock::new(), pool: Arc::new(pool) }
+        SshTransport { options, credentials, config: ConfigNow::default(), pool: Arc::new(pool) }
     }
 
     /// What a person should know about the `ssh_config` files: parts that are not respected.
@@ -110,9 +118,8 @@ impl SshTransport {
         self.pool.close().await;
     }
 
-    fn config(&self) -> Result<&ConfigFile, TransportError> {
-        let read = || ConfigFile::read(&self.options.config_files, &self.options.home);
-        self.config.get_or_init(read).as_ref().map_err(Clone::clone)
+    fn config(&self) -> Result<Arc<ConfigFile>, TransportError> {
+        self.config.get(&self.options.config_files, &self.options.home)
     }
 
     /// Blames `Match` blocks where a login failed: what they would have set may be what is missing.
@@ -133,7 +140,7 @@ impl SshTransport {
 
     async fn round(&self, name: &str, spec: &SshSpec, requests: &[Request]) -> Replies {
         let prepared = self.config().and_then(|config| {
-            let endpoint = Resolver::new(config, &self.options).resolve(spec)?;
+            let endpoint = Resolver::new(&config, &self.options).resolve(spec)?;
             let credentials_ref = spec.credentials_ref.as_deref();
             let round = Round::new(requests, spec.become_, credentials_ref, self.credentials.as_ref())?;
             Ok((endpoint, round))
