@@ -224,6 +224,7 @@ fn on_the_way_out_nothing_begins() {
 fn what_waits_is_counted_and_says_why() {
     let (mut rig, _job) = busy(&["a", "b"]);
     rig.wake("git/a/1", Trigger::Push);
+    assert_eq!(rig.next(), None);
     rig.pass(3);
     rig.wake("git/b/1", Trigger::Push);
     rig.wake("git/first/1", Trigger::Push);

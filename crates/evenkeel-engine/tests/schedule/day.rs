@@ -14,12 +14,23 @@ const DAY: i64 = 86_400_000;
 const LOOK: i64 = 200;
 const DEADLINE: i64 = 15_000;
 
-/// When each machine is dead, in milliseconds of the day. Every tenth dies for two hours, a hundred at once.
+const HOUR: i64 = 3_600_000;
+
+/// When a machine is dead, in milliseconds of the day. Every tenth dies for two hours, and a hundred at once.
+fn deaths(target: usize) -> Vec<std::ops::Range<i64>> {
+    let mut deaths = Vec::new();
+    if target.is_multiple_of(10) {
+        let hour = i64::try_from(target / 100).unwrap() * HOUR;
+        deaths.push(hour..hour + 2 * HOUR);
+    }
+    if (500..600).contains(&target) {
+        deaths.push(14 * HOUR..16 * HOUR);
+    }
+    deaths
+}
+
 fn is_dead(target: usize, at: i64) -> bool {
-    let hour = 3_600_000;
-    let slot = i64::try_from(target / 100).unwrap();
-    target.is_multiple_of(10) && (slot * hour..(slot + 2) * hour).contains(&at)
-        || (500..600).contains(&target) && (14 * hour..16 * hour).contains(&at)
+    deaths(target).iter().any(|death| death.contains(&at))
 }
 
 struct Day {
@@ -102,8 +113,8 @@ impl Day {
         } else {
             self.looks += 1;
             // While it was dead nobody could see it: that counts from its return.
-            let since = (self.seen[target]..self.now).step_by(60_000).rev().find(|at| is_dead(target, *at));
-            let gap = self.now - since.map_or(self.seen[target], |at| at.max(self.seen[target]));
+            let returned = deaths(target).iter().map(|death| death.end).filter(|end| *end <= self.now).max();
+            let gap = self.now - self.seen[target].max(returned.unwrap_or(0));
             self.gap = self.gap.max(gap);
             self.seen[target] = self.now;
         }

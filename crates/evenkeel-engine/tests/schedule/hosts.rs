@@ -30,11 +30,8 @@ fn a_host_that_does_not_answer_twice_is_given_up_and_tried_now_and_then() {
     let mut trials = Vec::new();
     for _ in 0..40 {
         let job = rig.look_later();
-        while job.target == "c" {
-            rig.end(&job, Ended::Settled);
-            break;
-        }
         if job.target == "c" {
+            rig.end(&job, Ended::Settled);
             continue;
         }
         assert_eq!(rig.next(), None, "one job tries it");
@@ -126,16 +123,18 @@ fn dead_hosts_take_a_quarter_of_the_slots_at_most() {
     let limits = Limits { reading: 8, ..WIDE };
     let units = (0..100).map(|n| unit(&format!("git/dead{n}/1")));
     let mut rig = Rig::new(limits, units);
-    loop {
-        let jobs = rig.looks();
-        for job in &jobs {
-            rig.end(job, Ended::Unreachable);
+    for _strike in 0..2 {
+        loop {
+            let jobs = rig.looks();
+            for job in &jobs {
+                rig.end(job, Ended::Unreachable);
+            }
+            if jobs.is_empty() {
+                break;
+            }
         }
-        if jobs.is_empty() {
-            break;
-        }
+        rig.pass(10);
     }
-    rig.pass(10);
     assert_eq!(rig.looks().len(), 2, "that never end");
     for n in 0..20 {
         rig.put(unit(&format!("git/fine{n}/1")));

@@ -34,23 +34,24 @@ fn span() -> impl Strategy<Value = i64> {
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    let any = 0_usize..1_000;
-    let put = (any.clone(), any.clone(), any.clone(), 0_u64..4_000, prop::bool::weighted(0.1), any.clone());
+    let some = 0_usize..1_000;
+    let put =
+        (some.clone(), some.clone(), some.clone(), 0_u64..4_000, prop::bool::weighted(0.1), some.clone());
     prop_oneof![
         4 => put.prop_map(|(what, host, group, interval, suspended, on)| {
             // A target mostly stays where it is.
             let (host, group) = if host < 900 { (what / 3, what / 3) } else { (host, group) };
             Event::Put { what, host, group, interval, suspended, on }
         }),
-        1 => any.clone().prop_map(|what| Event::Remove { what }),
-        1 => any.clone().prop_map(|what| Event::Renew { what }),
-        3 => (any.clone(), 0_usize..5, span())
+        1 => some.clone().prop_map(|what| Event::Remove { what }),
+        1 => some.clone().prop_map(|what| Event::Renew { what }),
+        3 => (some.clone(), 0_usize..5, span())
             .prop_map(|(what, level, ahead)| Event::Wake { what, trigger: TRIGGERS[level], ahead }),
-        1 => (any.clone(), span(), 0_u32..40)
+        1 => (some.clone(), span(), 0_u32..40)
             .prop_map(|(what, ahead, failures)| Event::Resume { what, ahead, failures }),
         8 => Just(Event::Next),
-        3 => any.clone().prop_map(|job| Event::WantsWrite { job }),
-        5 => (any.clone(), vec((ended(), any::<bool>()), 0..4))
+        3 => some.clone().prop_map(|job| Event::WantsWrite { job }),
+        5 => (some.clone(), vec((ended(), any::<bool>()), 0..4))
             .prop_map(|(job, endings)| Event::Done { job, endings }),
         4 => span().prop_map(|milliseconds| Event::Pass { milliseconds }),
     ]

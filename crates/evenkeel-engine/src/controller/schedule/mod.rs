@@ -102,12 +102,12 @@ impl Scheduler {
         }
         (entry.failures, entry.backoff) = (failures, backoff_after(failures));
         let (place, interval) = (entry.place.clone(), entry.interval);
-        // Whatever the store says, nothing is put off for ever.
-        let at = at.min(now.saturating_add(interval.saturating_add(interval / 20).max(CAP)));
-        let (slack, trigger) = match entry.backoff {
-            0 => (interval / 2, Trigger::Periodic),
-            wait => (wait / 10, Trigger::Retry),
+        let (longest, slack, trigger) = match entry.backoff {
+            0 => (interval.saturating_add(interval / 20), interval / 2, Trigger::Periodic),
+            wait => (CAP, wait / 10, Trigger::Retry),
         };
+        // Whatever the store says, nothing is put off for ever.
+        let at = at.min(now.saturating_add(longest));
         self.agenda.later(key, at, slack, trigger);
         self.offer(&place);
     }
@@ -163,13 +163,13 @@ impl Scheduler {
                 self.agenda.raise(key, trigger);
                 self.offer(&place);
             }
-            When::Later { at: planned, from, .. } => {
+            When::Later { at: planned, .. } => {
                 let left_alone = entry.backoff > 0 && trigger != Trigger::Operator;
-                let trigger = trigger.max(entry.trigger);
+                let most_urgent = trigger.max(entry.trigger);
                 if left_alone || planned <= at {
-                    self.agenda.later(key, planned, planned.saturating_sub(from), trigger);
+                    self.agenda.raise(key, trigger);
                 } else {
-                    self.agenda.later(key, at, 0, trigger);
+                    self.agenda.later(key, at, 0, most_urgent);
                 }
             }
         }

@@ -44,9 +44,11 @@ impl Draw {
     }
 
     /// How long something is left alone that failed, where it was left alone for `before` the last time (nought for
-    /// never). Grows with each time, without a beat that others could fall into ("decorrelated jitter").
+    /// never). About twice as long each time, drawn from what came before ("decorrelated jitter"), so that what failed
+    /// together drifts apart; at the end from the upper half, for the same reason.
     pub(super) fn backoff(self, before: Moment) -> Moment {
-        self.between(BASE, before.max(BASE).saturating_mul(3)).min(CAP)
+        let before = before.max(BASE);
+        self.between(before.min(CAP / 2), before.saturating_mul(3).min(CAP))
     }
 }
 
@@ -105,7 +107,8 @@ mod tests {
             assert!((BASE..=CAP).contains(&wait) && wait <= waits[waits.len() - 1].max(BASE) * 3);
             waits.push(wait);
         }
-        assert!(waits.contains(&CAP));
+        assert!(waits.iter().skip(20).all(|wait| *wait >= CAP / 2), "{waits:?}");
+        assert!(waits.iter().skip(20).any(|wait| *wait > CAP / 10 * 9), "{waits:?}");
         assert_eq!((backoff_after(0), backoff_after(1), backoff_after(u32::MAX)), (0, BASE, CAP));
     }
 
