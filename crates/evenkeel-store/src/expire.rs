@@ -83,15 +83,16 @@ pub(crate) fn observations(
 
 /// Gives free pages back to the file system. True where there may be more.
 pub(crate) fn shrink(connection: &Connection) -> Result<bool, Fault> {
-    let free: i64 = connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
-    if free <= SPARE_PAGES {
+    let free = || connection.pragma_query_value(None, "freelist_count", |row| row.get::<_, i64>(0));
+    let before = free()?;
+    if before <= SPARE_PAGES {
         return Ok(false);
     }
     // Each step of this statement frees one page, hence the loop.
     let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({SPARE_PAGES})"))?;
     let mut rows = vacuum.query([])?;
     while rows.next()?.is_some() {}
-    Ok(true)
+    Ok(free()? < before)
 }
 
 struct Subject {

@@ -135,3 +135,94 @@ pub(crate) fn events(filter: &EventFilter) -> Question {
     }
     question
 }
+
+#[cfg(test)]
+mod tests {
+    use evenkeel_engine::store::RunId;
+    use rusqlite::params_from_iter;
+
+    use super::*;
+
+    /// How SQLite goes about it.
+    fn plan(question: &Question) -> String {
+        let connection = crate::open::in_memory().unwrap();
+        let mut ask = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", question.sql)).unwrap();
+        let rows =
+            ask.query_map(params_from_iter(&question.values), |row| row.get::<_, String>("detail")).unwrap();
+        rows.map(|row| row.unwrap()).collect::<Vec<_>>().join("; ")
+    }
+
+    /// Every combination of what can be asked for.
+    fn filters() -> Vec<ResourceFilter> {
+        let wanted = |yes: bool| yes.then(|| "x".to_owned());
+        let combine = |bits: u8| ResourceFilter {
+            source: wanted(bits & 1 != 0),
+            target: wanted(bits & 2 != 0),
+            kind: wanted(bits & 4 != 0),
+            name: wanted(bits & 8 != 0),
+        };
+        (0..16).map(combine).collect()
+    }
+
+    #[test]
+    fn no_question_about_events_goes_through_all_of_them_or_sorts() {
+        for about in filters() {
+            for (after, last) in [(None, None), (Some(7), None), (Some(7), Some(3)), (None, Some(3))] {
+                let anything = about == ResourceFilter::default();
+                let filter = EventFilter { after, last, limit: None, about: about.clone() };
+                let plan = plan(&events(&filter));
+                // In the order of the numbers until the limit is reached is no going through all.
+                assert!(
+                    plan.starts_with("SEARCH event") || (anything && plan == "SCAN event"),
+                    "{filter:?}: {plan}"
+                );
+                assert!(!plan.contains("TEMP B-TREE"), "{filter:?}: {plan}");
+            }
+        }
+        let about =
+            ResourceFilter { name: Some("x".into()), kind: Some("K".into()), ..ResourceFilter::default() };
+        let plan = plan(&events(&EventFilter { about, ..EventFilter::default() }));
+        assert_eq!(plan, "SEARCH event USING INDEX event_name (name=?)");
+    }
+
+    #[test]
+    fn no_question_about_runs_goes_through_all_of_them_or_sorts() {
+        for about in filters() {
+            for before in [None, Some(RunId(7))] {
+                let ResourceFilter { source, target, kind, name } = about.clone();
+                // Without anything to find them by, or with a kind alone, which most runs have: newest first until the limit.
+                let newest_first = source.is_none() && target.is_none() && name.is_none();
+                let filter = RunFilter { source, target, kind, name, before, limit: None };
+                let plan = plan(&runs(&filter));
+                assert!(
+                    plan.starts_with("SEARCH run ") || (newest_first && plan.starts_with("SCAN run")),
+                    "{plan}"
+                );
+                assert!(
+                    !plan.contains("SCAN run_entry") && !plan.contains("TEMP B-TREE FOR ORDER"),
+                    "{plan}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_state_at_a_time_is_looked_up_for_each_object_and_not_searched() {
+        for filter in filters() {
+            let plan = plan(&observed_at(&filter, 7));
+            assert!(!plan.contains("SCAN observation") && !plan.contains("SCAN o"), "{filter:?}: {plan}");
+            assert!(plan.contains("subject=? AND at<?"), "{filter:?}: {plan}");
+            let found_by = filter.source.is_some() || filter.target.is_some();
+            assert!(!found_by || plan.contains("SEARCH subject"), "{filter:?}: {plan}");
+        }
+    }
+
+    #[test]
+    fn resources_are_found_by_source_or_target() {
+        for filter in filters() {
+            let found_by = filter.source.is_some() || filter.target.is_some();
+            let plan = plan(&resources(&filter));
+            assert!(!found_by || plan.starts_with("SEARCH resource USING INDEX"), "{filter:?}: {plan}");
+        }
+    }
+}

@@ -27,6 +27,7 @@ use evenkeel_engine::store::{
 };
 use jiff::Timestamp;
 use rusqlite::Connection;
+use tokio::sync::oneshot;
 
 use fault::Fault;
 pub use open::Mode;
@@ -39,10 +40,11 @@ const READERS: usize = 2;
 ///
 /// Whoever gives up waiting for an answer does not stop the work: a write that was handed over is carried out.
 pub struct SqliteStore {
+    /// `None` in memory, where the only connection is the writer's. Dropped first: whoever closes the file last puts
+    /// the write-ahead log into it, which only the writer can.
+    readers: Option<Worker>,
     /// `None` where it is open to look only.
     writer: Option<Worker>,
-    /// `None` in memory, where the only connection is the writer's.
-    readers: Option<Worker>,
     /// `None` in memory.
     path: Option<PathBuf>,
     file: Arc<str>,
@@ -146,11 +148,17 @@ impl SqliteStore {
         let Some(path) = self.path.clone() else {
             return self.writer()?.alone(move |connection| backup::create(connection, &file)).await;
         };
-        // On a thread and a connection of its own: a large store takes a while.
+        // On a thread and a connection of its own, for a large store takes a while. Nobody waits for it who gave up.
+        let (tell, told) = oneshot::channel();
         let name = Arc::clone(&self.file);
-        let connection = open::reader(&path, &name).map_err(|fault| fault.on(&name))?;
-        let copier = Worker::start("store-backup", &name, vec![connection])?;
-        copier.alone(move |connection| backup::create(connection, &file)).await
+        let work = move || {
+            let made = open::reader(&path, &name).and_then(|connection| backup::create(&connection, &file));
+            let _ = tell.send(made.map_err(|fault| fault.on(&name)));
+        };
+        let no_thread = |why: String| Fault::Other(format!("the backup was not made: {why}")).on(&self.file);
+        let thread = std::thread::Builder::new().name("store-backup".to_owned()).spawn(work);
+        thread.map_err(|e| no_thread(e.to_string()))?;
+        told.await.unwrap_or_else(|_| Err(no_thread("its thread has ended".to_owned())))
     }
 }
 

@@ -211,3 +211,109 @@ fn write_some(
     run("COMMIT")?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn worker() -> Worker {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE note (text TEXT NOT NULL)").unwrap();
+        Worker::start("test", &Arc::from("FILE"), vec![connection]).unwrap()
+    }
+
+    async fn count(worker: &Worker) -> i64 {
+        let sql = "SELECT count(*) FROM note";
+        worker.alone(move |c| Ok(c.query_row(sql, [], |row| row.get(0))?)).await.unwrap()
+    }
+
+    fn add(connection: &Connection, bytes: usize) -> Result<(), Fault> {
+        connection.execute("INSERT INTO note VALUES (?1)", ["x".repeat(bytes)])?;
+        Ok(())
+    }
+
+    /// So many free pages, counted from those that are used.
+    async fn room(worker: &Worker, pages: i64) {
+        let limit = move |connection: &Connection| {
+            let used: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+            connection.pragma_update_and_check(None, "max_page_count", used + pages, |_| Ok(()))?;
+            Ok(())
+        };
+        worker.alone(limit).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_said_and_work_goes_on_once_there_is_room() {
+        let worker = worker();
+        room(&worker, 2).await;
+        let full = worker.write(|c| add(c, 1 << 20)).await.unwrap_err();
+        assert_eq!(
+            full.to_string(),
+            "the store FILE: the disk is full; make room, then it goes on by itself"
+        );
+        assert_eq!(count(&worker).await, 0);
+        worker.write(|c| add(c, 1)).await.unwrap();
+        room(&worker, 10_000).await;
+        worker.write(|c| add(c, 1 << 20)).await.unwrap();
+        assert_eq!(count(&worker).await, 2);
+    }
+
+    #[tokio::test]
+    async fn a_write_that_fails_takes_nothing_of_its_neighbours_with_it() {
+        let worker = worker();
+        // Whoever is in the same transaction: they all wait while this one has the connection.
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let block = worker.alone(move |_| wait.recv().map_err(|e| Fault::Other(e.to_string())));
+        let half = |c: &Connection| add(c, 1).and(Err::<(), _>(Fault::Other("no".to_owned())));
+        let writes = async {
+            tokio::join!(
+                worker.write(|c| add(c, 1)),
+                worker.write(half),
+                worker.write(|c| add(c, 1)),
+                async { go.send(()).unwrap() },
+            )
+        };
+        let (blocked, (first, second, third, ())) = tokio::join!(block, writes);
+        blocked.unwrap();
+        assert_eq!((first, third), (Ok(()), Ok(())));
+        assert_eq!(second.unwrap_err().to_string(), "the store FILE: no");
+        assert_eq!(count(&worker).await, 2);
+    }
+
+    #[tokio::test]
+    async fn what_takes_the_transaction_down_is_told_to_all_who_shared_it_and_to_nobody_else() {
+        let worker = worker();
+        room(&worker, 2).await;
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let block = worker.alone(move |_| wait.recv().map_err(|e| Fault::Other(e.to_string())));
+        let writes = async {
+            tokio::join!(
+                worker.write(|c| add(c, 1)),
+                worker.write(|c| add(c, 1 << 20)),
+                worker.write(|c| add(c, 1)),
+                async { go.send(()).unwrap() },
+            )
+        };
+        let (blocked, (first, second, third, ())) = tokio::join!(block, writes);
+        blocked.unwrap();
+        assert!(second.unwrap_err().to_string().contains("the disk is full"));
+        assert!(third.is_ok());
+        // What was answered with success is there, and nothing else.
+        assert_eq!(count(&worker).await, i64::from(first.is_ok()) + 1);
+    }
+
+    #[tokio::test]
+    async fn a_write_is_carried_out_though_nobody_waits_for_it() {
+        let worker = worker();
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let block = worker.alone(move |_| wait.recv().map_err(|e| Fault::Other(e.to_string())));
+        let given_up = async {
+            let write = worker.write(|c| add(c, 1));
+            tokio::select! { biased; _ = write => panic!("it waits"), () = async {} => {} }
+            go.send(()).unwrap();
+        };
+        let (blocked, ()) = tokio::join!(block, given_up);
+        blocked.unwrap();
+        assert_eq!(count(&worker).await, 1);
+    }
+}
