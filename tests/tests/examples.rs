@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, also in its helpers"
 )]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use evenkeel_tests::site::Site;
@@ -23,11 +24,37 @@ fn folders(below: &str) -> Vec<PathBuf> {
     folders
 }
 
+/// Where the manifests of an example are. One for the controller holds its configuration, too.
+fn manifests(example: &Path) -> PathBuf {
+    if example.join("evenkeel.yaml").is_file() { example.join("manifests") } else { example.to_path_buf() }
+}
+
+#[test]
+fn every_configuration_of_the_controller_validates_with_its_manifests() {
+    let site = Site::of_the_demo();
+    let mut checked = 0;
+    for folder in folders("examples") {
+        let (config, manifests) = (folder.join("evenkeel.yaml"), manifests(&folder));
+        if config.is_file() {
+            let args = ["validate", "--config", config.to_str().unwrap(), manifests.to_str().unwrap()];
+            let ran = site.work.expect(0, &args);
+            ran.says(&[
+                "valid: the configuration in ",
+                "1 source and 2 secrets; 2 resources on 2 targets in 2 files",
+            ]);
+            assert_eq!(ran.stderr, "", "no warnings");
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 1);
+}
+
 #[test]
 fn every_example_validates_plans_applies_and_then_has_nothing_to_send() {
     for folder in folders("examples") {
         let site = Site::of_the_demo();
-        let path = folder.to_str().unwrap();
+        let path = manifests(&folder);
+        let path = path.to_str().unwrap();
         site.work.expect(0, &["validate", path]);
         site.work.expect(2, &["plan", path]).says(&["Plan:", "to "]);
         site.work.expect(0, &["apply", "--auto-approve", path]).says(&["applied"]);
@@ -56,10 +83,13 @@ fn an_overlay_of_values_overrides_name_by_name() {
 
 #[test]
 fn every_example_file_tells_editors_its_schema_and_the_schema_is_there() {
-    for folder in folders("examples").into_iter().chain(folders("manifests")) {
+    let examples = folders("examples");
+    let below: Vec<PathBuf> = examples.iter().map(|folder| manifests(folder)).collect();
+    let all: BTreeSet<PathBuf> = examples.into_iter().chain(below).chain(folders("manifests")).collect();
+    for folder in all {
         for file in std::fs::read_dir(folder).unwrap().flatten().map(|e| e.path()) {
             let name = file.file_name().unwrap().to_str().unwrap();
-            if name.contains("values") {
+            if name.contains("values") || !name.ends_with(".yaml") {
                 continue;
             }
             let text = std::fs::read_to_string(&file).unwrap();

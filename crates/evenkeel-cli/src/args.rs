@@ -43,8 +43,8 @@ pub(crate) enum Color {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check manifests; nothing is contacted.
-    Validate(Manifests),
+    /// Check manifests, and the controller's configuration; nothing is contacted.
+    Validate(Validate),
     /// Read the targets and show what would be sent. Never writes.
     Plan(Plan),
     /// Send what a plan shows, after asking, and read it back; also a plan that was saved.
@@ -93,6 +93,15 @@ pub(crate) struct Reach {
     /// The OpenSSH client configuration to respect. Default: `~/.ssh/config`.
     #[arg(long, value_name = "FILE")]
     pub(crate) ssh_config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    #[command(flatten)]
+    pub(crate) manifests: Manifests,
+    /// Also check this configuration of the controller; without paths, only this.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

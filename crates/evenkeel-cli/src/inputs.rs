@@ -48,15 +48,18 @@ pub(crate) fn read(args: &Manifests, is_kind: impl Fn(&str) -> bool) -> Result<I
     }
     once(&mut inputs.manifests);
     once(&mut inputs.values);
-    for path in &args.values {
-        inputs.values.push(read_file(path)?);
-    }
+    inputs.values.extend(read_values(args)?);
     if inputs.manifests.is_empty() {
         let shown: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
         return Err(CliError::new(format!("no manifests (*.yaml, *.yml) in {}", shown.join(", ")))
             .hint("name the file or folder that holds them"));
     }
     Ok(inputs)
+}
+
+/// Reads the files of values that were named, and nothing else.
+pub(crate) fn read_values(args: &Manifests) -> Result<Vec<SourceFile>, CliError> {
+    args.values.iter().map(|path| read_file(path)).collect()
 }
 
 /// Leaves out files that were named twice: `site site/a.yaml`. The last values override, so of them the last stay.
@@ -128,13 +131,15 @@ fn walk(folder: &Path, inputs: &mut Inputs) -> Result<(), CliError> {
     folders.iter().try_for_each(|f| walk(f, inputs))
 }
 
-/// `*.yaml` and `*.yml`, but not values files.
+/// `*.yaml` and `*.yml`, but not values files, and not the encrypted files that secrets name.
 fn is_manifest(name: &str) -> bool {
     let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"));
-    stem.is_some_and(|stem| stem != "values" && !stem.ends_with(".values"))
+    let is_other = |stem: &str| [".values", ".sops", ".enc"].iter().any(|end| stem.ends_with(end));
+    stem.is_some_and(|stem| stem != "values" && !is_other(stem))
 }
 
-fn read_file(path: &Path) -> Result<SourceFile, CliError> {
+/// Reads one file, but not much more of it than a manifest may have.
+pub(crate) fn read_file(path: &Path) -> Result<SourceFile, CliError> {
     let about = |e| CliError::new(format!("cannot read {}", path.display())).because(e);
     let mut bytes = Vec::new();
     File::open(path).and_then(|f| f.take(READ_LIMIT).read_to_end(&mut bytes)).map_err(about)?;
@@ -154,7 +159,9 @@ mod tests {
     #[test]
     fn folders_are_read_in_order_without_hidden_and_values_files() {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["b.yaml", "a.yml", "values.yaml", "prod.values.yaml", ".hidden.yaml", "note.txt"] {
+        let others =
+            ["values.yaml", "prod.values.yaml", "keys.sops.yaml", "k.enc.yml", ".hidden.yaml", "note.txt"];
+        for name in ["b.yaml", "a.yml"].into_iter().chain(others) {
             std::fs::write(dir.path().join(name), name).unwrap();
         }
         std::fs::create_dir_all(dir.path().join(".git")).unwrap();

@@ -13,9 +13,7 @@ pub(crate) fn run(root: &Path, check: bool) -> Vec<String> {
     let registry = evenkeel_drivers::registry();
     let mut files: Vec<(String, String)> =
         schema::files(&registry).into_iter().map(|(name, text)| (format!("schemas/{name}"), text)).collect();
-    let mut kinds = vec!["Target"];
-    kinds.extend(registry.kinds());
-    for kind in kinds {
+    for kind in schema::kinds(&registry) {
         if let Some(schema) = schema::schema_for(&registry, kind) {
             files.push((format!("docs/reference/{kind}.md"), kind_page(kind, &schema)));
         }

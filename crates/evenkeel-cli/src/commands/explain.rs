@@ -13,8 +13,7 @@ use crate::ui;
 
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let registry = evenkeel_drivers::registry();
-    let mut kinds = vec!["Target"];
-    kinds.extend(registry.kinds());
+    let kinds = schema::kinds(&registry);
     let Some(what) = &args.what else {
         match output {
             Output::Human => ui::print(&format!("{}\n", kinds.join("\n"))),

@@ -69,7 +69,8 @@ pub struct TlsSpec {
 pub struct TokenSpec {
     /// Who it is for: it stands in events and runs that it caused.
     pub name: String,
-    /// What it may do.
+    /// What it may do. Viewers look at everything, operators also notify and ask for a reconcile, admins also accept
+    /// held revisions.
     pub role: Role,
     /// The credential whose `token` it is.
     pub credentials_ref: String,
@@ -93,7 +94,9 @@ pub enum Role {
 pub struct WebhookSpec {
     /// The last part of its address: `/webhooks/NAME`.
     pub name: String,
-    /// Who sends it.
+    /// Who sends it, and thereby how it is signed. `gitea` is Forgejo too, `bitbucket` is Cloud, Server and Data
+    /// Center; `generic` wants `X-Signature-256: sha256=<hex HMAC-SHA256 of TIMESTAMP.BODY>` and `X-Timestamp` in
+    /// seconds.
     pub provider: Provider,
     /// The credential whose `webhookSecret` signs it.
     pub credentials_ref: String,

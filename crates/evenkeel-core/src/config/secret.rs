@@ -11,13 +11,15 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SecretSpec {
-    /// Environment variables of the process.
+    /// Keys of the credential (`password`, `privateKey`, `token`, …), each with the name of an environment variable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub env: Option<EnvironmentSource>,
-    /// Files that only their owner can read.
+    /// Keys of the credential, each with the path of a file that only its owner can read. A last newline is not part
+    /// of the value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<FileSource>,
-    /// What programs print.
+    /// Keys of the credential, each with a program and its arguments as a list; what it prints is the value. No shell
+    /// is involved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandSource>,
     /// A file encrypted with age, in the repository or beside the configuration.

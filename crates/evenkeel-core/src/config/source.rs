@@ -12,7 +12,7 @@ use crate::period::Period;
 pub struct GitSourceSpec {
     /// The repository: `https://…`, `http://…`, `ssh://user@host/path`, `user@host:path`, or `file:///path` (also a bare one).
     pub url: String,
-    /// What of it is followed. Default: the branch that the repository's HEAD names.
+    /// What of it is followed; at most one of these is given. Default: the branch that the repository's HEAD names.
     #[serde(default, rename = "ref")]
     pub reference: GitRef,
     /// The folder in the repository that holds the manifests. Default: all of it.
@@ -65,9 +65,10 @@ pub struct GitSourceSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DirectorySourceSpec {
-    /// The folder.
+    /// The folder; relative to the configuration file.
     pub path: String,
-    /// Values files for `${name}`; later ones override.
+    /// Values files for `${name}`, relative to the folder; later ones override. A `values.yaml` in it is read before
+    /// them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<String>,
     /// Look for changed files this often. Default: `5m`.
