@@ -116,9 +116,9 @@ fn a_host_that_is_down_stops_no_other() {
 #[test]
 fn a_host_that_hangs_mid_output() {
     let site = site(|_| {});
-    with_ssh(&site, "commandTimeoutSeconds: 2");
+    with_ssh(&site, "commandTimeoutSeconds: 5");
     site.lab.inject("host", Fault::HangAfter(10));
-    site.work.expect(1, &["apply", "--auto-approve"]).says(&["2 s", "hint:"]);
+    site.work.expect(1, &["apply", "--auto-approve"]).says(&["5 s", "hint:"]);
     nothing_was_sent(&site);
     site.work.expect(0, &["apply", "--auto-approve"]).says(&["1 applied"]);
 }

@@ -354,6 +354,8 @@ fn stopped_by(signal: &str) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    // Each step takes a while, so that the signal comes between two of them however busy the machine is.
+    site.lab.slow_down("host", Duration::from_millis(250));
     let begin = Instant::now();
     while site.writes("host").len() == before {
         assert!(begin.elapsed() < Duration::from_mins(1), "nothing was sent");
@@ -362,6 +364,7 @@ fn stopped_by(signal: &str) {
     let kill = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     assert!(kill.success());
     let ran = Ran::of(&child.wait_with_output().unwrap());
+    site.lab.slow_down("host", Duration::ZERO);
     let sent = site.writes("host").len() - before;
     assert_eq!(ran.code, 130, "{ran:?}");
     assert!(sent < 60, "it went on to the end");

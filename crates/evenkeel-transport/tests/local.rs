@@ -60,15 +60,15 @@ async fn a_hanging_command_is_ended_with_everything_it_started() {
     let folder = tempfile::tempdir().unwrap();
     let mark = folder.path().join("mark");
     let requests =
-        [sh("echo done"), sh(&format!("(sleep 2; touch {}) & sleep 60", mark.display())), sh("echo")];
+        [sh("echo done"), sh(&format!("(sleep 6; touch {}) & sleep 60", mark.display())), sh("echo")];
     let start = Instant::now();
-    let spec = json!({ "local": { "commandTimeoutSeconds": 1 } });
+    let spec = json!({ "local": { "commandTimeoutSeconds": 4 } });
     let answers = round(&transport(), spec, &requests).await;
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(50), "{:?}", start.elapsed());
     assert_eq!(answers[0].as_ref().unwrap().stdout, b"done\n");
     assert_eq!(answers[1].as_ref().unwrap_err().kind, TransportErrorKind::Timeout);
     assert!(answers[2].as_ref().unwrap_err().message.contains("not run"));
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    tokio::time::sleep(Duration::from_secs(8).saturating_sub(start.elapsed())).await;
     assert!(!mark.exists(), "the background part lives on");
 }
 
@@ -77,7 +77,7 @@ async fn a_background_process_holds_nothing_up() {
     let start = Instant::now();
     let answers =
         round(&transport(), json!({ "local": {} }), &[sh("sleep 30 & echo $!"), sh("echo on")]).await;
-    assert!(start.elapsed() < Duration::from_secs(10));
+    assert!(start.elapsed() < Duration::from_secs(25));
     assert_eq!(answers[1].as_ref().unwrap().stdout, b"on\n");
     let id = String::from_utf8(answers[0].as_ref().unwrap().stdout.clone()).unwrap();
     std::process::Command::new("kill").arg(id.trim()).status().unwrap();

@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use russh::keys::PrivateKey;
 use tokio::net::{TcpListener, UnixListener};
@@ -116,6 +117,8 @@ struct Served {
     host: Mutex<ZfsHost>,
     commands: Mutex<Vec<Vec<String>>>,
     fault: Mutex<Option<Fault>>,
+    /// What every command waits for before it begins.
+    pace: Mutex<Duration>,
     key: PrivateKey,
     address: SocketAddr,
     /// The shims that this target has on its path.
@@ -187,6 +190,13 @@ impl Lab {
         }
     }
 
+    /// From now on every command on a target begins so much later: a test has time to step in.
+    pub fn slow_down(&self, target: &str, pace: Duration) {
+        if let Some(served) = self.targets.get(target) {
+            *locked(&served.pace) = pace;
+        }
+    }
+
     /// `Target` manifests for all targets.
     pub fn manifests(&self) -> String {
         let manifests = self.targets.values().map(|served| files::manifest(&self.dir, served));
@@ -240,6 +250,7 @@ async fn serve(config: LabConfig) -> Started {
             host: Mutex::new(target.host.clone()),
             commands: Mutex::default(),
             fault: Mutex::default(),
+            pace: Mutex::default(),
             key: files::new_key()?,
             address,
             path: if target.has_zfs { paths.all.clone() } else { paths.without_zfs.clone() },

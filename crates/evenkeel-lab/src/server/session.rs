@@ -91,7 +91,9 @@ impl Handler for Connection {
         let Some(channel) = self.channels.remove(&id) else {
             return session.channel_failure(id);
         };
-        let fault = locked(&self.served.fault).take();
+        let pace = *locked(&self.served.pace);
+        let slow = (!pace.is_zero()).then_some(Fault::Delay(pace));
+        let fault = locked(&self.served.fault).take().or(slow);
         if fault == Some(Fault::DropBefore) {
             self.cut.notify_one();
             return Ok(());
