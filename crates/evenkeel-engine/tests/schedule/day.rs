@@ -53,7 +53,7 @@ fn number(job: &Job) -> usize {
 }
 
 impl Day {
-    fn run() -> Self {
+    fn run(until: i64) -> Self {
         let start = Timestamp::from_second(1_800_000_000).unwrap();
         let limits = Limits { reading: 64, writing: 8, per_host: 1, per_group: 1 };
         let mut day = Day {
@@ -73,7 +73,7 @@ impl Day {
                 day.scheduler.put(unit(&format!("git/t{target}/r{resource}")), start);
             }
         }
-        while day.now < DAY {
+        while day.now < until {
             day.step();
         }
         day
@@ -126,7 +126,7 @@ impl Day {
 
 #[test]
 fn a_day_of_a_thousand_machines_goes_by_in_seconds() {
-    let day = Day::run();
+    let day = Day::run(DAY);
     let expected = TARGETS * usize::try_from(DAY).unwrap() / 1_000 / usize::try_from(INTERVAL).unwrap();
     eprintln!("{} looks, {} silent, longest gap {} s", day.looks, day.silent, day.gap / 1_000);
     // One look at a machine in each interval, for all of its resources together; two thousandths of the
@@ -140,6 +140,6 @@ fn a_day_of_a_thousand_machines_goes_by_in_seconds() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_day() {
-    assert_eq!(Day::run().trace, Day::run().trace);
+fn the_same_seed_gives_the_same_morning() {
+    assert_eq!(Day::run(DAY / 8).trace, Day::run(DAY / 8).trace);
 }

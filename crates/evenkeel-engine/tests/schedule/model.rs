@@ -297,7 +297,7 @@ impl Watched {
         }
         let inside = format!("{:?}", self.scheduler);
         for empty in
-            ["hosts", "targets", "groups", "stays", "entries", "boards", "dependents", "jobs", "sound"]
+            ["hosts", "targets", "groups", "stays", "ids", "entries", "boards", "dependents", "jobs", "sound"]
         {
             assert!(inside.contains(&format!("{empty}: {{}}")), "{empty}: {inside}");
         }

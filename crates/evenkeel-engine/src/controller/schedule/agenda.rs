@@ -1,7 +1,6 @@
 //! What is due when.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::lanes::Place;
 use super::rank::Rank;
@@ -10,12 +9,14 @@ use super::words::{Ended, JobId};
 use crate::controller::Trigger;
 use crate::store::ResourceKey;
 
-/// A resource, by name.
-pub(super) type Key = Arc<ResourceKey>;
+/// A resource, by number: names are long to compare. Never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Id(u64);
 
 /// A resource and what is known of it.
 #[derive(Debug)]
 pub(super) struct Entry {
+    pub(super) key: ResourceKey,
     pub(super) place: Place,
     pub(super) interval: Moment,
     pub(super) depends_on: Vec<ResourceKey>,
@@ -60,59 +61,64 @@ pub(super) struct Pending {
 /// All resources, by when they are due.
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
-    entries: BTreeMap<Key, Entry>,
+    ids: BTreeMap<ResourceKey, Id>,
+    entries: BTreeMap<Id, Entry>,
     boards: BTreeMap<Place, Board>,
-    timeline: BTreeSet<(Moment, u64, Key)>,
-    dependents: BTreeMap<ResourceKey, BTreeSet<Key>>,
+    timeline: BTreeSet<(Moment, u64, Id)>,
+    dependents: BTreeMap<ResourceKey, BTreeSet<Id>>,
+    last_id: u64,
     seq: u64,
 }
 
 /// What there is at one place.
 #[derive(Debug, Default)]
 struct Board {
-    keys: BTreeSet<Key>,
-    due: BTreeSet<(Rank, Key)>,
-    soon: BTreeSet<(Moment, Key)>,
+    ids: BTreeSet<Id>,
+    due: BTreeSet<(Rank, Id)>,
+    soon: BTreeSet<(Moment, Id)>,
     /// Jobs that ended here.
     turns: u64,
 }
 
 impl Agenda {
-    pub(super) fn get(&self, key: &ResourceKey) -> Option<&Entry> {
-        self.entries.get(key)
+    /// Its number, where it is known.
+    pub(super) fn id(&self, key: &ResourceKey) -> Option<Id> {
+        self.ids.get(key).copied()
     }
 
-    pub(super) fn get_mut(&mut self, key: &ResourceKey) -> Option<&mut Entry> {
-        self.entries.get_mut(key)
+    pub(super) fn get(&self, id: Id) -> Option<&Entry> {
+        self.entries.get(&id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: Id) -> Option<&mut Entry> {
+        self.entries.get_mut(&id)
     }
 
     /// A new resource, which is `Off`.
-    pub(super) fn insert(&mut self, key: &ResourceKey, entry: Entry) {
-        let key = Arc::new(key.clone());
-        self.boards.entry(entry.place.clone()).or_default().keys.insert(Arc::clone(&key));
-        self.entries.insert(key, entry);
+    pub(super) fn insert(&mut self, entry: Entry) -> Id {
+        self.last_id += 1;
+        let id = Id(self.last_id);
+        self.boards.entry(entry.place.clone()).or_default().ids.insert(id);
+        self.ids.insert(entry.key.clone(), id);
+        self.entries.insert(id, entry);
+        id
     }
 
-    /// Says what `key` depends on.
-    pub(super) fn depend(&mut self, key: &ResourceKey, on: Vec<ResourceKey>) {
-        let Some((name, entry)) = self.entries.get_key_value(key) else { return };
-        if entry.depends_on == on {
-            return;
-        }
-        let name = Arc::clone(name);
+    /// Says what it depends on.
+    pub(super) fn depend(&mut self, id: Id, on: Vec<ResourceKey>) {
+        let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.depends_on != on) else { return };
         for dependency in &on {
-            self.dependents.entry(dependency.clone()).or_default().insert(Arc::clone(&name));
+            self.dependents.entry(dependency.clone()).or_default().insert(id);
         }
-        let Some(entry) = self.entries.get_mut(key) else { return };
         let before = std::mem::replace(&mut entry.depends_on, on);
         let gone: Vec<ResourceKey> = before.into_iter().filter(|d| !entry.depends_on.contains(d)).collect();
-        self.release(key, &gone);
+        self.release(id, &gone);
     }
 
-    fn release(&mut self, key: &ResourceKey, dependencies: &[ResourceKey]) {
+    fn release(&mut self, id: Id, dependencies: &[ResourceKey]) {
         for dependency in dependencies {
             let Some(dependents) = self.dependents.get_mut(dependency) else { continue };
-            dependents.remove(key);
+            dependents.remove(&id);
             if dependents.is_empty() {
                 self.dependents.remove(dependency);
             }
@@ -120,18 +126,19 @@ impl Agenda {
     }
 
     /// What depends on `key`.
-    pub(super) fn dependents(&self, key: &ResourceKey) -> Vec<Key> {
-        self.dependents.get(key).into_iter().flatten().cloned().collect()
+    pub(super) fn dependents(&self, key: &ResourceKey) -> Vec<Id> {
+        self.dependents.get(key).into_iter().flatten().copied().collect()
     }
 
-    /// Takes it out for good. True where nothing is left at its place.
+    /// Takes it out for good. Gives its place, and whether nothing is left there.
     pub(super) fn remove(&mut self, key: &ResourceKey) -> Option<(Place, bool)> {
-        self.detach(key, When::Off);
-        let entry = self.entries.remove(key)?;
-        self.release(key, &entry.depends_on);
+        let id = self.ids.remove(key)?;
+        self.detach(id, When::Off);
+        let entry = self.entries.remove(&id)?;
+        self.release(id, &entry.depends_on);
         let board = self.boards.get_mut(&entry.place)?;
-        board.keys.remove(key);
-        let left = board.keys.is_empty();
+        board.ids.remove(&id);
+        let left = board.ids.is_empty();
         if left {
             self.boards.remove(&entry.place);
         }
@@ -139,71 +146,61 @@ impl Agenda {
     }
 
     /// Due at `at`, woken by `trigger`; a job at its place takes it along up to `slack` earlier.
-    pub(super) fn later(&mut self, key: &ResourceKey, at: Moment, slack: Moment, trigger: Trigger) {
+    pub(super) fn later(&mut self, id: Id, at: Moment, slack: Moment, trigger: Trigger) {
         self.seq += 1;
         let (seq, from) = (self.seq, at.saturating_sub(slack));
-        let Some(key) = self.detach(key, When::Later { at, from, seq }) else { return };
-        let Some(entry) = self.entries.get_mut(&key) else { return };
+        let Some((entry, board)) = self.detach(id, When::Later { at, from, seq }) else { return };
         entry.trigger = trigger;
-        if let Some(board) = self.boards.get_mut(&entry.place) {
-            board.soon.insert((from, Arc::clone(&key)));
-        }
-        self.timeline.insert((at, seq, key));
+        board.soon.insert((from, id));
+        self.timeline.insert((at, seq, id));
     }
 
     /// Suspended.
-    pub(super) fn off(&mut self, key: &ResourceKey) {
-        self.detach(key, When::Off);
+    pub(super) fn off(&mut self, id: Id) {
+        self.detach(id, When::Off);
     }
 
-    /// `trigger` woke it as well, while it is due: it may rise.
-    pub(super) fn raise(&mut self, key: &ResourceKey, trigger: Trigger) {
-        let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.trigger < trigger) else { return };
+    /// `trigger` woke it as well: it may become more urgent.
+    pub(super) fn raise(&mut self, id: Id, trigger: Trigger) {
+        let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.trigger < trigger) else { return };
         entry.trigger = trigger;
         if let When::Due { since, seq, .. } = entry.when {
-            self.due(key, since, seq);
+            self.due(id, trigger, since, seq);
         }
     }
 
-    fn due(&mut self, key: &ResourceKey, since: Moment, seq: u64) {
-        let Some(trigger) = self.entries.get(key).map(|entry| entry.trigger) else { return };
+    fn due(&mut self, id: Id, trigger: Trigger, since: Moment, seq: u64) {
         let rank = Rank::new(trigger, since, seq);
-        let Some(key) = self.detach(key, When::Due { rank, since, seq }) else { return };
-        let Some(place) = self.entries.get(&key).map(|entry| &entry.place) else { return };
-        if let Some(board) = self.boards.get_mut(place) {
-            board.due.insert((rank, key));
+        if let Some((_, board)) = self.detach(id, When::Due { rank, since, seq }) {
+            board.due.insert((rank, id));
         }
     }
 
     /// Takes it off every list, to be `when` from now on.
-    fn detach(&mut self, key: &ResourceKey, when: When) -> Option<Key> {
-        let key = self.entries.get_key_value(key).map(|(key, _)| Arc::clone(key))?;
-        let entry = self.entries.get_mut(&key)?;
-        let before = std::mem::replace(&mut entry.when, when);
+    fn detach(&mut self, id: Id, when: When) -> Option<(&mut Entry, &mut Board)> {
+        let entry = self.entries.get_mut(&id)?;
         let board = self.boards.get_mut(&entry.place)?;
-        match before {
+        match std::mem::replace(&mut entry.when, when) {
             When::Later { at, from, seq } => {
-                board.soon.remove(&(from, Arc::clone(&key)));
-                self.timeline.remove(&(at, seq, Arc::clone(&key)));
+                board.soon.remove(&(from, id));
+                self.timeline.remove(&(at, seq, id));
             }
             When::Due { rank, .. } => {
-                board.due.remove(&(rank, Arc::clone(&key)));
+                board.due.remove(&(rank, id));
             }
             When::Running(_) | When::Off => {}
         }
-        Some(key)
+        Some((entry, board))
     }
 
     /// What is due by now becomes so. Gives the places where something did.
     pub(super) fn advance(&mut self, now: Moment) -> BTreeSet<Place> {
         let mut places = BTreeSet::new();
-        while let Some((at, _, key)) = self.timeline.first()
-            && *at <= now
-        {
-            let key = Arc::clone(key);
+        while let Some((_, _, id)) = self.timeline.first().filter(|(at, _, _)| *at <= now).copied() {
+            let Some(trigger) = self.entries.get(&id).map(|entry| entry.trigger) else { break };
             self.seq += 1;
-            self.due(&key, now, self.seq);
-            places.extend(self.entries.get(&key).map(|entry| entry.place.clone()));
+            self.due(id, trigger, now, self.seq);
+            places.extend(self.entries.get(&id).map(|entry| entry.place.clone()));
         }
         places
     }
@@ -219,17 +216,14 @@ impl Agenda {
     }
 
     /// What is due at a place, and what will be before long, goes into a job. Gives it with what woke it.
-    pub(super) fn take(&mut self, place: &Place, job: JobId, now: Moment) -> Vec<(Key, Trigger)> {
+    pub(super) fn take(&mut self, place: &Place, job: JobId, now: Moment) -> Vec<(Id, Trigger)> {
         let Some(board) = self.boards.get(place) else { return Vec::new() };
-        let due = board.due.iter().map(|(_, key)| key);
-        let soon = board.soon.iter().take_while(|(from, _)| *from <= now).map(|(_, key)| key);
-        let keys: Vec<Key> = due.chain(soon).cloned().collect();
-        let mut taken = Vec::with_capacity(keys.len());
-        for key in keys {
-            self.detach(&key, When::Running(job));
-            if let Some(entry) = self.entries.get(&key) {
-                taken.push((key, entry.trigger));
-            }
+        let due = board.due.iter().map(|(_, id)| *id);
+        let soon = board.soon.iter().take_while(|(from, _)| *from <= now).map(|(_, id)| *id);
+        let ids: Vec<Id> = due.chain(soon).collect();
+        let mut taken = Vec::with_capacity(ids.len());
+        for id in ids {
+            taken.extend(self.detach(id, When::Running(job)).map(|(entry, _)| (id, entry.trigger)));
         }
         taken
     }
@@ -242,8 +236,8 @@ impl Agenda {
     }
 
     /// Every resource at a place.
-    pub(super) fn keys_at(&self, place: &Place) -> Vec<Key> {
-        self.boards.get(place).into_iter().flat_map(|board| &board.keys).cloned().collect()
+    pub(super) fn ids_at(&self, place: &Place) -> Vec<Id> {
+        self.boards.get(place).into_iter().flat_map(|board| &board.ids).copied().collect()
     }
 
     /// Every resource.

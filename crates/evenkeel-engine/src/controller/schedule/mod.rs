@@ -29,7 +29,7 @@ pub use words::{
 
 use super::Trigger;
 use crate::store::ResourceKey;
-use agenda::{Agenda, Entry, Pending, When};
+use agenda::{Agenda, Entry, Id, Pending, When};
 use lanes::{Lanes, Place};
 use pace::{CAP, Draw, SECOND, backoff_after};
 use time::{Clock, Moment};
@@ -41,9 +41,16 @@ pub struct Scheduler {
     clock: Clock,
     agenda: Agenda,
     lanes: Lanes,
-    jobs: BTreeMap<JobId, Job>,
+    jobs: BTreeMap<JobId, Going>,
     last_job: u64,
     draining: bool,
+}
+
+/// A job and the numbers of its resources, in the same order.
+#[derive(Debug)]
+struct Going {
+    job: Job,
+    ids: Vec<Id>,
 }
 
 impl Scheduler {
@@ -68,23 +75,22 @@ impl Scheduler {
         let place = Place { target: key.id.target.as_str().into(), source: key.source.as_str().into() };
         self.lanes.settle(&place, &host, group.as_deref());
         let interval = milliseconds(interval);
-        let is_new = self.agenda.get(&key).is_none();
-        if is_new {
-            self.agenda.insert(&key, Entry::new(place.clone(), interval));
-        }
-        self.agenda.depend(&key, depends_on);
-        let Some(entry) = self.agenda.get_mut(&key) else { return };
+        let known = self.agenda.id(&key);
+        let is_new = known.is_none();
+        let id = known.unwrap_or_else(|| self.agenda.insert(Entry::new(key, place.clone(), interval)));
+        self.agenda.depend(id, depends_on);
+        let Some(entry) = self.agenda.get_mut(id) else { return };
         let resumed = is_new || (entry.suspended && !suspended);
         (entry.suspended, entry.interval) = (suspended, interval);
         let latest = now.saturating_add(interval);
         let (when, backoff, trigger) = (entry.when, entry.backoff, entry.trigger);
         match when {
             When::Running(_) => {}
-            _ if suspended => self.agenda.off(&key),
-            _ if resumed => self.agenda.later(&key, now, 0, Trigger::Push),
+            _ if suspended => self.agenda.off(id),
+            _ if resumed => self.agenda.later(id, now, 0, Trigger::Push),
             When::Later { at, .. } if backoff == 0 && at > latest => {
                 let span = self.draw(&place, 0).interval(interval);
-                self.agenda.later(&key, now.saturating_add(span), interval / 2, trigger);
+                self.agenda.later(id, now.saturating_add(span), interval / 2, trigger);
             }
             _ => {}
         }
@@ -96,7 +102,8 @@ impl Scheduler {
     pub fn resume(&mut self, key: &ResourceKey, next: Timestamp, failures: u32, now: Timestamp) {
         let now = self.clock.see(now);
         let at = self.clock.moment(next);
-        let Some(entry) = self.agenda.get_mut(key) else { return };
+        let Some(id) = self.agenda.id(key) else { return };
+        let Some(entry) = self.agenda.get_mut(id) else { return };
         if matches!(entry.when, When::Running(_) | When::Off) {
             return;
         }
@@ -108,7 +115,7 @@ impl Scheduler {
         };
         // Whatever the store says, nothing is put off for ever.
         let at = at.min(now.saturating_add(longest));
-        self.agenda.later(key, at, slack, trigger);
+        self.agenda.later(id, at, slack, trigger);
         self.offer(&place);
     }
 
@@ -116,17 +123,19 @@ impl Scheduler {
     /// and how that run ends does not count.
     pub fn renewed(&mut self, key: &ResourceKey, now: Timestamp) {
         let now = self.clock.see(now);
-        self.renew(key, now, Trigger::Push);
+        if let Some(id) = self.agenda.id(key) {
+            self.renew(id, now, Trigger::Push);
+        }
     }
 
-    fn renew(&mut self, key: &ResourceKey, now: Moment, trigger: Trigger) {
-        let Some(entry) = self.agenda.get_mut(key) else { return };
+    fn renew(&mut self, id: Id, now: Moment, trigger: Trigger) {
+        let Some(entry) = self.agenda.get_mut(id) else { return };
         if let When::Running(_) = entry.when {
             Pending::add(&mut entry.pending, Pending { trigger, at: now, renewed: true });
             return;
         }
         (entry.failures, entry.backoff, entry.changes, entry.last) = (0, 0, 0, None);
-        self.rouse(key, trigger, now);
+        self.rouse(id, trigger, now);
     }
 
     /// It left the manifests. If it runs, how that ends does not count.
@@ -145,31 +154,32 @@ impl Scheduler {
     /// left alone after a failure, only a person ([`Trigger::Operator`]) changes when it is tried.
     pub fn wake(&mut self, key: &ResourceKey, trigger: Trigger, at: Timestamp) {
         let at = self.clock.moment(at);
-        self.rouse(key, trigger, at);
+        let Some(id) = self.agenda.id(key) else { return };
+        self.rouse(id, trigger, at);
         if trigger == Trigger::Operator
-            && let Some(entry) = self.agenda.get(key)
+            && let Some(entry) = self.agenda.get(id)
         {
             self.lanes.insist(&entry.place);
         }
     }
 
-    fn rouse(&mut self, key: &ResourceKey, trigger: Trigger, at: Moment) {
-        let Some(entry) = self.agenda.get_mut(key) else { return };
+    fn rouse(&mut self, id: Id, trigger: Trigger, at: Moment) {
+        let Some(entry) = self.agenda.get_mut(id) else { return };
         match entry.when {
             When::Off => {}
             When::Running(_) => Pending::add(&mut entry.pending, Pending { trigger, at, renewed: false }),
             When::Due { .. } => {
                 let place = entry.place.clone();
-                self.agenda.raise(key, trigger);
+                self.agenda.raise(id, trigger);
                 self.offer(&place);
             }
             When::Later { at: planned, .. } => {
                 let left_alone = entry.backoff > 0 && trigger != Trigger::Operator;
                 let most_urgent = trigger.max(entry.trigger);
                 if left_alone || planned <= at {
-                    self.agenda.raise(key, trigger);
+                    self.agenda.raise(id, trigger);
                 } else {
-                    self.agenda.later(key, at, 0, most_urgent);
+                    self.agenda.later(id, at, 0, most_urgent);
                 }
             }
         }
@@ -191,8 +201,9 @@ impl Scheduler {
 }
 
 impl Entry {
-    fn new(place: Place, interval: Moment) -> Self {
+    fn new(key: ResourceKey, place: Place, interval: Moment) -> Self {
         Entry {
+            key,
             place,
             interval,
             depends_on: Vec::new(),

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::Scheduler;
-use super::agenda::{Key, When};
+use super::agenda::{Id, When};
 use super::lanes::{Name, Pick, Place};
 use super::pace::{Draw, proof};
 use super::time::Moment;
 use super::words::{Aftermath, Ended, HostNews, Job, JobId, Phase, Report, Start};
+use super::{Going, Scheduler};
 use crate::controller::Trigger;
 use crate::store::ResourceKey;
 
@@ -41,16 +41,17 @@ impl Scheduler {
         let taken = self.agenda.take(place, id, now);
         self.offer(place);
         let trigger = taken.iter().map(|(_, trigger)| *trigger).max().unwrap_or(Trigger::Periodic);
-        let keys = taken.iter().map(|(key, _)| ResourceKey::clone(key)).collect();
+        let ids: Vec<Id> = taken.into_iter().map(|(id, _)| id).collect();
+        let keys = ids.iter().filter_map(|id| self.agenda.get(*id)).map(|entry| entry.key.clone()).collect();
         let (source, target) = (place.source.to_string(), place.target.to_string());
         let job = Job { id, source, target, keys, trigger, phase: Phase::Looking };
-        self.jobs.insert(id, job.clone());
+        self.jobs.insert(id, Going { job: job.clone(), ids });
         job
     }
 
     fn set_phase(&mut self, id: JobId, phase: Phase) {
-        if let Some(job) = self.jobs.get_mut(&id) {
-            job.phase = phase;
+        if let Some(going) = self.jobs.get_mut(&id) {
+            going.job.phase = phase;
         }
     }
 
@@ -59,7 +60,7 @@ impl Scheduler {
     pub fn wants_write(&mut self, id: JobId, now: Timestamp) -> Aftermath {
         let now = self.clock.see(now);
         let mut aftermath = Aftermath::default();
-        let Some(job) = self.jobs.get(&id) else { return aftermath };
+        let Some(Going { job, .. }) = self.jobs.get(&id) else { return aftermath };
         let draw = Draw::new(self.seed, &[&job.source, &job.target], 0);
         let Some((host, back)) = self.lanes.wants_write(id, now, draw) else { return aftermath };
         self.set_phase(id, Phase::Waiting);
@@ -74,18 +75,18 @@ impl Scheduler {
     pub fn done(&mut self, id: JobId, reports: &[Report], now: Timestamp) -> Aftermath {
         let now = self.clock.see(now);
         let mut aftermath = Aftermath::default();
-        let Some(job) = self.jobs.remove(&id) else { return aftermath };
+        let Some(Going { job, ids }) = self.jobs.remove(&id) else { return aftermath };
         let place = Place { target: job.target.as_str().into(), source: job.source.as_str().into() };
         let turn = self.agenda.turn(&place);
         let draw = self.draw(&place, turn);
         let reports: BTreeMap<&ResourceKey, &Report> = reports.iter().map(|r| (&r.key, r)).collect();
         let (mut seen, mut ready) = (BTreeSet::new(), Vec::new());
-        for key in &job.keys {
+        for (key, unit) in job.keys.iter().zip(&ids) {
             let report = reports.get(key);
             let ended = report.map_or(Ended::Failed, |report| report.ended);
             seen.insert(answered(ended));
             let is_ready = report.is_some_and(|report| report.ready);
-            if let Some(why) = self.settle(key, id, (ended, is_ready), now, draw) {
+            if let Some(why) = self.settle(*unit, id, (ended, is_ready), now, draw) {
                 ready.push((key, why));
             }
         }
@@ -93,7 +94,7 @@ impl Scheduler {
         let answered = if seen.contains(&Some(false)) { Some(false) } else { seen.last().copied().flatten() };
         let news = self.lanes.end(id, answered, now, draw);
         for (key, why) in ready {
-            self.wake_dependents(key, why, &job, now, &mut aftermath);
+            self.wake_dependents(key, why, &ids, now, &mut aftermath);
         }
         self.offer(&place);
         match news {
@@ -106,17 +107,17 @@ impl Scheduler {
         aftermath
     }
 
-    /// Plans the next time of a resource whose turn in job `id` ended. Says whether what depends on it is to be woken,
+    /// Plans the next time of a resource whose turn in `job` ended. Says whether what depends on it is to be woken,
     /// and why.
     fn settle(
         &mut self,
-        key: &ResourceKey,
-        id: JobId,
+        id: Id,
+        job: JobId,
         (ended, ready): (Ended, bool),
         now: Moment,
         draw: Draw,
     ) -> Option<Why> {
-        let entry = self.agenda.get_mut(key).filter(|entry| entry.when == When::Running(id))?;
+        let entry = self.agenda.get_mut(id).filter(|entry| entry.when == When::Running(job))?;
         let interval = entry.interval;
         let (mut why, before) = (None, entry.backoff);
         if ended != Ended::NotStarted {
@@ -150,30 +151,30 @@ impl Scheduler {
         };
         let (pending, suspended) = (entry.pending.take(), entry.suspended);
         if suspended {
-            self.agenda.off(key);
+            self.agenda.off(id);
             return why;
         }
-        self.agenda.later(key, now.saturating_add(span), slack, trigger);
+        self.agenda.later(id, now.saturating_add(span), slack, trigger);
         match pending {
-            Some(pending) if pending.renewed => self.renew(key, pending.at, pending.trigger),
-            Some(pending) => self.rouse(key, pending.trigger, pending.at),
+            Some(pending) if pending.renewed => self.renew(id, pending.at, pending.trigger),
+            Some(pending) => self.rouse(id, pending.trigger, pending.at),
             None => {}
         }
         why
     }
 
-    fn wake_dependents(&mut self, key: &ResourceKey, why: Why, job: &Job, now: Moment, out: &mut Aftermath) {
+    fn wake_dependents(&mut self, key: &ResourceKey, why: Why, job: &[Id], now: Moment, out: &mut Aftermath) {
         for dependent in self.agenda.dependents(key) {
-            let Some(entry) = self.agenda.get(&dependent) else { continue };
+            let Some(entry) = self.agenda.get(dependent) else { continue };
             let waits = entry.last == Some(Ended::Waiting);
             // One of the same job had its turn after what it depends on.
             let concerned = match why {
                 Why::Ready => waits || matches!(entry.when, When::Running(_)),
-                Why::Changed => waits || !job.keys.contains(&dependent),
+                Why::Changed => waits || !job.contains(&dependent),
             };
             if concerned {
-                self.rouse(&dependent, Trigger::Dependency, now);
-                out.woken.push(ResourceKey::clone(&dependent));
+                out.woken.push(entry.key.clone());
+                self.rouse(dependent, Trigger::Dependency, now);
             }
         }
     }
@@ -181,13 +182,13 @@ impl Scheduler {
     /// A host that was given up answers: what found it silent is due.
     fn host_answers(&mut self, host: &Name, now: Moment, out: &mut Aftermath) {
         let places = self.lanes.places_on(host);
-        let keys: Vec<Key> = places.iter().flat_map(|place| self.agenda.keys_at(place)).collect();
-        for key in keys {
-            let Some(entry) = self.agenda.get_mut(&key) else { continue };
+        let ids: Vec<Id> = places.iter().flat_map(|place| self.agenda.ids_at(place)).collect();
+        for id in ids {
+            let Some(entry) = self.agenda.get_mut(id) else { continue };
             if entry.last == Some(Ended::Unreachable) && matches!(entry.when, When::Later { .. }) {
                 entry.backoff = 0;
-                self.rouse(&key, Trigger::Retry, now);
-                out.woken.push(ResourceKey::clone(&key));
+                out.woken.push(entry.key.clone());
+                self.rouse(id, Trigger::Retry, now);
             }
         }
         out.host = Some(HostNews { host: host.to_string(), answers: true });

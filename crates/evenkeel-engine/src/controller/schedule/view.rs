@@ -23,7 +23,7 @@ impl Scheduler {
 
     /// The jobs that go on, in the order in which they began.
     pub fn running(&self) -> impl Iterator<Item = &Job> {
-        self.jobs.values()
+        self.jobs.values().map(|going| &going.job)
     }
 
     /// What there is to count.
@@ -47,7 +47,7 @@ impl Scheduler {
 
     /// How things stand with a resource; `None` where it is not known.
     pub fn standing(&self, key: &ResourceKey) -> Option<Standing> {
-        let entry = self.agenda.get(key)?;
+        let entry = self.agenda.get(self.agenda.id(key)?)?;
         let mut standing = Standing {
             next: None,
             trigger: entry.trigger,
