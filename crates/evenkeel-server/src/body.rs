@@ -42,6 +42,10 @@ pub(crate) async fn read(body: Body, most: usize, within: Duration) -> Result<By
 pub(crate) async fn read_json<T: DeserializeOwned>(body: Body, within: Duration) -> Result<T, Problem> {
     let bytes = read(body, REQUEST, within).await?;
     let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+    // A list would otherwise be taken for the fields in their order.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::bad_request("the body is not as expected: it is no JSON object"));
+    }
     serde_json::from_slice(bytes)
         .map_err(|e| Problem::bad_request(format!("the body is not as expected: {e}")))
 }

@@ -27,7 +27,7 @@ use crate::settings::{Bounds, Settings};
 use crate::tls::Certificate;
 
 /// Bytes of the headers of a request, about; more is refused.
-const HEADERS: usize = 64 * 1024;
+const HEADERS: usize = 32 * 1024;
 
 /// After the system could not hand out a connection (no more files), wait so long.
 const BREATH: Duration = Duration::from_millis(100);

@@ -112,7 +112,8 @@ async fn pass_on(
     let delivery = signature::verify(provider, &webhook.key, headers, body, Timestamp::now())
         .map_err(|refusal| Problem::unauthorized(refusal.to_string()).hint(refusal.hint()))?;
     let event = message::event(provider, headers);
-    let message = message::read(provider, event, body, &webhook.spec.sources).map_err(|why| unreadable(&why))?;
+    let message =
+        message::read(provider, event, body, &webhook.spec.sources).map_err(|why| unreadable(&why))?;
     let notice = match message {
         Message::Ping => return Ok((Received::Ignored, Answer::of("pong", true).into_response())),
         Message::Other(what) => return Ok((Received::Ignored, Answer::of("ignored", what).into_response())),
