@@ -1,0 +1,171 @@
+//! The peers of these tests: repositories made by the real git, and what serves them.
+
+pub mod http;
+pub mod sshd;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use evenkeel_core::config::GitSourceSpec;
+use evenkeel_engine::source::{Fetched, Snapshot, Source, SourceError};
+use evenkeel_source::{GitOptions, GitSource, Secrets};
+use secrecy::SecretString;
+use tempfile::TempDir;
+
+/// Repositories, a home and a state folder, for one test. `site.git` is bare; `work` is a clone that pushes to it.
+pub struct Site {
+    pub folder: TempDir,
+}
+
+impl Site {
+    /// With one commit on `main` that has `a.yaml`.
+    pub fn new() -> Self {
+        let site = Site { folder: tempfile::tempdir().unwrap() };
+        fs::create_dir_all(site.path("home/.ssh")).unwrap();
+        site.git(".", &["init", "--quiet", "--bare", "--initial-branch=main", "site.git"]);
+        site.git(".", &["init", "--quiet", "--initial-branch=main", "work"]);
+        site.git("work", &["remote", "add", "origin", "../site.git"]);
+        site.commit(&[("a.yaml", "a: 1\n")]);
+        site
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn bare(&self) -> String {
+        self.path("site.git").display().to_string()
+    }
+
+    pub fn command(&self, program: &str, folder: &str) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.path(folder)).env_clear().env("PATH", std::env::var("PATH").unwrap());
+        command.env("HOME", self.path("home")).env("LC_ALL", "C").env("GIT_CONFIG_NOSYSTEM", "1");
+        command.env("GIT_CONFIG_GLOBAL", self.path("home/gitconfig")).env("GNUPGHOME", self.path("gnupg"));
+        for who in ["AUTHOR", "COMMITTER"] {
+            command.env(format!("GIT_{who}_NAME"), "Ann Example");
+            command.env(format!("GIT_{who}_EMAIL"), "ann@example.net");
+        }
+        command
+    }
+
+    /// Runs a program that must succeed, and gives what it printed.
+    pub fn run(&self, program: &str, folder: &str, arguments: &[&str]) -> String {
+        let output = self.command(program, folder).args(arguments).output();
+        succeeded(
+            program,
+            output.unwrap_or_else(|e| panic!("{program}: {e}: apt-get install {}", package(program))),
+        )
+    }
+
+    pub fn git(&self, folder: &str, arguments: &[&str]) -> String {
+        self.run("git", folder, arguments)
+    }
+
+    /// Writes files, commits and pushes them; the hash of the commit.
+    pub fn commit(&self, files: &[(&str, &str)]) -> String {
+        self.commit_with(files, &[])
+    }
+
+    pub fn commit_with(&self, files: &[(&str, &str)], options: &[&str]) -> String {
+        for (name, text) in files {
+            let path = self.path("work").join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        self.git("work", &["add", "--all"]);
+        let mut arguments = vec!["commit", "--quiet", "--allow-empty", "--message", "Change the site"];
+        arguments.extend(options);
+        self.git("work", &arguments);
+        self.push()
+    }
+
+    /// Pushes what `work` is at; the hash of the commit.
+    pub fn push(&self) -> String {
+        self.git("work", &["push", "--quiet", "--force", "--tags", "origin", "HEAD:main"]);
+        self.git("work", &["rev-parse", "HEAD"]).trim().to_owned()
+    }
+
+    /// A source with these settings, as JSON beside the `url`.
+    pub fn try_source(&self, url: &str, settings: &str) -> Result<GitSource, SourceError> {
+        GitSource::new("site", spec(url, settings), self.options(&[]))
+    }
+
+    pub fn source(&self, url: &str, settings: &str) -> GitSource {
+        self.try_source(url, settings).unwrap()
+    }
+
+    /// A source with the credential `forge`, which has these keys.
+    pub fn source_with(&self, url: &str, settings: &str, secrets: &[(&str, String)]) -> GitSource {
+        GitSource::new("site", spec(url, settings), self.options(secrets)).unwrap()
+    }
+
+    pub fn options(&self, secrets: &[(&str, String)]) -> GitOptions {
+        let secrets = secrets.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+        GitOptions {
+            clones: self.path("state/clones"),
+            home: self.path("home"),
+            base: self.folder.path().to_owned(),
+            agent: None,
+            secrets: Arc::new(Forge(secrets)),
+            user_agent: "evenkeel-test".to_owned(),
+        }
+    }
+}
+
+/// The credential `forge`.
+struct Forge(Vec<(String, String)>);
+
+impl Secrets for Forge {
+    fn get(&self, credential: &str, key: &str) -> Result<Option<SecretString>, String> {
+        if credential != "forge" {
+            return Err("there is no such credential".to_owned());
+        }
+        Ok(self.0.iter().find(|(k, _)| k == key).map(|(_, value)| SecretString::from(value.clone())))
+    }
+}
+
+fn package(program: &str) -> &str {
+    match program {
+        "gpg" => "gnupg",
+        "ssh-keygen" => "openssh-client",
+        other => other,
+    }
+}
+
+pub fn succeeded(program: &str, output: Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} ended with {}: {said}", output.status);
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The settings of a source, from JSON text.
+pub fn spec(url: &str, settings: &str) -> GitSourceSpec {
+    let mut value: serde_json::Value = serde_json::from_str(settings).unwrap();
+    value["url"] = url.into();
+    serde_json::from_value(value).unwrap()
+}
+
+/// What is new.
+pub async fn fetch(source: &impl Source) -> Snapshot {
+    match source.fetch(None).await {
+        Ok(Fetched::New(snapshot)) => *snapshot,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Why there is nothing.
+pub async fn failure(source: &impl Source) -> SourceError {
+    source.fetch(None).await.expect_err("nothing is to be had")
+}
+
+/// Paths and contents.
+pub fn files(files: &[evenkeel_core::manifest::SourceFile]) -> Vec<(&str, &str)> {
+    files.iter().map(|file| (file.path.as_str(), std::str::from_utf8(&file.bytes).unwrap())).collect()
+}
+
+pub fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap()
+}
