@@ -1,0 +1,148 @@
+//! Repositories behind HTTP, served by the real `git http-backend`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails, and says where"
+)]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses some of the peers")]
+
+mod peers;
+
+use std::fs;
+
+use evenkeel_engine::source::{Fetched, Source, SourceErrorKind};
+use peers::http::{HttpServer, Manner};
+use peers::{Site, failure, fetch, files};
+
+/// `x-access-token:canary` and `ann:canary`, as HTTP writes them.
+const TOKEN: &str = "Basic eC1hY2Nlc3MtdG9rZW46Y2FuYXJ5";
+const PASSWORD: &str = "Basic YW5uOmNhbmFyeQ==";
+
+const WITH_TOKEN: &str = r#"{"credentialsRef": "forge"}"#;
+
+fn serve(site: &Site, manner: Manner) -> HttpServer {
+    HttpServer::start(site.folder.path().to_owned(), manner)
+}
+
+fn wants(authorization: &str) -> Manner {
+    Manner { authorization: Some(authorization.to_owned()), ..Manner::default() }
+}
+
+#[tokio::test]
+async fn a_push_is_fetched_and_no_push_is_one_request() {
+    let site = Site::new();
+    let server = serve(&site, Manner::default());
+    let source = site.source(&server.url("site.git"), "{}");
+    let first = fetch(&source).await;
+    assert_eq!(files(&first.manifests), [("a.yaml", "a: 1\n")]);
+    let before = server.asked().len();
+    assert_eq!(source.fetch(Some(&first.revision.id)).await, Ok(Fetched::Unchanged));
+    assert_eq!(server.asked().len() - before, 1);
+    assert_eq!(server.asked()[before].headers["user-agent"], "evenkeel-test");
+    let id = site.commit(&[("a.yaml", "a: 2\n")]);
+    let second = fetch(&source).await;
+    assert_eq!(second.revision.id, id);
+    assert_eq!(files(&second.manifests), [("a.yaml", "a: 2\n")]);
+    assert!(site.path("state/clones/site/shallow").exists());
+    let first = first.revision.id;
+    let pinned = site.source(&server.url("site.git"), &format!(r#"{{"ref": {{"commit": "{first}"}}}}"#));
+    assert_eq!(fetch(&pinned).await.revision.id, first);
+}
+
+#[tokio::test]
+async fn tokens_and_passwords_come_from_the_credential_or_the_url_and_are_told_nowhere() {
+    let site = Site::new();
+    let secret = |key: &'static str, value: &str| (key, value.to_owned());
+    let by_token = serve(&site, wants(TOKEN));
+    let by_password = serve(&site, wants(PASSWORD));
+    fetch(&site.source_with(&by_token.url("site.git"), WITH_TOKEN, &[secret("token", "canary")])).await;
+    let login = [secret("username", "ann"), secret("password", "canary")];
+    fetch(&site.source_with(&by_password.url("site.git"), WITH_TOKEN, &login)).await;
+    let in_url = |server: &HttpServer, login: &str| {
+        server.url("site.git").replace("http://", &format!("http://{login}@"))
+    };
+    fetch(&site.source(&in_url(&by_password, "ann:canary"), "{}")).await;
+    fetch(&site.source(&in_url(&by_token, "canary"), "{}")).await;
+    let wrong = site.source_with(&by_token.url("site.git"), WITH_TOKEN, &[secret("token", "canary2")]);
+    let none = site.source(&by_token.url("site.git"), "{}");
+    let wrong_in_url = site.source(&in_url(&by_password, "bob:canary"), "{}");
+    for (source, expected) in
+        [(wrong, "does not accept"), (none, "wants a login"), (wrong_in_url, "does not accept")]
+    {
+        let error = failure(&source).await;
+        assert_eq!(error.kind, SourceErrorKind::AuthenticationFailed, "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
+        assert!(!format!("{error:?} {source:?}").contains("canary"), "{error:?} {source:?}");
+    }
+    let error = failure(&site.source_with(&by_token.url("site.git"), WITH_TOKEN, &[])).await;
+    assert!(error.to_string().contains("neither `token`, nor"), "{error}");
+    let mut kept = String::new();
+    for entry in ["config", "evenkeel-origin", "HEAD", "FETCH_HEAD"] {
+        kept += &fs::read_to_string(site.path("state/clones/site").join(entry)).unwrap_or_default();
+    }
+    assert!(!kept.contains("canary") && !kept.is_empty(), "{kept}");
+}
+
+#[tokio::test]
+async fn credentials_go_along_within_a_server_only() {
+    let site = Site::new();
+    let elsewhere = serve(&site, Manner::default());
+    let to = |server: &str| Manner { moved_to: Some(server.to_owned()), ..wants(TOKEN) };
+    let secrets = [("token", "canary".to_owned())];
+    let within = serve(&site, to("/"));
+    let moved = site.source_with(&within.url("moved/site.git"), WITH_TOKEN, &secrets);
+    assert_eq!(files(&fetch(&moved).await.manifests), [("a.yaml", "a: 1\n")]);
+    let away = serve(&site, to(&elsewhere.url("")));
+    let error = failure(&site.source_with(&away.url("moved/site.git"), WITH_TOKEN, &secrets)).await;
+    assert_eq!(error.kind, SourceErrorKind::Configuration, "{error}");
+    assert!(error.to_string().contains(&format!("has moved to {}", elsewhere.url("site.git"))), "{error}");
+    assert!(elsewhere.asked().is_empty());
+}
+
+#[tokio::test]
+async fn answers_that_are_none_of_a_repository_are_told() {
+    let site = Site::new();
+    let server = serve(&site, Manner::default());
+    let answering = |answer: &str| {
+        serve(&site, Manner { answer: Some(answer.to_owned()), ..Manner::default() }).url("site.git")
+    };
+    for (url, kind, expected) in [
+        (server.url("none.git"), SourceErrorKind::NotFound, "there is no repository"),
+        (answering("200 OK"), SourceErrorKind::NotFound, "not as a git repository"),
+        (answering("503 Busy"), SourceErrorKind::Unreachable, "503"),
+        (answering("418 Teapot"), SourceErrorKind::Failed, "418"),
+        (
+            server.url("site.git").replace("http://", "https://"),
+            SourceErrorKind::Unreachable,
+            "cannot be reached",
+        ),
+        ("http://127.0.0.1:1/x".to_owned(), SourceErrorKind::Unreachable, "cannot be reached"),
+    ] {
+        let error = failure(&site.source(&url, "{}")).await;
+        assert_eq!(error.kind, kind, "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    let error = failure(&site.source(&server.url("site.git"), r#"{"caFile": "none"}"#)).await;
+    assert_eq!(error.kind, SourceErrorKind::Configuration, "{error}");
+    fs::write(site.path("ca"), "nonsense").unwrap();
+    let error = failure(&site.source(&server.url("site.git"), r#"{"caFile": "ca"}"#)).await;
+    assert!(error.to_string().contains("no certificate in the `caFile`"), "{error}");
+}
+
+#[tokio::test]
+async fn ten_thousand_files_come_in_seconds() {
+    let site = Site::new();
+    for folder in 0..100 {
+        let at = site.path(&format!("work/host{folder}"));
+        fs::create_dir_all(&at).unwrap();
+        for file in 0..100 {
+            fs::write(at.join(format!("{file}.yaml")), format!("n: {folder}.{file}\n")).unwrap();
+        }
+    }
+    site.commit(&[]);
+    let server = serve(&site, Manner::default());
+    assert_eq!(fetch(&site.source(&server.url("site.git"), "{}")).await.manifests.len(), 10_001);
+}
