@@ -57,6 +57,8 @@ fn fill(from: &Connection, part: &Path) -> Result<(), Fault> {
     if step != StepResult::Done {
         return Err(Fault::Other("another process keeps it locked; the backup was not made".to_owned()));
     }
+    // One plain file, which can also be read where nothing can be written.
+    to.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(())).map_err(|e| about(e.into()))?;
     to.close().map_err(|(_, e)| about(e.into()))?;
     File::open(part).and_then(|f| f.sync_all()).map_err(|e| on_file(part, &e))
 }

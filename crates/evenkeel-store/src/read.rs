@@ -128,7 +128,9 @@ fn observation(row: &Row<'_>, key: ResourceKey) -> Result<Observation, Fault> {
 pub(crate) fn record<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> Result<T, Fault> {
     let unreadable = |why: String| {
         let what = std::any::type_name::<T>().rsplit("::").next().unwrap_or_default();
-        Fault::Other(format!("a {what} in it cannot be read ({why}); restore a backup"))
+        Fault::Other(format!(
+            "a {what} in it cannot be read ({why}): it was written by a newer Evenkeel, or is damaged; use that one, or restore a backup"
+        ))
     };
     let text = row.get_ref(column)?.as_str().map_err(|e| unreadable(e.to_string()))?;
     serde_json::from_str(text).map_err(|e| unreadable(e.to_string()))

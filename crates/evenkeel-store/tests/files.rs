@@ -245,9 +245,27 @@ async fn a_backup_is_a_store_of_one_moment_while_work_goes_on() {
         let events = copied.events(&EventFilter::default()).await.unwrap().len() as u64;
         assert_eq!(events, 1 + round * 9 + generation.saturating_sub(round * 10));
     }
-    let parts = fs::read_dir(place.folder.path()).unwrap().map(|e| e.unwrap().file_name());
-    let parts: Vec<_> = parts.filter(|name| name.to_string_lossy().contains(".part")).collect();
-    assert!(parts.is_empty(), "{parts:?}");
+    drop(store);
+    let mut names: Vec<_> = fs::read_dir(place.folder.path())
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let copies: Vec<_> = (0..5).map(|round| format!("backup-{round}.db")).collect();
+    assert_eq!(names, [copies, vec!["state".to_owned()]].concat(), "each in one file, and nothing half-made");
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_an_error_that_says_which_and_what_to_do() {
+    let place = place();
+    let store = SqliteStore::open(&place.file, Mode::Create).unwrap();
+    let fence = fence(&store).await;
+    store.commit(fence, some_resources(1)).await.unwrap();
+    let other = Connection::open(&place.file).unwrap();
+    other.execute_batch("UPDATE resource SET record = '{\"source\": \"s\"}'").unwrap();
+    let error = store.resources(&ResourceFilter::default()).await.unwrap_err().to_string();
+    assert!(error.contains("a ResourceStatus in it cannot be read (missing field"), "{error}");
+    assert!(error.contains("use that one, or restore a backup"), "{error}");
 }
 
 #[tokio::test]
