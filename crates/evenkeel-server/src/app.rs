@@ -5,13 +5,18 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use axum::http::StatusCode;
 use evenkeel_engine::controller::Handle;
 use evenkeel_engine::store::Store;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
+use crate::problem::Problem;
 use crate::rate::Limiter;
 use crate::settings::Settings;
 use crate::webhook::{Deliveries, Received};
+
+/// So many webhooks are read at once, and with them so many MiB are in memory at most; the others wait.
+const WEBHOOKS_AT_ONCE: usize = 32;
 
 /// What all requests share.
 pub(crate) struct App {
@@ -23,6 +28,7 @@ pub(crate) struct App {
     pub(crate) wrong_tokens: Limiter<IpAddr>,
     /// Webhooks, by their name and the address that they come from.
     pub(crate) webhooks: Limiter<(String, Option<IpAddr>)>,
+    pub(crate) webhook_places: Semaphore,
     /// The deliveries that came of late.
     pub(crate) deliveries: Deliveries,
     counted: Mutex<BTreeMap<(String, Received), u64>>,
@@ -35,6 +41,7 @@ impl App {
             handle,
             wrong_tokens: Limiter::new(settings.bounds.wrong_tokens_per_minute, now),
             webhooks: Limiter::new(settings.webhooks_per_minute, now),
+            webhook_places: Semaphore::new(WEBHOOKS_AT_ONCE),
             deliveries: Deliveries::default(),
             counted: Mutex::default(),
             settings,
@@ -44,6 +51,19 @@ impl App {
 
     pub(crate) fn store(&self) -> &Arc<dyn Store> {
         self.handle.store()
+    }
+
+    /// What the controller is asked is done to its end, also where the client goes away in the middle.
+    pub(crate) async fn ask<T, W>(&self, work: impl FnOnce(Arc<dyn Handle>) -> W) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        W: Future<Output = T> + Send + 'static,
+    {
+        let failed = |_| {
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the controller failed at this")
+                .hint("its log says more; please report it")
+        };
+        tokio::spawn(work(Arc::clone(&self.handle))).await.map_err(failed)
     }
 
     /// Counts a webhook. Those of unknown names are not counted: anybody can make them up.

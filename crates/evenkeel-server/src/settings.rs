@@ -195,8 +195,8 @@ fn keyed(specs: Vec<(WebhookSpec, SecretString)>) -> Result<BTreeMap<String, Web
         if name.is_empty() || name.len() > 100 || !name.chars().all(fits) {
             return Err(SettingsError::Name { name });
         }
-        let key =
-            SigningKey::new(&secret).map_err(|why| SettingsError::Secret { name: name.clone(), why })?;
+        let key = SigningKey::new(spec.provider, &secret)
+            .map_err(|why| SettingsError::Secret { name: name.clone(), why })?;
         if webhooks.insert(name.clone(), Webhook { spec, key }).is_some() {
             return Err(SettingsError::Twice { what: "webhook", name });
         }

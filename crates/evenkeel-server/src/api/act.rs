@@ -42,7 +42,7 @@ struct AcceptRequest {
 pub(crate) async fn notify(State(app): State<Arc<App>>, body: Body) -> Result<Response, Problem> {
     let wish: NotifyRequest = read_json(body, app.settings.bounds.body).await?;
     let notice = if wish.sources.is_empty() { Notice::All } else { Notice::Sources(wish.sources.clone()) };
-    let woken = app.handle.notify(&notice).await;
+    let woken = app.ask(|handle| async move { handle.notify(&notice).await }).await?;
     let unknown: Vec<&String> = wish.sources.iter().filter(|s| !woken.contains(s)).collect();
     if woken.is_empty() && !unknown.is_empty() {
         return Err(Problem::not_found("there is no source of that name")
@@ -59,7 +59,8 @@ pub(crate) async fn reconcile(
     let wish: ReconcileRequest = read_json(body, app.settings.bounds.body).await?;
     let filter =
         ResourceFilter { source: wish.source, target: wish.target, kind: wish.kind, name: wish.name };
-    let woken = app.handle.reconcile(&filter, name(&caller)).await;
+    let by = name(caller);
+    let woken = app.ask(|handle| async move { handle.reconcile(&filter, &by).await }).await?;
     let answer = Answer::of("resources", woken.resources).and("targets", woken.targets);
     Ok(answer.status(StatusCode::ACCEPTED).into_response())
 }
@@ -74,11 +75,13 @@ pub(crate) async fn accept(
     let refused = |why: String| {
         Problem::new(StatusCode::CONFLICT, why).hint("/api/v1/sources shows which revision is held, and why")
     };
-    app.handle.accept(&source, &wish.revision, name(&caller)).await.map_err(refused)?;
+    let (by, revision) = (name(caller), wish.revision.clone());
+    let accepted = app.ask(|handle| async move { handle.accept(&source, &revision, &by).await }).await?;
+    accepted.map_err(refused)?;
     Ok(Answer::of("accepted", wish.revision).into_response())
 }
 
 /// Who is written down as the one who asked.
-fn name(caller: &Extension<Option<Caller>>) -> &str {
-    caller.0.as_ref().map_or("unknown", |c| c.name.as_str())
+fn name(caller: Extension<Option<Caller>>) -> String {
+    caller.0.map_or_else(|| "unknown".to_owned(), |caller| caller.name)
 }

@@ -91,6 +91,8 @@ async fn take(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<(Received, Response), Problem> {
+    // It is never closed, so there is always a place in the end.
+    let _place = app.webhook_places.acquire().await;
     let body = body::read(body, body::WEBHOOK, app.settings.bounds.body).await?;
     let Some(webhook) = webhook else {
         // As much work as for a name that there is.
@@ -122,7 +124,7 @@ async fn pass_on(
     if !app.deliveries.is_new(&webhook.spec.name, &delivery.marks) {
         return Ok((Received::Duplicate, Answer::of("duplicate", true).into_response()));
     }
-    let woken = app.handle.notify(&notice).await;
+    let woken = app.ask(|handle| async move { handle.notify(&notice).await }).await?;
     Ok((Received::Accepted, Answer::of("woken", woken).status(StatusCode::ACCEPTED).into_response()))
 }
 

@@ -40,13 +40,15 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// The key that a secret stands for. `Err` says what is wrong with the secret, as the end of a sentence.
-    pub(crate) fn new(secret: &SecretString) -> Result<Self, &'static str> {
+    /// The key that a secret stands for: the secret itself, but for GitLab's signing tokens. `Err` says what is wrong
+    /// with the secret, as the end of a sentence.
+    pub(crate) fn new(provider: Provider, secret: &SecretString) -> Result<Self, &'static str> {
         let text = secret.expose_secret();
         if text.is_empty() {
             return Err("is empty");
         }
-        let Some(encoded) = text.strip_prefix(STANDARD_PREFIX) else {
+        let signing = text.strip_prefix(STANDARD_PREFIX).filter(|_| provider == Provider::GitLab);
+        let Some(encoded) = signing else {
             let token = Some(Sha256::digest(text.as_bytes()).into());
             return Ok(SigningKey { hmac: keyed(text.as_bytes())?, token });
         };

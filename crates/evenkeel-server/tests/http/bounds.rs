@@ -1,11 +1,13 @@
 //! What is too large, too slow or too much.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_server::Bounds;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::fake::Gate;
 use crate::running::{ADMIN, PATIENCE, Request, Running, answer, unix, wide};
 
 const SHORT: Duration = Duration::from_millis(200);
@@ -164,5 +166,23 @@ async fn nonsense_is_answered_or_cut_and_the_server_goes_on() {
         assert!(!said.contains(" 200 ") && !said.contains(" 500 "), "{said}");
     }
     assert_eq!(server.ask(&Request::get("/healthz")).await.status, 200);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_asked_is_done_also_when_the_client_goes_away() {
+    let server = Running::start().await;
+    let gate = Arc::new(Gate::default());
+    *server.fake.gate.lock().unwrap() = Some(Arc::clone(&gate));
+    let mut stream = server.connect().await;
+    let request = Request::post("/api/v1/sources/infra/accept", br#"{"revision":"f"}"#).token(ADMIN);
+    stream.write_all(&request.bytes()).await.unwrap();
+    tokio::time::timeout(PATIENCE, gate.begun.notified()).await.expect("it begins");
+    drop(stream);
+    // The server has seen that the client is gone once a later request on another connection is answered.
+    assert_eq!(server.ask(&Request::get("/healthz")).await.status, 200);
+    gate.go_on.notify_one();
+    tokio::time::timeout(PATIENCE, gate.done.notified()).await.expect("it is done");
+    assert_eq!(server.fake.accepted.lock().unwrap().len(), 1);
     server.stop().await;
 }

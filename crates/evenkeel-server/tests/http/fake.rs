@@ -14,7 +14,7 @@ use evenkeel_engine::store::{
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
 /// What the store remembers: one of each.
 #[derive(Default)]
@@ -23,6 +23,14 @@ pub(crate) struct Memory {
     /// Filters that were asked for.
     pub(crate) asked: Mutex<Vec<String>>,
     pub(crate) broken: Mutex<bool>,
+}
+
+/// Where an acceptance waits.
+#[derive(Default)]
+pub(crate) struct Gate {
+    pub(crate) begun: Notify,
+    pub(crate) go_on: Notify,
+    pub(crate) done: Notify,
 }
 
 /// A controller that writes down what it was asked.
@@ -35,6 +43,8 @@ pub(crate) struct Fake {
     pub(crate) health: Mutex<Health>,
     /// Notifications are never answered.
     pub(crate) stuck: Mutex<bool>,
+    /// Holds an acceptance up until it is told to go on, and tells that it has begun.
+    pub(crate) gate: Mutex<Option<Arc<Gate>>>,
     hints: broadcast::Sender<Arc<Event>>,
 }
 
@@ -58,6 +68,7 @@ impl Fake {
                 started: when(),
             }),
             stuck: Mutex::new(false),
+            gate: Mutex::new(None),
             // Small, so that listeners fall behind easily.
             hints: broadcast::channel(4).0,
         })
@@ -122,7 +133,15 @@ impl Handle for Fake {
             if source != "infra" {
                 return Err(format!("{source} holds no revision"));
             }
+            let gate = self.gate.lock().unwrap().clone();
+            if let Some(gate) = &gate {
+                gate.begun.notify_one();
+                gate.go_on.notified().await;
+            }
             self.accepted.lock().unwrap().push((source.to_owned(), revision.to_owned(), by.to_owned()));
+            if let Some(gate) = gate {
+                gate.done.notify_one();
+            }
             Ok(())
         })
     }

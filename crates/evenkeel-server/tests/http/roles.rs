@@ -114,23 +114,18 @@ async fn what_a_wrong_token_was_is_not_told() {
 
 #[tokio::test]
 async fn who_guesses_has_to_wait_and_the_socket_stays_open() {
-    let bounds = Bounds { wrong_tokens_per_minute: 3, ..wide() };
+    // One in a minute, which is longer than this takes.
+    let bounds = Bounds { wrong_tokens_per_minute: 1, ..wide() };
     let server = Running::bounded(bounds).await;
-    for _ in 0..3 {
-        let reply = server.ask(&Request::get("/metrics").token("wrong-0123456789abcdef")).await;
-        assert_eq!(reply.status, 401);
-    }
+    let reply = server.ask(&Request::get("/metrics").token("wrong-0123456789abcdef")).await;
+    assert_eq!(reply.status, 401);
     // Without a token nothing is guessed.
     assert_eq!(server.ask(&Request::get("/metrics")).await.status, 401);
     for token in ["wrong-0123456789abcdef", ADMIN] {
-        let mut reply = server.ask(&Request::get("/metrics").token(token)).await;
-        // One is given back every 20 seconds: a slow machine may just get one.
-        if reply.status == 401 {
-            reply = server.ask(&Request::get("/metrics").token(token)).await;
-        }
+        let reply = server.ask(&Request::get("/metrics").token(token)).await;
         assert_eq!(reply.status, 429, "{token}");
         let wait: u64 = reply.header("retry-after").unwrap().parse().unwrap();
-        assert!((1..=21).contains(&wait), "{wait}");
+        assert!((1..=61).contains(&wait), "{wait}");
     }
     assert_eq!(server.ask_socket(&Request::get("/metrics")).await.status, 200);
     assert_eq!(server.ask(&Request::get("/healthz")).await.status, 200);
@@ -210,6 +205,11 @@ async fn a_method_or_address_that_is_not_there() {
     assert_eq!((reply.status, reply.header("allow")), (405, Some("GET")));
     let reply = server.ask(&Request::get("/api/v1/nothing").token(ADMIN)).await;
     assert_eq!(reply.status, 404);
+    for path in ["/api/v1/runs/%ff%fe", "/webhooks/%ff"] {
+        let method = if path.starts_with("/web") { "POST" } else { "GET" };
+        let unread = Request { method, path, headers: Vec::new(), body: b"" };
+        assert_eq!(check(&server.ask(&unread.token(ADMIN)).await), 400, "{path}");
+    }
     let head = Request { method: "HEAD", path: "/api/v1/sources", headers: Vec::new(), body: b"" };
     assert_eq!(server.ask(&head).await.status, 401);
     server.stop().await;

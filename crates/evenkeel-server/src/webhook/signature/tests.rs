@@ -5,7 +5,7 @@ use axum::http::{HeaderName, HeaderValue};
 use super::*;
 
 fn key(secret: &str) -> SigningKey {
-    SigningKey::new(&SecretString::from(secret)).unwrap()
+    SigningKey::new(Provider::GitLab, &SecretString::from(secret)).unwrap()
 }
 
 fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
@@ -189,4 +189,12 @@ fn headers_that_are_no_text_are_refused() {
     headers.insert("x-hub-signature-256", HeaderValue::from_bytes(b"sha256=\xff\xfe").unwrap());
     let refusal = verify(Provider::GitHub, &key("k"), &headers, b"{}", at(NOW)).unwrap_err();
     assert_eq!(refusal, Refusal::Malformed("x-hub-signature-256"));
+}
+
+#[test]
+fn only_gitlab_has_signing_tokens() {
+    let text = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let key = SigningKey::new(Provider::GitHub, &SecretString::from(text)).unwrap();
+    let signed = headers(&[("x-hub-signature-256", &format!("sha256={}", hex_of(text, &[b"{}"])))]);
+    verify(Provider::GitHub, &key, &signed, b"{}", at(NOW)).unwrap();
 }
