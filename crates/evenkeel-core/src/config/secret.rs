@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 /// A credential that `credentialsRef` can name. Exactly one of the fields is given.
 ///
-/// In manifests only `age` and `sops` are taken, without `identity`: `env`, `file`, `command` and `vault` use the
-/// controller's own machine and rights, and whoever can push would have these. They are for its configuration.
+/// In manifests only `age`, `sops` (both without `identity`) and `vault` are taken. The others read the controller's
+/// machine, and whoever can push could read it by them: they are for its configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SecretSpec {

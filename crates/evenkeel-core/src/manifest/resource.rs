@@ -25,6 +25,9 @@ use crate::plan::Acceptance;
 pub(super) const COMMON: &[&str] =
     &["target", "targetSelector", "dependsOn", "suspend", "interval", "drift", "accept"];
 
+/// A resource is not looked at more often than this.
+const LEAST_INTERVAL: Period = Period::seconds(1);
+
 /// What every kind of resource can say about itself under `spec`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -225,6 +228,11 @@ fn check(common: &Common, node: &Node, now: Timestamp, problems: &mut Problems) 
             problems.at_path(node, &[], message, Some(hint.to_owned()), false);
         }
         _ => {}
+    }
+    if common.interval.is_some_and(|interval| interval < LEAST_INTERVAL) {
+        let message = format!("`interval` must be at least {LEAST_INTERVAL}");
+        let hint = Some("every look reads the target; take it away for what the source says".to_owned());
+        problems.at_path(node, &["interval".to_owned()], message, hint, false);
     }
     for (path, message) in common.target_selector.iter().flat_map(Selector::problems) {
         let path: Vec<String> = std::iter::once("targetSelector".to_owned()).chain(path).collect();

@@ -118,6 +118,18 @@ fn wrong_fields_and_forms() {
             "target: t\nlabel: x\nsuspend: yes",
             "3:12 expected true or false, found the text \"yes\" (write true or false)",
         ),
+        (
+            "target: t\nlabel: x\ninterval: 0s",
+            "3:13 `interval` must be at least 1s (every look reads the target; take it away for what the source says)",
+        ),
+        (
+            "target: t\nlabel: x\ninterval: often",
+            "3:13 expected a time span such as 30s, 5m, 1h30m or 2d, found \"often\"",
+        ),
+        (
+            "target: t\nlabel: x\ndrift: { ignored: [a] }",
+            "3:12 unknown field `ignored`, did you mean `ignore`?",
+        ),
     ]);
 }
 

@@ -9,10 +9,12 @@ fn secret(spec: &str) -> String {
 }
 
 #[test]
-fn encrypted_files_are_taken_with_the_place_that_paths_start_at() {
-    for spec in
-        ["{ age: { path: ../secrets/olive.age } }", "{ sops: { path: hosts.sops.yaml, at: hosts.olive } }"]
-    {
+fn what_tells_nothing_to_whoever_can_push_is_taken_with_the_place_that_paths_start_at() {
+    for spec in [
+        "{ age: { path: ../secrets/olive.age } }",
+        "{ sops: { path: hosts.sops.yaml, at: hosts.olive } }",
+        "{ vault: { address: 'https://v', path: infra/olive } }",
+    ] {
         let loaded = load_files(&[file("site/a.yaml", format!("{TARGET}---\n{}", secret(spec)))], &[]);
         assert_eq!(lines(&loaded), Vec::<String>::new());
         let (_, location) = &loaded.secrets["olive-ssh"];
@@ -22,18 +24,14 @@ fn encrypted_files_are_taken_with_the_place_that_paths_start_at() {
 }
 
 #[test]
-fn what_uses_the_controllers_machine_or_rights_is_refused() {
+fn what_reads_the_controllers_machine_is_refused() {
     let files = "whoever can push could read the controller's files";
-    let hint = "(put the secret in the controller's configuration; in manifests `age` and `sops` are taken)";
+    let hint = "(put the secret in the controller's configuration; in manifests `age`, `sops` and `vault` are taken)";
     let own = "`identity` is not taken in manifests: it names a file of the controller's machine (take it away: the identity is `ageIdentity` of the controller's configuration)";
     for (spec, expected) in [
         ("{ env: { password: HOME } }", format!("4:9: error: `env` is not taken in manifests: {files} {hint}")),
         ("{ file: { password: /etc/shadow } }", format!("4:9: error: `file` is not taken in manifests: {files} {hint}")),
         ("{ command: { password: [id] } }", format!("4:9: error: `command` is not taken in manifests: {files} {hint}")),
-        (
-            "{ vault: { address: 'https://v', path: a } }",
-            format!("4:9: error: `vault` is not taken in manifests: whoever can push could send the controller's token to a server of their own {hint}"),
-        ),
         ("{ age: { path: a.age, identity: /b } }", format!("4:39: error: {own}")),
         ("{ sops: { path: a.yaml, identity: /b } }", format!("4:41: error: {own}")),
         (
