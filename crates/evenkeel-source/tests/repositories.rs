@@ -180,7 +180,8 @@ async fn a_tree_that_multiplies_itself_is_refused() {
     let blob = site.git("work", &["rev-parse", "HEAD:a.yaml"]).trim().to_owned();
     let mut tree = make_tree(&site, &format!("100644 blob {blob}\tnote.txt\n"));
     for _ in 0..10 {
-        let lines: String = (0..10).map(|at| format!("040000 tree {tree}\td{at}\n")).collect();
+        let lines: String =
+            (0..10).fold(String::new(), |lines, at| lines + &format!("040000 tree {tree}\td{at}\n"));
         tree = make_tree(&site, &lines);
     }
     let commit = site.git("work", &["commit-tree", "-m", "bomb", &tree]).trim().to_owned();
@@ -232,7 +233,7 @@ async fn ten_thousand_files_are_read_in_seconds() {
     site.commit(&[]);
     let begin = Instant::now();
     assert_eq!(fetch(&site.source(&url(&site), NONE)).await.manifests.len(), 10_001);
-    assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_mins(1), "{:?}", begin.elapsed());
 }
 
 #[tokio::test]

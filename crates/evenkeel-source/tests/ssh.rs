@@ -151,7 +151,7 @@ async fn the_agent_is_asked_where_there_is_one() {
     fs::write(site.path("home/.ssh/known_hosts"), sshd.known_host("ed25519")).unwrap();
     let socket = site.path("agent");
     let mut agent = site.command("ssh-agent", ".").arg("-D").arg("-a").arg(&socket).spawn().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !socket.exists() && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -266,7 +266,7 @@ async fn a_fetch_that_hangs_in_the_middle_is_given_up() {
     // What waited inside is let go: the same source works once the server does.
     fs::write(sshd.path("authorized_keys"), key).unwrap();
     let mut fetched = hanging.fetch(None).await;
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while fetched.is_err() && Instant::now() < deadline {
         fetched = hanging.fetch(None).await;
     }

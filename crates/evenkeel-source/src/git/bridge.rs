@@ -2,6 +2,7 @@
 //!
 //! Other users of the machine can reach such a port; they cannot know the token that its URLs begin with.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,9 +31,17 @@ impl Bridge {
 
     /// What went wrong behind it, if anything did.
     pub(super) async fn trouble(self, deadline: Instant) -> Option<SourceError> {
-        // The server's last words may still be on their way.
-        let _ = timeout_at(deadline.min(Instant::now() + PATIENCE), self.trouble.0.noted.notified()).await;
-        self.trouble.0.first.lock().unwrap_or_else(PoisonError::into_inner).take()
+        let deadline = deadline.min(Instant::now() + PATIENCE);
+        loop {
+            if let Some(error) = self.trouble.take() {
+                return Some(error);
+            }
+            // The server's last words may still be on their way.
+            let waiting = self.trouble.0.sessions.load(Ordering::SeqCst) > 0;
+            if !waiting || timeout_at(deadline, self.trouble.0.news.notified()).await.is_err() {
+                return self.trouble.take();
+            }
+        }
     }
 }
 
@@ -49,13 +58,34 @@ pub(super) struct Trouble(Arc<Noted>);
 #[derive(Debug, Default)]
 struct Noted {
     first: Mutex<Option<SourceError>>,
-    noted: Notify,
+    sessions: AtomicUsize,
+    news: Notify,
 }
 
 impl Trouble {
     pub(super) fn note(&self, error: SourceError) {
         self.0.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-        self.0.noted.notify_one();
+        self.0.news.notify_one();
+    }
+
+    /// While the value lives, word of trouble may come.
+    pub(super) fn session(&self) -> Session {
+        self.0.sessions.fetch_add(1, Ordering::SeqCst);
+        Session(self.clone())
+    }
+
+    fn take(&self) -> Option<SourceError> {
+        self.0.first.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Something is under way.
+pub(super) struct Session(Trouble);
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.0.0.sessions.fetch_sub(1, Ordering::SeqCst);
+        self.0.0.news.notify_one();
     }
 }
 

@@ -58,6 +58,7 @@ pub(super) async fn open(
     let task = tokio::spawn(async move {
         // One connection after the other: libgit2 opens no two at once.
         while let Ok((stream, _)) = listener.accept().await {
+            let _session = served.trouble.session();
             if let Err(error) = served.serve(stream).await {
                 served.trouble.note(error);
             }
@@ -95,19 +96,17 @@ impl Served {
         let receiving = async {
             let (mut words, mut status) = (Vec::new(), None);
             while let Some(message) = from.wait().await {
+                let passed = match &message {
+                    ChannelMsg::Data { data } => writer.write_all(data).await,
+                    ChannelMsg::Eof => writer.shutdown().await,
+                    _ => Ok(()),
+                };
                 match message {
-                    ChannelMsg::Data { data } => {
-                        if writer.write_all(&data).await.is_err() {
-                            break;
-                        }
-                    }
+                    _ if passed.is_err() => break,
                     ChannelMsg::ExtendedData { data, .. } if words.len() < MAX_WORDS => {
                         words.extend_from_slice(&data);
                     }
                     ChannelMsg::ExitStatus { exit_status } => status = Some(exit_status),
-                    ChannelMsg::Eof => {
-                        let _ = writer.shutdown().await;
-                    }
                     ChannelMsg::Failure => status = Some(127),
                     _ => {}
                 }

@@ -22,7 +22,7 @@ pub(super) fn read(
     let folder = reader.folder(tree, &path)?;
     let prefix = if path.is_empty() { String::new() } else { format!("{path}/") };
     if let Some(entry) = folder.get_name(FOLDER_VALUES).filter(|e| e.kind() == Some(ObjectType::Blob)) {
-        reader.file(&entry, format!("{prefix}{FOLDER_VALUES}"), Role::Values, &mut taken)?;
+        reader.file(&entry, &format!("{prefix}{FOLDER_VALUES}"), Role::Values, &mut taken)?;
     }
     for path in &spec.values {
         let path = inside(path)?;
@@ -31,7 +31,7 @@ pub(super) fn read(
             SourceError::new(SourceErrorKind::NotFound, message)
                 .hint("`values` are named relative to the repository, not to `path`")
         })?;
-        reader.file(&entry, path, Role::Values, &mut taken)?;
+        reader.file(&entry, &path, Role::Values, &mut taken)?;
     }
     reader.walk(&folder, &prefix, 0, &mut taken)?;
     taken.settle();
@@ -81,7 +81,7 @@ impl<'a> Reader<'a> {
                 Some(ObjectType::Tree) if !name.starts_with('.') => folders.push((name, entry.id())),
                 Some(ObjectType::Blob) => {
                     if let Some(role) = role(&name) {
-                        self.file(&entry, format!("{prefix}{name}"), role, taken)?;
+                        self.file(&entry, &format!("{prefix}{name}"), role, taken)?;
                     }
                 }
                 _ => {}
@@ -98,7 +98,7 @@ impl<'a> Reader<'a> {
     fn file(
         &self,
         entry: &TreeEntry<'_>,
-        path: String,
+        path: &str,
         role: Role,
         taken: &mut Taken,
     ) -> Result<(), SourceError> {
@@ -116,9 +116,9 @@ impl<'a> Reader<'a> {
             let message = format!("{path} is not a file");
             return Err(SourceError::new(SourceErrorKind::Configuration, message));
         }
-        taken.room(role, &path, size)?;
+        taken.room(role, path, size)?;
         let blob = objects.read(entry.id()).map_err(unreadable)?;
-        taken.add(role, path.clone(), blob.data().to_vec())
+        taken.add(role, path.to_owned(), blob.data().to_vec())
     }
 }
 

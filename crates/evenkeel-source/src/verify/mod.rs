@@ -79,19 +79,19 @@ pub(crate) fn check(
         allowed_signers: verify.allowed_signers.as_deref().map(&file),
         keyring: verify.keyring.as_deref().map(&file),
     };
-    let mut signer = None;
+    let mut who = None;
     if !verify.tags.is_empty() {
         let name = reference.unwrap_or_default();
         let about = format!("tag {name}");
         let signed = tag(repository, object, commit, name).map_err(|why| refused(&about, &why, verify))?;
-        signer = Some(keys.check(&signed, &verify.tags, &about, verify)?);
+        who = Some(keys.check(&signed, &verify.tags, &about, verify)?);
     }
     if !verify.commits.is_empty() {
         let about = format!("commit {:.12} by {}", commit.id().to_string(), crate::git::author(commit));
         let signed = signed_commit(repository, commit).map_err(|why| refused(&about, &why, verify))?;
-        signer = Some(keys.check(&signed, &verify.commits, &about, verify)?);
+        who = Some(keys.check(&signed, &verify.commits, &about, verify)?);
     }
-    Ok(signer)
+    Ok(who)
 }
 
 /// The files with the keys that are trusted.

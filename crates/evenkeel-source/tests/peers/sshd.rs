@@ -1,5 +1,6 @@
 //! A real OpenSSH server on a loopback port that lets one key in.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -30,10 +31,10 @@ impl Sshd {
                         KbdInteractiveAuthentication no\nPermitRootLogin yes\nSetEnv GIT_CONFIG_COUNT=1 \
                         GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=*\n"
                 .to_owned();
-        text += &format!("AuthorizedKeysFile {}/authorized_keys\n", at.display());
+        writeln!(text, "AuthorizedKeysFile {}/authorized_keys", at.display()).unwrap();
         for kind in host_keys {
             keygen(&at.join(format!("host_{kind}")), kind, "");
-            text += &format!("HostKey {}/host_{kind}\n", at.display());
+            writeln!(text, "HostKey {}/host_{kind}", at.display()).unwrap();
         }
         let (process, port) = (0..5).find_map(|_| start_on(at, &text)).unwrap_or_else(|| {
             panic!("sshd does not start:\n{}", fs::read_to_string(at.join("log")).unwrap())
@@ -90,7 +91,7 @@ fn start_on(folder: &Path, settings: &str) -> Option<(Child, u16)> {
     let mut command = Command::new(SSHD);
     command.args(["-D", "-e", "-f"]).arg(config).stdin(Stdio::null()).stdout(Stdio::null());
     let mut process = command.stderr(fs::File::create(&log).unwrap()).spawn().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while Instant::now() < deadline {
         if fs::read_to_string(&log).unwrap().contains("Server listening on") {
             return Some((process, port));
