@@ -6,7 +6,9 @@
     reason = "a test that cannot set up its peer fails, and says why"
 )]
 
+pub mod canary;
 pub mod evenkeel;
+pub mod gitops;
 pub mod site;
 pub mod sshd;
 pub mod zfs_commands;

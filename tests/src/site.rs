@@ -1,6 +1,7 @@
 //! A lab of simulated hosts together with a folder of manifests for them.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 
 use evenkeel_lab::server::{Lab, LabConfig, LabTarget, shim_binary};
 use evenkeel_lab::zfs::{Version, ZfsHost};
@@ -42,8 +43,15 @@ impl Site {
     /// # Panics
     /// Where the lab does not start.
     pub fn with(targets: Vec<LabTarget>) -> Self {
+        Self::with_shim(targets, shim_binary().expect("the lab's shim is built"))
+    }
+
+    /// These hosts, whose programs are `shim`: the lab's own, or one that does something before it becomes that.
+    ///
+    /// # Panics
+    /// Where the lab does not start.
+    pub fn with_shim(targets: Vec<LabTarget>, shim: PathBuf) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let shim = shim_binary().expect("the lab's shim is built");
         let config = LabConfig { dir: dir.path().to_path_buf(), shim, targets };
         let lab = Lab::start(config).expect("the lab starts");
         let work = Workdir::new();

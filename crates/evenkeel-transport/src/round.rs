@@ -7,11 +7,12 @@ use std::time::Duration;
 use evenkeel_core::request::{Exec, Reply, Request, SecretRef};
 use evenkeel_core::target::Become;
 use evenkeel_core::transport::{TransportError, TransportErrorKind};
+use secrecy::SecretString;
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
 use crate::become_root::BecomeRoot;
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, mask};
 use crate::frames::{Collector, Outcome, Output};
 use crate::script::{self, Command, Nonce};
 
@@ -106,11 +107,13 @@ impl Round {
         self.refused.into_iter().map(|refused| Err(refused.unwrap_or_else(|| error.clone()))).collect()
     }
 
-    /// The replies, given what was collected until the session ended. `whose` names the target in messages.
+    /// The replies, given what was collected until the session ended. `whose` names the target in messages. Secrets that
+    /// were sent are taken out of standard errors and messages: some programs repeat what they are given.
     pub(crate) fn replies(self, collector: Collector, end: &End, whose: &str, limits: Limits) -> Replies {
         let unanswered = Unanswered::of(&collector, end, whose, limits);
         let mut outcomes = collector.into_outcomes().into_iter();
         let mut first = true;
+        let sent: Vec<&SecretString> = self.commands.iter().flat_map(|command| &command.stdin).collect();
         let mut answer = |refused: Option<TransportError>| {
             if let Some(error) = refused {
                 return Err(error);
@@ -125,7 +128,20 @@ impl Round {
                 None => Err(unanswered.after.clone()),
             }
         };
-        self.refused.into_iter().map(&mut answer).collect()
+        self.refused.into_iter().map(|refused| masked(answer(refused), &sent)).collect()
+    }
+}
+
+/// `answer` without what was sent in secret. Standard output is data, and stays as it is.
+fn masked(answer: Result<Reply, TransportError>, sent: &[&SecretString]) -> Result<Reply, TransportError> {
+    match answer {
+        Ok(reply) if sent.is_empty() || reply.stderr.is_empty() => Ok(reply),
+        Ok(reply) => Ok(Reply { stderr: mask(&reply.stderr, sent), ..reply }),
+        Err(error) if sent.is_empty() => Err(error),
+        Err(error) => {
+            let message = String::from_utf8_lossy(&mask(error.message.as_bytes(), sent)).into_owned();
+            Err(TransportError { message, ..error })
+        }
     }
 }
 

@@ -123,6 +123,13 @@ impl Credentials for CredentialChain {
     }
 }
 
+/// `bytes` with each of `secrets`, as it is, replaced by `***`.
+pub(crate) fn mask(bytes: &[u8], secrets: &[&SecretString]) -> Vec<u8> {
+    let values =
+        secrets.iter().map(|secret| secret.expose_secret().as_bytes()).filter(|value| !value.is_empty());
+    values.fold(bytes.to_vec(), |text, value| replace(&text, value).unwrap_or(text))
+}
+
 /// Lines shorter than this are not taken as secrets of their own: they would blot out ordinary text.
 const SHORTEST_LINE: usize = 12;
 

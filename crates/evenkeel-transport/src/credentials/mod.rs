@@ -8,6 +8,7 @@ mod private_file;
 mod secrets;
 
 pub use chain::CredentialChain;
+pub(crate) use chain::mask;
 pub use directory::DirectoryCredentials;
 pub use environment::EnvironmentCredentials;
 pub use secrets::{Base, NamedSecret, SecretCredentials, SecretSettings};
