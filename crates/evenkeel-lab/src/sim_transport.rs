@@ -1,6 +1,6 @@
 //! A transport without a network: simulated machines by target name, and faults on demand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -53,6 +53,7 @@ pub struct SimTransport {
     machines: BTreeMap<String, Mutex<Watched>>,
     log: Mutex<Vec<Record>>,
     trouble: Mutex<Trouble>,
+    down: Mutex<BTreeSet<String>>,
 }
 
 /// A machine and what its fingerprint was when it was last looked at.
@@ -87,12 +88,23 @@ impl SimTransport {
             machines: machines.into_iter().map(watched).collect(),
             log: Mutex::default(),
             trouble: Mutex::new(Trouble { random: Random::new(0), one_in: 0 }),
+            down: Mutex::default(),
         }
     }
 
     /// From now on one request in `one_in` goes wrong, in ways that `seed` fixes; 0 ends it.
     pub fn set_trouble(&self, seed: u64, one_in: usize) {
         *locked(&self.trouble) = Trouble { random: Random::derive(seed, 7), one_in };
+    }
+
+    /// From now on a target does not answer, or answers again.
+    pub fn set_down(&self, target: &str, down: bool) {
+        let mut targets = locked(&self.down);
+        if down {
+            targets.insert(target.to_owned());
+        } else {
+            targets.remove(target);
+        }
     }
 
     /// Looks at or changes a machine by hand; `None` for a target that there is not.
@@ -130,7 +142,8 @@ impl SimTransport {
     fn answer(&self, target: &str, requests: &[Request]) -> Vec<Result<Reply, TransportError>> {
         let failed =
             |kind: TransportErrorKind| TransportError::new(kind, format!("{target}: simulated {kind:?}"));
-        let Some(machine) = self.machines.get(target) else {
+        let machine = self.machines.get(target).filter(|_| !locked(&self.down).contains(target));
+        let Some(machine) = machine else {
             return vec![Err(failed(TransportErrorKind::Unreachable)); requests.len()];
         };
         let mut machine = locked(machine);
