@@ -3,9 +3,11 @@
 pub mod http;
 pub mod sshd;
 
+use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use evenkeel_core::config::GitSourceSpec;
@@ -82,6 +84,23 @@ impl Site {
         self.push()
     }
 
+    /// Puts ten thousand manifests into the repository, quickly.
+    pub fn import_ten_thousand(&self) {
+        let mut stream = "commit refs/heads/main\ncommitter Ann Example <ann@example.net> 1700000000 +0000\n\
+                          data 4\nmany\nfrom refs/heads/main^0\n"
+            .to_owned();
+        for at in 0..10_000 {
+            let text = format!("n: {at}\n");
+            write!(stream, "M 100644 inline host{}/{at}.yaml\ndata {}\n{text}\n", at % 100, text.len())
+                .unwrap();
+        }
+        let mut command = self.command("git", "site.git");
+        command.args(["fast-import", "--quiet"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
+        process.stdin.take().unwrap().write_all(stream.as_bytes()).unwrap();
+        succeeded("git fast-import", process.wait_with_output().unwrap());
+    }
+
     /// Pushes what `work` is at; the hash of the commit.
     pub fn push(&self) -> String {
         self.git("work", &["push", "--quiet", "--force", "--tags", "origin", "HEAD:main"]);
@@ -135,6 +154,7 @@ fn package(program: &str) -> &str {
     }
 }
 
+/// What a program printed that must succeed.
 pub fn succeeded(program: &str, output: Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{program} ended with {}: {said}", output.status);
