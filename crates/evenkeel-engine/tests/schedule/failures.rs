@@ -130,6 +130,27 @@ fn what_was_stopped_before_its_turn_goes_again_at_once() {
 }
 
 #[test]
+fn what_is_stopped_again_and_again_slows_down() {
+    let mut rig = Rig::new(WIDE, [unit("git/a/1")]);
+    let mut looks = 0;
+    let until = rig.now + jiff::SignedDuration::from_hours(1);
+    while rig.now < until {
+        let job = rig.look_later();
+        rig.end(&job, Ended::NotStarted);
+        looks += 1;
+    }
+    assert!((60..=70).contains(&looks), "{looks} in an hour");
+    assert_eq!(rig.standing("git/a/1").failures, 0);
+    rig.renewed("git/a/1");
+    let job = rig.look();
+    rig.end(&job, Ended::Settled);
+    rig.wake("git/a/1", Trigger::Push);
+    let job = rig.look();
+    rig.end(&job, Ended::NotStarted);
+    rig.look();
+}
+
+#[test]
 fn no_report_is_a_failure_and_a_report_of_a_stranger_is_none() {
     let mut rig = Rig::new(WIDE, ["git/a/1", "git/b/1"].map(unit));
     let jobs = rig.looks();

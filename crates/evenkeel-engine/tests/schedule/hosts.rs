@@ -1,7 +1,7 @@
 //! Hosts that do not answer.
 
 use evenkeel_engine::controller::Trigger;
-use evenkeel_engine::controller::schedule::{Blocked, Ended, HostNews, Limits, Unit};
+use evenkeel_engine::controller::schedule::{Blocked, Ended, HostNews, Job, Limits, Unit};
 
 use crate::rig::{Rig, WIDE, names, unit};
 
@@ -152,22 +152,83 @@ fn dead_hosts_take_a_quarter_of_the_slots_at_most() {
 #[test]
 fn with_one_slot_dead_hosts_and_others_take_turns() {
     let limits = Limits { reading: 1, ..WIDE };
-    let mut rig = Rig::new(limits, (0..30).map(|n| unit(&format!("git/dead{n}/1"))));
+    let fine: Vec<String> = (0..10).map(|n| format!("git/fine{n}/1")).collect();
+    let mut rig = Rig::settled(limits, fine.iter().map(|path| unit(path)));
+    for n in 0..30 {
+        rig.put(unit(&format!("git/dead{n}/1")));
+    }
     while let Some(job) = rig.next_look() {
         rig.end(&job, Ended::Unreachable);
     }
     rig.pass(10);
-    for n in 0..10 {
-        rig.put(unit(&format!("git/fine{n}/1")));
+    for path in &fine {
+        rig.wake(path, Trigger::Periodic);
     }
     let mut order = String::new();
     for _ in 0..20 {
         let job = rig.look();
         let dead = job.target.starts_with("dead");
         order.push(if dead { 'd' } else { 'f' });
-        rig.pass(if dead { 30 } else { 1 });
+        rig.pass(1);
         rig.end(&job, if dead { Ended::Unreachable } else { Ended::Settled });
     }
-    assert_eq!(order.matches('f').count(), 10, "{order}");
-    assert!(!order.trim_end_matches('d').contains("dd"), "{order}");
+    assert_eq!(order, "df".repeat(10), "the dead ones are more urgent, and yet wait for each other");
+}
+
+/// Five targets on one host that has room for three. Three are looked at.
+fn crowded() -> (Rig, Vec<Job>) {
+    let units = (0..5).map(|n| on(&format!("git/t{n}/1"), "iron"));
+    let mut rig = Rig::new(Limits { per_host: 3, ..WIDE }, units);
+    let jobs = rig.looks();
+    assert_eq!(jobs.len(), 3);
+    (rig, jobs)
+}
+
+#[test]
+fn jobs_that_were_under_way_when_their_host_died_say_it_once_and_one_tries_it() {
+    let (mut rig, jobs) = crowded();
+    rig.end(&jobs[0], Ended::Unreachable);
+    assert!(rig.end(&jobs[1], Ended::Unreachable).host.is_some());
+    let down = |rig: &Rig| match rig.standing("git/t4/1").blocked {
+        Some(Blocked::HostDown { until }) => until,
+        other => panic!("{other:?}"),
+    };
+    let until = down(&rig);
+    rig.pass(1);
+    assert_eq!(rig.end(&jobs[2], Ended::Unreachable).host, None);
+    assert_eq!(down(&rig), until, "that was known");
+    rig.now = until;
+    rig.look();
+    assert_eq!(rig.next(), None, "though there is room for more");
+}
+
+#[test]
+fn a_job_that_was_under_way_shows_that_its_host_answers_after_all() {
+    let (mut rig, jobs) = crowded();
+    rig.end(&jobs[0], Ended::Unreachable);
+    rig.end(&jobs[1], Ended::Unreachable);
+    assert_eq!(rig.next(), None);
+    assert!(rig.end(&jobs[2], Ended::Settled).host.is_some_and(|news| news.answers));
+    assert_eq!(rig.looks().len(), 3);
+}
+
+#[test]
+fn a_host_that_came_back_and_dies_again_is_tried_soon_again() {
+    let mut rig = given_up();
+    for round in 0..12 {
+        rig.wake("git/a/1", Trigger::Operator);
+        let job = rig.look();
+        rig.end(&job, if round < 11 { Ended::Unreachable } else { Ended::Settled });
+    }
+    assert_eq!(rig.scheduler.counts(rig.now).unreachable, 0);
+    let mut news = None;
+    while news.is_none() {
+        rig.wake("git/a/1", Trigger::Operator);
+        let job = rig.look();
+        news = rig.end(&job, Ended::Unreachable).host;
+    }
+    rig.wake("git/b/1", Trigger::Push);
+    rig.renewed("git/b/1");
+    rig.pass(4);
+    assert_eq!(rig.look().target, "b");
 }

@@ -90,6 +90,25 @@ fn a_wake_up_during_the_run_runs_it_once_more() {
 }
 
 #[test]
+fn of_several_wake_ups_during_the_run_the_earliest_and_a_new_manifest_count() {
+    let mut rig = Rig::new(WIDE, [unit("git/a/1")]);
+    let job = rig.look();
+    let at = |rig: &Rig, seconds| rig.now + jiff::SignedDuration::from_secs(seconds);
+    for seconds in [90, 20, 60] {
+        rig.scheduler.wake(&key("git/a/1"), Trigger::Push, at(&rig, seconds));
+    }
+    rig.end(&job, Ended::Settled);
+    assert!((19.9..=20.0).contains(&rig.seconds_until("git/a/1")));
+
+    let job = rig.look_later();
+    rig.renewed("git/a/1");
+    rig.wake("git/a/1", Trigger::Push);
+    rig.end(&job, Ended::Failed);
+    assert_eq!(rig.standing("git/a/1").failures, 0);
+    assert_eq!(rig.look().trigger, Trigger::Push);
+}
+
+#[test]
 fn what_was_removed_counts_no_more_even_where_it_runs() {
     let mut rig = Rig::new(WIDE, ["git/a/1", "git/a/2"].map(unit));
     let job = rig.look();

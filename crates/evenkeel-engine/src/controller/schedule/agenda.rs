@@ -30,6 +30,8 @@ pub(super) struct Entry {
     pub(super) backoff: Moment,
     /// How often in a row something was sent.
     pub(super) changes: u32,
+    /// How often in a row it was stopped before its turn.
+    pub(super) stops: u32,
     pub(super) last: Option<Ended>,
     pub(super) ready: bool,
     /// What woke it while it ran.

@@ -213,6 +213,7 @@ impl Entry {
             failures: 0,
             backoff: 0,
             changes: 0,
+            stops: 0,
             last: None,
             ready: false,
             pending: None,

@@ -66,6 +66,15 @@ pub(super) fn proof(changes: u32, interval: Moment) -> Moment {
     SOON.saturating_mul(1 << changes.saturating_sub(1).min(20)).min(interval)
 }
 
+/// When to try again what was stopped before its turn, `stops` times in a row: at once, and where that goes on, ever more
+/// slowly up to a minute.
+pub(super) fn resumption(stops: u32) -> Moment {
+    match stops {
+        0 | 1 => 0,
+        _ => SECOND.saturating_mul(1 << (stops - 2).min(20)).min(60 * SECOND),
+    }
+}
+
 fn mix(number: u64) -> u64 {
     let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

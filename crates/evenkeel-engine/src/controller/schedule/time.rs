@@ -1,13 +1,18 @@
 //! Time as the scheduler counts it: in milliseconds that never run backwards.
 //!
 //! A machine's clock may be set back by a year. Everything that was planned would then be a year away. So what is
-//! planned moves along: the scheduler's own time stands still for that moment and goes on from there. A clock that is
-//! set ahead makes everything due, once.
+//! planned moves along: the scheduler's own time stands still for that moment and goes on from there. A few seconds
+//! are waited out instead. A clock that is set ahead makes everything due, once.
 
 use jiff::Timestamp;
 
+use super::pace::SECOND;
+
 /// Milliseconds on the scheduler's own scale.
 pub(super) type Moment = i64;
+
+/// A clock that is behind by less than this is waited for: it was adjusted, or two threads told the time in turn.
+const PATIENCE: Moment = 10 * SECOND;
 
 /// Translates between the machine's clock and the scheduler's own time.
 #[derive(Debug, Clone)]
@@ -28,11 +33,11 @@ impl Clock {
     /// The machine's clock says `wall`: what moment is that? Never before an earlier answer.
     pub(super) fn see(&mut self, wall: Timestamp) -> Moment {
         let told = self.moment(wall);
-        if told < self.now {
-            self.shift = self.shift.saturating_add(self.now.saturating_sub(told));
-        } else {
-            self.now = told;
+        let behind = self.now.saturating_sub(told);
+        if behind > PATIENCE {
+            self.shift = self.shift.saturating_add(behind);
         }
+        self.now = self.now.max(told);
         self.now
     }
 
@@ -70,6 +75,20 @@ mod tests {
         assert_eq!(clock.see(at(10)), 1_000_000, "it stands still for that moment");
         assert_eq!(clock.wall(planned), at(70), "a minute away is still a minute away");
         assert_eq!(clock.see(at(40)), 1_030_000);
+    }
+
+    #[test]
+    fn a_clock_that_is_a_little_behind_is_waited_for() {
+        let mut clock = Clock::default();
+        clock.see(at(1_000));
+        for _ in 0..100 {
+            assert_eq!(clock.see(at(991)), 1_000_000);
+        }
+        assert_eq!(
+            (clock.see(at(1_001)), clock.wall(1_001_000)),
+            (1_001_000, at(1_001)),
+            "no plan has moved"
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::agenda::{Id, When};
 use super::lanes::{Name, Pick, Place};
-use super::pace::{Draw, proof};
+use super::pace::{Draw, proof, resumption};
 use super::time::Moment;
 use super::words::{Aftermath, Ended, HostNews, Job, JobId, Phase, Report, Start};
 use super::{Going, Scheduler};
@@ -119,6 +119,7 @@ impl Scheduler {
     ) -> Option<Why> {
         let entry = self.agenda.get_mut(id).filter(|entry| entry.when == When::Running(job))?;
         let interval = entry.interval;
+        entry.stops = if ended == Ended::NotStarted { entry.stops.saturating_add(1) } else { 0 };
         let (mut why, before) = (None, entry.backoff);
         if ended != Ended::NotStarted {
             entry.backoff = 0;
@@ -147,7 +148,7 @@ impl Scheduler {
                 (draw.interval(interval), interval / 2, Trigger::Periodic)
             }
             Ended::Waiting => (draw.interval(interval), interval / 2, Trigger::Periodic),
-            Ended::NotStarted => (0, 0, entry.trigger),
+            Ended::NotStarted => (resumption(entry.stops), 0, entry.trigger),
         };
         let (pending, suspended) = (entry.pending.take(), entry.suspended);
         if suspended {

@@ -102,7 +102,8 @@ pub enum Ended {
     Terminal,
     /// What it depends on is not ready. It is woken when that turns ready, and looked at after its interval anyway.
     Waiting,
-    /// It was stopped before its turn. It is tried again at once; nothing counts as failed.
+    /// It was stopped before its turn. It is tried again at once, and where that goes on, ever more slowly; nothing
+    /// counts as failed.
     NotStarted,
 }
 

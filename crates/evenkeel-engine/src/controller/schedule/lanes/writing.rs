@@ -61,7 +61,6 @@ impl Lanes {
         let waiting = (stay.rank, job);
         if let Some(host) = self.hosts.get_mut(&stay.host) {
             host.writers.remove(&waiting);
-            host.writer = host.writer.filter(|shown| *shown != waiting);
         }
         self.writers.remove(&waiting);
         if let Some(name) = &stay.group {
