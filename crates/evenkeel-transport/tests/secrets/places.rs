@@ -1,5 +1,9 @@
 //! Variables and files of this machine; names, sources and what a repository may not do.
 
+use std::sync::Arc;
+
+use evenkeel_transport::credentials::EnvironmentCredentials;
+
 use super::*;
 
 #[test]
@@ -68,6 +72,22 @@ fn sources_come_and_go_and_the_configuration_comes_first() {
     let own = SecretCredentials::new(vec![from("c", "own")], settings());
     own.set_source("two", vec![from("b", "second")]);
     assert_eq!(found(&own, "password").unwrap(), "own");
+}
+
+#[test]
+fn a_repository_does_not_replace_what_the_machine_has() {
+    let variable = ("EVENKEEL_CRED_C_TOKEN".to_owned(), "ours".to_owned());
+    let mut settings = SecretSettings::new([]);
+    settings.others = Some(Arc::new(EnvironmentCredentials::new([variable])));
+    settings.age_identity = Some("nowhere".into());
+    let credentials = SecretCredentials::new(vec![], settings);
+    let base = || Base::Attachments { folder: String::new(), files: [].into() };
+    let secret = |spec: Value| vec![named("c", &spec, base(), false)];
+    credentials.set_source("infra", secret(json!({ "age": { "path": "c.age" } })));
+    assert_eq!(found(&credentials, "token").unwrap(), "ours");
+    says(&error(&credentials, "password"), &["no file `c.age`"]);
+    credentials.set_source("infra", secret(json!({ "age": { "path": "c.age", "identity": "/etc/shadow" } })));
+    says(&error(&credentials, "password"), &["`identity` is not taken from a repository", "ageIdentity"]);
 }
 
 #[test]

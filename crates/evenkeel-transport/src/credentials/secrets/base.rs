@@ -50,12 +50,7 @@ impl Base {
     pub(super) fn local(&self, path: &str) -> Result<PathBuf, TransportError> {
         match self {
             Base::Folder(folder) => Ok(folder.join(path)),
-            Base::Attachments { .. } if Path::new(path).is_absolute() => Ok(PathBuf::from(path)),
-            Base::Attachments { .. } => {
-                let error =
-                    problem(format!("`{path}` must be a full path: it is about the controller's machine"));
-                Err(error.hint("or leave it out and set it in the controller's configuration"))
-            }
+            Base::Attachments { .. } => Err(problem(format!("`{path}` is looked for on no machine"))),
         }
     }
 

@@ -88,6 +88,15 @@ pub(super) fn check(secret: &NamedSecret) -> Result<(), TransportError> {
         let hint = "use `age`, `sops` or `vault`, or declare it in the controller's configuration";
         return Err(wrong(message).hint(hint));
     }
+    let identities = [
+        age.as_ref().and_then(|age| age.identity.as_ref()),
+        sops.as_ref().and_then(|sops| sops.identity.as_ref()),
+    ];
+    if !secret.trusted && identities.iter().any(Option::is_some) {
+        let message =
+            "`identity` is not taken from a repository: it names a file of the controller's machine";
+        return Err(wrong(message.to_owned()).hint("leave it out; the controller's `ageIdentity` is used"));
+    }
     Ok(())
 }
 

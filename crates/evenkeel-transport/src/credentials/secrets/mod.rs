@@ -61,7 +61,8 @@ impl fmt::Debug for NamedSecret {
 pub struct SecretSettings {
     /// The file with the age identity for those that name none.
     pub age_identity: Option<PathBuf>,
-    /// Where a token for Vault is looked for that is not declared; never these credentials themselves.
+    /// Other credentials of this machine, never these themselves: they come before what repositories declare, and a
+    /// token for Vault that is not declared is looked for in them.
     pub others: Option<Arc<dyn Credentials>>,
     /// How long a program or a server may take. Default: 10 s.
     pub patience: Duration,
@@ -104,7 +105,7 @@ impl fmt::Debug for SecretSettings {
 ///
 /// Values are looked up when they are asked for. Files are read again once they have changed, programs and servers asked
 /// again after a while. A name is looked for in the configuration first, then in the repositories; one that two
-/// repositories declare is an error.
+/// repositories declare is an error. What the other credentials of this machine have comes before the repositories'.
 ///
 /// Looking up may block, for as long as a program or a server may take. On a runtime with several threads the other
 /// tasks of this one go on meanwhile.
@@ -162,6 +163,11 @@ impl fmt::Debug for SecretCredentials {
 impl Credentials for SecretCredentials {
     fn find(&self, secret: &SecretRef) -> Result<Option<SecretString>, TransportError> {
         let Some(entry) = self.declared(&secret.name)? else { return Ok(None) };
+        // A repository cannot put a value of its own in the place of this machine's.
+        let others = self.settings.others.as_ref().filter(|_| !entry.secret.trusted);
+        if let Some(found) = others.map(|others| others.find(secret)).transpose()?.flatten() {
+            return Ok(Some(found));
+        }
         let found = entry.find(&secret.key, &Surroundings { settings: &self.settings, all: self });
         found.map_err(|error| TransportError {
             message: format!("credential `{}`: {}", secret.name, error.message),
