@@ -118,7 +118,7 @@ fn the_kinds_are_explained_and_have_schemas() {
     let work = Workdir::new();
     work.expect(0, &["explain"]).says(&["Secret", "Controller", "GitSource", "DirectorySource"]);
     work.expect(0, &["explain", "GitSource.ref"]).says(&[
-        "Which commit is followed",
+        "at most one of these",
         "semver <text>",
         "branch <text>",
     ]);
