@@ -12,11 +12,14 @@
 mod peers;
 
 use std::fs;
+use std::sync::Arc;
 use std::time::Instant;
 
 use evenkeel_engine::source::{Fetched, Source, SourceErrorKind};
 use peers::http::{HttpServer, Manner};
 use peers::{Site, failure, fetch, files};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// `x-access-token:canary` and `ann:canary`, as HTTP writes them.
 const TOKEN: &str = "Basic eC1hY2Nlc3MtdG9rZW46Y2FuYXJ5";
@@ -142,4 +145,62 @@ async fn ten_thousand_files_are_fetched() {
     let begin = Instant::now();
     assert_eq!(fetch(&source).await.manifests.len(), 10_001);
     println!("fetched in {:?}", begin.elapsed());
+}
+
+/// Makes an authority and a certificate of it for 127.0.0.1, in the folder of the site.
+fn certify(site: &Site) {
+    let run = |arguments: &str| {
+        site.run("openssl", ".", &arguments.split(' ').collect::<Vec<_>>());
+    };
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30";
+    run(&format!("req -x509 {key} -keyout ca.key -out ca.pem -subj /CN=authority"));
+    run(&format!("req {key} -keyout server.key -out server.csr -subj /CN=server"));
+    fs::write(site.path("extensions"), "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n").unwrap();
+    run("x509 -req -in server.csr -CA ca.pem -CAkey ca.key -days 30 -out server.pem -extfile extensions");
+}
+
+/// TLS in front of an HTTP server; the port.
+async fn tls(site: &Site, to: u16) -> u16 {
+    let certificates = CertificateDer::pem_file_iter(site.path("server.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(site.path("server.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.unwrap().with_no_client_auth();
+    let config = config.with_single_cert(certificates.map(Result::unwrap).collect(), key).unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                // A client that does not trust the certificate goes away.
+                if let Ok(mut near) = acceptor.accept(stream).await {
+                    let mut far = tokio::net::TcpStream::connect(("127.0.0.1", to)).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+                }
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_certificate_is_checked_against_the_system_s_or_one_s_own_authorities() {
+    let site = Site::new();
+    certify(&site);
+    let server = serve(&site, wants(TOKEN));
+    let url = format!("https://127.0.0.1:{}/site.git", tls(&site, server.port).await);
+    let secrets = [("token", "canary".to_owned())];
+    let error = failure(&site.source_with(&url, WITH_TOKEN, &secrets)).await;
+    assert_eq!(error.kind, SourceErrorKind::Untrusted, "{error}");
+    assert!(error.hint.unwrap().contains("caFile"));
+    assert!(server.asked().is_empty());
+    let settings = r#"{"credentialsRef": "forge", "caFile": "ca.pem"}"#;
+    let snapshot = fetch(&site.source_with(&url, settings, &secrets)).await;
+    assert_eq!(files(&snapshot.manifests), [("a.yaml", "a: 1\n")]);
+    // It is for this address only.
+    let elsewhere = url.replace("127.0.0.1", "localhost");
+    let error = failure(&site.source_with(&elsewhere, settings, &secrets)).await;
+    assert_eq!(error.kind, SourceErrorKind::Untrusted, "{error}");
 }

@@ -51,7 +51,7 @@ async fn a_push_is_fetched_and_no_push_fetches_nothing() {
     let shallow = fs::read_to_string(clone.join("shallow")).unwrap();
     assert!(!shallow.is_empty());
     let config = fs::read_to_string(clone.join("config")).unwrap();
-    assert!(!config.contains("127.0.0.1") && !config.contains("PRIVATE"), "{config}");
+    assert!(!config.contains(&sshd.port.to_string()) && !config.contains("PRIVATE"), "{config}");
     // A branch that is rewound is at its old commit again.
     site.git("work", &["reset", "--quiet", "--hard", "HEAD~3"]);
     assert_eq!(site.push(), first.revision.id);
@@ -281,4 +281,18 @@ async fn a_state_folder_that_cannot_be_written_is_told() {
     assert_eq!(error.kind, SourceErrorKind::Failed);
     assert!(error.to_string().contains("cannot keep a clone in"), "{error}");
     assert!(error.hint.is_some());
+}
+
+/// Runs itself again with a home whose git configuration sends `git://` and `http://` elsewhere.
+#[tokio::test]
+async fn the_configuration_of_the_user_s_git_does_not_matter() {
+    let home = tempfile::tempdir().unwrap();
+    let text = "[url \"https://nowhere.invalid/\"]\ninsteadOf = git://\ninsteadOf = http://\n\
+                [http]\nproxy = http://nowhere.invalid\n[init]\ntemplateDir = /nonexistent\n";
+    fs::write(home.path().join(".gitconfig"), text).unwrap();
+    let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+    again.args(["--exact", "a_push_is_fetched_and_no_push_fetches_nothing"]).env("HOME", home.path());
+    again.env_remove("XDG_CONFIG_HOME");
+    let said = peers::succeeded("the test itself", again.output().unwrap());
+    assert!(said.contains("1 passed"), "{said}");
 }

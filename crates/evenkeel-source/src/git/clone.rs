@@ -58,6 +58,7 @@ impl Clone {
         options.bare(true).external_template(false);
         let repository = Repository::init_opts(&folder, &options)
             .map_err(|e| failed(&format!("cannot make a clone in {}", folder.display()), &e))?;
+        keep_urls(&repository).map_err(|e| failed(&format!("cannot write to {}", folder.display()), &e))?;
         fs::write(folder.join(ORIGIN), origin).map_err(|e| unusable(&folder, &e))?;
         Ok(Clone { repository, fresh: true, folder })
     }
@@ -129,6 +130,16 @@ fn fetch(remote: &mut Remote<'_>, refspecs: &[&str], depth: i32, stop: &Stop) ->
     let result = remote.fetch(refspecs, Some(&mut options), None);
     drop(options);
     result.map_err(|e| if too_large.get() { Fetching::TooLarge } else { Fetching::Failed(e) })
+}
+
+/// People let git write `https://` for `git://` (`url.<base>.insteadOf`). The longest match counts, so this one keeps
+/// the bridge's URLs as they are. Nothing else of the user's git configuration bears on a fetch.
+fn keep_urls(repository: &Repository) -> Result<(), git2::Error> {
+    let mut config = repository.config()?;
+    for base in ["git://127.0.0.1:", "http://127.0.0.1:"] {
+        config.set_str(&format!("url.{base}.insteadof"), base)?;
+    }
+    Ok(())
 }
 
 fn is_ours(folder: &Path, origin: &str) -> bool {
