@@ -92,7 +92,7 @@ fn refuse_the_controllers_own(spec: &SecretSpec, report: &mut Report<'_>) {
     ];
     for (field, _) in identities.into_iter().filter(|(_, identity)| identity.is_some()) {
         let message = "`identity` is not taken in manifests: it names a file of the controller's machine";
-        let hint = "take it away: the identity is `ageIdentity` of the controller's configuration";
+        let hint = "take it away: the identity is `ageIdentity` of the controller's configuration, or `--age-identity`";
         report.error(&[field, "identity"], message, hint);
     }
 }

@@ -27,7 +27,7 @@ fn what_tells_nothing_to_whoever_can_push_is_taken_with_the_place_that_paths_sta
 fn what_reads_the_controllers_machine_is_refused() {
     let files = "whoever can push could read the controller's files";
     let hint = "(put the secret in the controller's configuration; in manifests `age`, `sops` and `vault` are taken)";
-    let own = "`identity` is not taken in manifests: it names a file of the controller's machine (take it away: the identity is `ageIdentity` of the controller's configuration)";
+    let own = "`identity` is not taken in manifests: it names a file of the controller's machine (take it away: the identity is `ageIdentity` of the controller's configuration, or `--age-identity`)";
     for (spec, expected) in [
         ("{ env: { password: HOME } }", format!("4:9: error: `env` is not taken in manifests: {files} {hint}")),
         ("{ file: { password: /etc/shadow } }", format!("4:9: error: `file` is not taken in manifests: {files} {hint}")),
