@@ -295,6 +295,23 @@ mod tests {
     }
 
     #[test]
+    fn changes_of_the_files_and_of_what_they_include_are_noticed() {
+        let included =
+            [("config", "Include d/*.conf\nInclude missing\nHost a\n"), ("d/one.conf", "Port 1\n")];
+        let change = |name: &str, text: &str| {
+            let (home, config) = read(&included);
+            assert!(config.holds());
+            fs::write(home.path().join(name), text).unwrap();
+            config.holds()
+        };
+        assert!(!change("config", "Host b\n"), "the file");
+        assert!(!change("d/one.conf", "Port 22\n"), "a file that is included");
+        assert!(!change("d/two.conf", "Port 2\n"), "one that came into the folder");
+        assert!(!change("missing", "Port 3\n"), "one that was missing");
+        assert!(change("other", "Port 4\n"), "something else");
+    }
+
+    #[test]
     fn the_first_value_that_holds_wins() {
         let text =
             "Port 2222\nHost web* !web9\n  User \"web user\"\n  Port 1\nHost *\n  User=other # comment\n";

@@ -187,4 +187,24 @@ mod tests {
         }
         assert!(parse(b"\xff\xfe").is_err());
     }
+
+    #[test]
+    fn hostile_files_end_soon() {
+        let start = std::time::Instant::now();
+        for piece in [
+            "[", "{", "- ", "? ", "a: [", "&a ", "!t ", "'", "\"", "|\n", "- - ", "a:\n ", "#", "x ", "-\n",
+            "\t", "a: 1\n",
+        ] {
+            let text = piece.repeat((1 << 20) / piece.len());
+            let _ = parse(text.as_bytes());
+        }
+        assert!(start.elapsed() < std::time::Duration::from_mins(1), "{:?}", start.elapsed());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_file_makes_it_panic(text in "[\\[\\]{}:,&*!|>'\"%@`#?\\- \n\ta-c1]{0,200}") {
+            let _ = parse(text.as_bytes());
+        }
+    }
 }
