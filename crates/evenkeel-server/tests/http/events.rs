@@ -125,3 +125,41 @@ async fn streams_end_with_the_server_and_with_the_store() {
     server.stop().await;
     assert!(matches!(next(&mut last).await, Err(ClientError::Cut { .. })));
 }
+
+#[tokio::test]
+async fn a_stream_outlives_the_bound_on_idle_connections() {
+    let short = Duration::from_millis(100);
+    let server = Running::bounded(Bounds { headers: short, heartbeat: short / 2, ..wide() }).await;
+    let mut stream = server.connect().await;
+    stream.write_all(&Request::get("/api/v1/events/stream").token(VIEWER).bytes()).await.unwrap();
+    for _ in 0..8 {
+        read_until(&mut stream, ": alive\n\n").await;
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_listener_that_takes_nothing_gives_its_place_up() {
+    let bounds = Bounds { connections: 1, write: Duration::from_millis(200), ..wide() };
+    let server = Running::bounded(bounds).await;
+    // More than the system keeps for who does not read.
+    let long = "x".repeat(20_000);
+    for _ in 0..1000 {
+        server.fake.write(&long);
+    }
+    let mut stream = server.connect().await;
+    stream.write_all(&Request::get("/api/v1/events/stream?after=0").token(VIEWER).bytes()).await.unwrap();
+    assert_eq!(server.ask(&Request::get("/healthz")).await.status, 200);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn many_pages_come_one_after_the_other() {
+    let server = Running::bounded(Bounds { heartbeat: PATIENCE * 10, ..wide() }).await;
+    let written: Vec<u64> = (0..1200).map(|n| server.fake.write(&n.to_string()).seq).collect();
+    let mut stream = listen(&server, Some(0)).await;
+    for seq in written {
+        assert_eq!(next(&mut stream).await.unwrap().seq, seq);
+    }
+    server.stop().await;
+}
