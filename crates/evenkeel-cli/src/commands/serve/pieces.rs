@@ -1,0 +1,136 @@
+//! The pieces of a controller, put together from its configuration.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use evenkeel_core::config::{ControllerSpec, GitRef, SourceSpec};
+use evenkeel_core::request::SecretRef;
+use evenkeel_core::transport::{Transport, TransportError};
+use evenkeel_engine::controller::ConfiguredSource;
+use evenkeel_engine::source::{Snapshot, Source, SourceError};
+use evenkeel_server::Settings;
+use evenkeel_source::{DirectorySource, GitOptions, GitSource};
+use evenkeel_transport::credentials::CredentialChain;
+use evenkeel_transport::{Credentials, LocalTransport, Router, SshOptions, SshTransport};
+use secrecy::SecretString;
+
+use super::secrets::{self, OfSources};
+use crate::controller::Configuration;
+use crate::error::CliError;
+use crate::ui;
+
+/// Hears of every snapshot before it comes into force.
+type OnSnapshot = Arc<dyn Fn(&str, &Snapshot) + Send + Sync>;
+
+/// What a controller is made of.
+pub(super) struct Pieces {
+    pub(super) controller: ControllerSpec,
+    pub(super) sources: Vec<ConfiguredSource>,
+    pub(super) chain: Arc<CredentialChain>,
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) ssh: Arc<SshTransport>,
+    pub(super) on_snapshot: OnSnapshot,
+    pub(super) http: Settings,
+}
+
+impl Pieces {
+    pub(super) fn new(configuration: Configuration) -> Result<Self, CliError> {
+        let (chain, declared) = secrets::chain(&configuration)?;
+        let options = ssh_options(&configuration);
+        let git = GitOptions {
+            clones: configuration.state().clones(),
+            home: options.home.clone(),
+            base: configuration.folder().to_owned(),
+            agent: options.agent_socket.clone(),
+            secrets: Arc::new(OfSources(Arc::clone(&chain))),
+            user_agent: format!("evenkeel/{}", env!("CARGO_PKG_VERSION")),
+        };
+        let ssh = Arc::new(SshTransport::new(options, Arc::clone(&chain) as _));
+        for warning in ssh.warnings() {
+            ui::note(&format!("warning: {warning}\n"));
+        }
+        let local = LocalTransport::new(Arc::clone(&chain) as _);
+        let transport: Arc<dyn Transport> = Arc::new(Router::new(Arc::clone(&ssh) as _, Arc::new(local)));
+        let http = http_settings(&configuration.controller, &chain)?;
+        let folder = configuration.folder().to_owned();
+        let sources = configuration.sources.into_iter();
+        let sources =
+            sources.map(|(name, spec)| source(name, spec, &folder, &git)).collect::<Result<_, _>>()?;
+        let on_snapshot: OnSnapshot =
+            Arc::new(move |source, snapshot| secrets::take(&declared, source, snapshot));
+        Ok(Pieces { controller: configuration.controller, sources, chain, transport, ssh, on_snapshot, http })
+    }
+}
+
+fn ssh_options(configuration: &Configuration) -> SshOptions {
+    let mut options = SshOptions::from_env();
+    let spec = &configuration.controller;
+    if let Some(file) = &spec.ssh_config {
+        options.config_files = vec![configuration.folder().join(file)];
+    }
+    options.idle = Some(Duration::from(spec.limits.idle));
+    options.max_connections = spec.limits.connections.into();
+    options
+}
+
+fn source(
+    name: String,
+    spec: SourceSpec,
+    folder: &Path,
+    git: &GitOptions,
+) -> Result<ConfiguredSource, CliError> {
+    let terms = spec.reconcile();
+    let failed = |error: SourceError| {
+        let failed = CliError::new(format!("the source {name} cannot work: {error}"));
+        match error.hint {
+            Some(hint) => failed.hint(hint),
+            None => failed,
+        }
+    };
+    let (source, url, reference): (Arc<dyn Source>, String, Option<String>) = match spec {
+        SourceSpec::Git(spec) => {
+            let (url, reference) = (spec.url.clone(), followed(&spec.reference));
+            (Arc::new(GitSource::new(&name, spec, git.clone()).map_err(failed)?), url, reference)
+        }
+        SourceSpec::Directory(spec) => {
+            let url = PathBuf::from(folder).join(&spec.path).display().to_string();
+            (Arc::new(DirectorySource::new(&spec, folder)), url, None)
+        }
+    };
+    Ok(ConfiguredSource { name, url, source, terms, reference })
+}
+
+/// The full name of the branch or tag, where it is known without asking.
+fn followed(reference: &GitRef) -> Option<String> {
+    let branch = reference.branch.as_ref().map(|name| format!("refs/heads/{name}"));
+    branch.or_else(|| reference.tag.as_ref().map(|name| format!("refs/tags/{name}")))
+}
+
+fn http_settings(spec: &ControllerSpec, chain: &CredentialChain) -> Result<Settings, CliError> {
+    let secret = |whose: String, credential: &str, key: &str| -> Result<SecretString, CliError> {
+        let wanted = SecretRef { name: credential.to_owned(), key: key.to_owned() };
+        chain.get(&wanted).map_err(|TransportError { message, hint, .. }| {
+            let failed = CliError::new(format!("{whose}: {message}"));
+            match hint {
+                Some(hint) => failed.hint(hint),
+                None => failed,
+            }
+        })
+    };
+    let tokens = spec.tokens.iter().map(|token| {
+        let value = secret(format!("the token {}", token.name), &token.credentials_ref, "token")?;
+        Ok((token.clone(), value))
+    });
+    let webhooks = spec.webhooks.iter().map(|webhook| {
+        let value =
+            secret(format!("the webhook {}", webhook.name), &webhook.credentials_ref, "webhookSecret")?;
+        Ok((webhook.clone(), value))
+    });
+    let (tokens, webhooks) =
+        (tokens.collect::<Result<_, CliError>>()?, webhooks.collect::<Result<_, CliError>>()?);
+    Settings::new(tokens, webhooks, spec.limits.webhooks_per_minute).map_err(|error| {
+        let hint = error.hint();
+        CliError::new("the HTTP settings do not work").because(error).hint(hint)
+    })
+}

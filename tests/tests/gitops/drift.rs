@@ -1,0 +1,39 @@
+//! Changes by hand: reported, put right where that is asked for, and given up where somebody insists.
+
+use crate::Scene;
+
+#[test]
+fn drift_is_reported_within_the_interval_and_left_as_it_is() {
+    let scene = Scene::new("drift: { every: 10s, mode: Report }");
+    scene.want("atime: off");
+    scene.repository().push("first");
+    let mut serving = scene.serve();
+    serving.wait_for("Applied host ZfsDataset/vm");
+    scene.site.by_hand("host", &["zfs", "set", "atime=on", "tank/vm"]);
+    let before = scene.writes();
+    let line = serving.wait_for("DriftFound host ZfsDataset/vm");
+    assert!(line.contains("warning") && line.contains("atime is on"), "{line}");
+    scene.site.work.expect(2, &["status", "--config", "evenkeel.yaml"]).says(&["Drifted", "atime"]);
+    assert_eq!(scene.writes(), before);
+    scene.site.by_hand("host", &["zfs", "set", "atime=off", "tank/vm"]);
+    serving.wait_for("InSync host ZfsDataset/vm");
+    scene.site.work.expect(0, &["status", "--config", "evenkeel.yaml"]);
+}
+
+#[test]
+fn drift_is_put_right_where_asked_until_somebody_insists() {
+    let scene = Scene::new("drift: { every: 1h, mode: Correct }");
+    scene.want("atime: off");
+    scene.repository().push("first");
+    let mut serving = scene.serve();
+    serving.wait_for("Applied host ZfsDataset/vm");
+    let look = ["reconcile", "--now", "--target", "host", "--config", "evenkeel.yaml"];
+    for _ in 0..3 {
+        scene.site.by_hand("host", &["zfs", "set", "atime=on", "tank/vm"]);
+        scene.site.work.expect(0, &look);
+        let line = serving.wait_for("DriftCorrected host ZfsDataset/vm");
+        assert!(line.contains("atime on"), "{line}");
+        assert_eq!(scene.value("atime"), "off");
+    }
+    scene.site.work.expect(0, &["history", "--config", "evenkeel.yaml"]).says(&["operator"]);
+}
