@@ -11,7 +11,10 @@ use axum::response::{IntoResponse, Response};
 use evenkeel_core::config::GitSourceSpec;
 use evenkeel_engine::source::{SourceError, SourceErrorKind};
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Certificate, Client, Url};
+use reqwest::{Client, Url};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -89,8 +92,8 @@ async fn pass_on(State(forward): State<Arc<Forward>>, request: Request) -> Respo
 impl Forward {
     async fn ask(&self, request: Request) -> Result<Response, SourceError> {
         let path = request.uri().path().to_owned();
-        let Some(rest) = path.strip_prefix('/').and_then(|path| path.strip_prefix(self.token.as_str()))
-        else {
+        let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(self.token.as_str()));
+        let Some(rest) = rest.filter(|rest| rest.starts_with('/')) else {
             return Ok(StatusCode::NOT_FOUND.into_response());
         };
         let listing = rest == LIST;
@@ -184,24 +187,46 @@ fn headers(all: &HeaderMap) -> HeaderMap {
 }
 
 fn client(spec: &GitSourceSpec, options: &GitOptions, deadline: Instant) -> Result<Client, SourceError> {
-    let wrong = |message: String| SourceError::new(SourceErrorKind::Configuration, message);
-    // Whoever comes first installs it; all install the same.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let left = deadline.saturating_duration_since(Instant::now());
-    let mut builder =
-        Client::builder().user_agent(&options.user_agent).timeout(left).redirect(Policy::custom(follow));
-    if let Some(path) = &spec.ca_file {
-        let path = options.file(path);
-        let pem = std::fs::read(&path)
-            .map_err(|e| wrong(format!("cannot read the `caFile` {}: {e}", path.display())))?;
-        let found = Certificate::from_pem_bundle(&pem).unwrap_or_default();
-        if found.is_empty() {
-            return Err(wrong(format!("there is no certificate in the `caFile` {}", path.display()))
-                .hint("it must be in PEM form (-----BEGIN CERTIFICATE-----)"));
-        }
-        builder = builder.tls_certs_only(found);
+    let wrong =
+        |why: String| SourceError::new(SourceErrorKind::Configuration, format!("cannot speak HTTPS: {why}"));
+    // Named here, so that nothing global is installed.
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| wrong(e.to_string()))?
+        .with_root_certificates(authorities(spec, options)?)
+        .with_no_client_auth();
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent(&options.user_agent)
+        .timeout(deadline.saturating_duration_since(Instant::now()))
+        .redirect(Policy::custom(follow))
+        .build()
+        .map_err(|e| wrong(chain(&e)))
+}
+
+/// The authorities of `caFile`, else those of the system.
+fn authorities(spec: &GitSourceSpec, options: &GitOptions) -> Result<RootCertStore, SourceError> {
+    let mut store = RootCertStore::empty();
+    let Some(path) = &spec.ca_file else {
+        // Read again each time: the system's are renewed while we run.
+        let found = rustls_native_certs::load_native_certs();
+        store.add_parsable_certificates(found.certs);
+        return Ok(store);
+    };
+    let path = options.file(path);
+    let wrong = |why: String| {
+        let message = format!("the `caFile` {} {why}", path.display());
+        SourceError::new(SourceErrorKind::Configuration, message)
+            .hint("it must be in PEM form (-----BEGIN CERTIFICATE-----)")
+    };
+    let pem = std::fs::read(&path).map_err(|e| wrong(format!("cannot be read: {e}")))?;
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let added =
+            certificate.map_err(|e| e.to_string()).and_then(|c| store.add(c).map_err(|e| e.to_string()));
+        added.map_err(|why| wrong(format!("has a certificate that cannot be read: {why}")))?;
     }
-    builder.build().map_err(|e| wrong(format!("cannot speak HTTPS: {}", chain(&e))))
+    if store.is_empty() { Err(wrong("has no certificate".to_owned())) } else { Ok(store) }
 }
 
 /// Follows only within a server, and never from HTTPS to HTTP: the credential goes along.
@@ -274,10 +299,40 @@ fn chain(error: &reqwest::Error) -> String {
     let (mut text, mut cause) = (error.to_string(), error.source());
     while let Some(inner) = cause {
         let more = inner.to_string();
-        if !text.contains(&more) {
+        // The system's words do without its error number.
+        let more = more.split(" (os error").next().unwrap_or_default();
+        if !text.contains(more) {
             text = format!("{text}: {more}");
         }
         cause = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_does_not_know_the_token_is_not_let_through() {
+        let forward = Forward {
+            client: Client::builder().no_proxy().tls_backend_preconfigured(no_trust()).build().unwrap(),
+            token: "secret".to_owned(),
+            login: None,
+            base: Mutex::new(Url::parse("http://127.0.0.1:1/a").unwrap()),
+            trouble: Trouble::default(),
+        };
+        let ask = |path: &str| forward.ask(Request::builder().uri(path).body(Body::empty()).unwrap());
+        for path in ["/info/refs", "/guess/info/refs", "/secretly/info/refs", "/secret", "//secret/info/refs"]
+        {
+            assert_eq!(ask(path).await.unwrap().status(), StatusCode::NOT_FOUND, "{path}");
+        }
+        assert_eq!(ask("/secret/info/refs").await.unwrap_err().kind, SourceErrorKind::Unreachable);
+    }
+
+    fn no_trust() -> ClientConfig {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        config.unwrap().with_root_certificates(RootCertStore::empty()).with_no_client_auth()
+    }
 }

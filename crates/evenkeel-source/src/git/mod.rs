@@ -86,6 +86,9 @@ impl fmt::Debug for GitOptions {
 /// source to say. Of the files, those are taken that `evenkeel plan` would take in a checked-out folder, except that a
 /// symbolic link named like a manifest is an error. Files named `*.age`, `*.sops.*` and `*.enc.*` are attachments.
 ///
+/// What is verified is the commit that is read. `known` must have been fetched with the same settings: what is unchanged
+/// is not verified again.
+///
 /// SSH keys come from the credential (`privateKey`, `passphrase`), else from the agent, else from `~/.ssh/id_*`; the
 /// server's key must be in a `known_hosts` file. `~/.ssh/config` (aliases, jump hosts) is not read. HTTP proxies are
 /// taken from the environment (`HTTPS_PROXY`, `NO_PROXY`).
@@ -124,6 +127,11 @@ impl GitSource {
         let timeout = spec.timeout.map_or(TIMEOUT, Duration::from);
         let inner = Inner { name: name.to_owned(), spec, options, place, shown, timeout };
         Ok(GitSource { inner: Arc::new(inner), turn: Arc::default() })
+    }
+
+    /// The URL without user, password and token: what may be shown and stored.
+    pub fn url(&self) -> &str {
+        &self.inner.shown
     }
 
     async fn look(&self, known: Option<&str>) -> Result<Fetched, SourceError> {

@@ -77,7 +77,7 @@ struct Served {
 impl Served {
     async fn serve(&self, mut local: TcpStream) -> Result<(), SourceError> {
         // Whoever does not know the token gets nothing, and libgit2 may go away at any time.
-        if local.set_nodelay(true).is_err() || !self.is_ours(&mut local).await.unwrap_or(false) {
+        if local.set_nodelay(true).is_err() || !knows(&self.token, &mut local).await.unwrap_or(false) {
             return Ok(());
         }
         let broke = |e: russh::Error| {
@@ -125,20 +125,6 @@ impl Served {
         }
     }
 
-    /// Reads libgit2's first line: its length in hexadecimal, the command, and `/` with the token.
-    async fn is_ours(&self, local: &mut TcpStream) -> io::Result<bool> {
-        let mut length = [0; 4];
-        local.read_exact(&mut length).await?;
-        let length = std::str::from_utf8(&length).ok().and_then(|text| usize::from_str_radix(text, 16).ok());
-        let Some(length) = length.and_then(|l| l.checked_sub(4)).filter(|l| *l <= MAX_COMMAND) else {
-            return Ok(false);
-        };
-        let mut line = vec![0; length];
-        local.read_exact(&mut line).await?;
-        let wanted = format!("git-upload-pack /{}\0", self.token);
-        Ok(line.starts_with(wanted.as_bytes()))
-    }
-
     fn refused(&self, words: &[u8], status: Option<u32>) -> SourceError {
         let SshPlace { user, host, path, .. } = &self.place;
         let words = String::from_utf8_lossy(words);
@@ -169,6 +155,19 @@ impl Served {
         let message = format!("`git-upload-pack` on {host} ended {status}{colon}{said}");
         SourceError::new(SourceErrorKind::Failed, message)
     }
+}
+
+/// Reads libgit2's first line: its length in hexadecimal, the command, and `/` with the token.
+async fn knows(token: &str, local: &mut TcpStream) -> io::Result<bool> {
+    let mut length = [0; 4];
+    local.read_exact(&mut length).await?;
+    let length = std::str::from_utf8(&length).ok().and_then(|text| usize::from_str_radix(text, 16).ok());
+    let Some(length) = length.and_then(|l| l.checked_sub(4)).filter(|l| *l <= MAX_COMMAND) else {
+        return Ok(false);
+    };
+    let mut line = vec![0; length];
+    local.read_exact(&mut line).await?;
+    Ok(line.starts_with(format!("git-upload-pack /{token}\0").as_bytes()))
 }
 
 /// Quoted for the server's shell.
@@ -233,5 +232,24 @@ mod tests {
     fn a_path_is_one_word_for_the_shell() {
         assert_eq!(command("/srv/it's"), r"git-upload-pack '/srv/it'\''s'");
         assert_eq!(command("$(x) `y` !z"), r"git-upload-pack '$(x) `y` '\!'z'");
+    }
+
+    #[tokio::test]
+    async fn who_does_not_know_the_token_is_not_let_through() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        for (line, expected) in [
+            ("0029git-upload-pack /secret\0host=127.0.0.1\0", true),
+            ("0029git-upload-pack /guessd\0host=127.0.0.1\0", false),
+            ("0029git-upload-pack /secretx\0ost=127.0.0.1\0", false),
+            ("0000", false),
+            ("ffffgit", false),
+            ("GET /secret HTTP/1.1", false),
+        ] {
+            let mut near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (mut far, _) = listener.accept().await.unwrap();
+            near.write_all(line.as_bytes()).await.unwrap();
+            near.shutdown().await.unwrap();
+            assert_eq!(knows("secret", &mut far).await.unwrap_or(false), expected, "{line}");
+        }
     }
 }
