@@ -19,7 +19,7 @@ const SPARE_PAGES: i64 = 256;
 /// Removes at most [`RUNS`] runs that ended before `cutoff`. Gives how many.
 pub(crate) fn runs(connection: &Connection, cutoff: i64) -> Result<usize, Fault> {
     let sql = "DELETE FROM run WHERE id IN
-               (SELECT id FROM run WHERE finished < ?1 AND running = 0 ORDER BY finished LIMIT ?2)";
+               (SELECT id FROM run WHERE finished < ?1 ORDER BY finished LIMIT ?2)";
     Ok(connection.prepare_cached(sql)?.execute(params![cutoff, RUNS])?)
 }
 

@@ -179,10 +179,21 @@ mod tests {
                 assert!(!plan.contains("TEMP B-TREE"), "{filter:?}: {plan}");
             }
         }
-        let about =
-            ResourceFilter { name: Some("x".into()), kind: Some("K".into()), ..ResourceFilter::default() };
-        let plan = plan(&events(&EventFilter { about, ..EventFilter::default() }));
-        assert_eq!(plan, "SEARCH event USING INDEX event_name (name=?)");
+    }
+
+    #[test]
+    fn events_are_found_by_what_tells_most() {
+        for about in filters() {
+            let order = [
+                ("name", &about.name),
+                ("target", &about.target),
+                ("source", &about.source),
+                ("kind", &about.kind),
+            ];
+            let Some((first, _)) = order.iter().find(|(_, wanted)| wanted.is_some()) else { continue };
+            let plan = plan(&events(&EventFilter { about: about.clone(), ..EventFilter::default() }));
+            assert_eq!(plan, format!("SEARCH event USING INDEX event_{first} ({first}=?)"));
+        }
     }
 
     #[test]

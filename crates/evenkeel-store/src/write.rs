@@ -88,9 +88,6 @@ pub(crate) fn journal(
 
 /// Writes a batch. What is gone goes before what is there is written.
 pub(crate) fn commit(connection: &Connection, batch: Batch) -> Result<Vec<Event>, Fault> {
-    if let Some(run) = &batch.run {
-        put_run(connection, run)?;
-    }
     for name in &batch.gone_sources {
         connection.prepare_cached("DELETE FROM source WHERE name = ?1")?.execute([name])?;
     }
@@ -109,6 +106,9 @@ pub(crate) fn commit(connection: &Connection, batch: Batch) -> Result<Vec<Event>
     put_keyed(connection, "inventory", &batch.released, rows)?;
     for observation in &batch.observations {
         put_observation(connection, observation)?;
+    }
+    if let Some(run) = &batch.run {
+        put_run(connection, run)?;
     }
     batch.events.into_iter().map(|event| put_event(connection, event)).collect()
 }

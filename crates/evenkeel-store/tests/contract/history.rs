@@ -216,24 +216,25 @@ pub(crate) async fn old_runs_and_events_are_forgotten(store: &dyn Store) {
 
 pub(crate) async fn old_observations_are_forgotten_but_not_what_still_answers_a_question(store: &dyn Store) {
     let fence = fence(store).await;
-    let (x, y) = (key("s", "a", "K", "x"), key("s", "b", "K", "y"));
+    let (x, y, z) = (key("s", "a", "K", "x"), key("s", "b", "K", "y"), key("s", "c", "K", "z"));
     let days = |key: &ResourceKey, days: &[i64]| -> Vec<Observation> {
         days.iter().map(|d| observation(key.clone(), day(*d), Some(*d))).collect()
     };
     let batch = Batch {
         resources: vec![resource(x.clone(), 1)],
-        inventory: vec![inventory(y.clone(), true)],
-        observations: [days(&x, &[1, 2, 3, 12]), days(&y, &[1, 4])].concat(),
+        inventory: vec![inventory(y.clone(), true), inventory(z.clone(), false)],
+        observations: [days(&x, &[1, 2, 3, 12]), days(&y, &[1, 4]), days(&z, &[9, 10, 11])].concat(),
         ..Batch::default()
     };
     store.commit(fence, batch).await.unwrap();
-    assert_eq!(store.expire(fence, keep(10), day(20)).await.unwrap(), 3);
+    assert_eq!(store.expire(fence, keep(10), day(20)).await.unwrap(), 4);
     assert_eq!(store.observed(&x, 9).await.unwrap(), [days(&x, &[12]), days(&x, &[3])].concat());
     assert_eq!(store.observed(&y, 9).await.unwrap(), days(&y, &[4]), "the newest stays, however old");
-    let then = store.observed_at(&ResourceFilter::default(), day(11)).await.unwrap();
-    assert_eq!(then, [days(&x, &[3]), days(&y, &[4])].concat(), "any time since the limit has its answer");
+    let then = store.observed_at(&ResourceFilter::default(), day(10)).await.unwrap();
+    let expected = [days(&x, &[3]), days(&y, &[4]), days(&z, &[10])].concat();
+    assert_eq!(then, expected, "any time since the limit has its answer");
 
-    assert_eq!(store.expire(fence, keep(10), day(900)).await.unwrap(), 1);
+    assert_eq!(store.expire(fence, keep(10), day(900)).await.unwrap(), 2);
     assert_eq!(store.observed(&x, 9).await.unwrap(), days(&x, &[12]));
 }
 
