@@ -206,6 +206,17 @@ fn a_target_that_moves_to_another_host_or_group_takes_its_job_along() {
 }
 
 #[test]
+fn a_group_that_nobody_is_in_any_more_is_forgotten() {
+    let grouped = |group: Option<&str>| Unit { group: group.map(str::to_owned), ..unit("git/a/1") };
+    let mut rig = Rig::new(WIDE, [grouped(Some("g"))]);
+    let job = rig.look();
+    rig.wants_write(&job);
+    rig.put(grouped(None));
+    rig.end(&job, Ended::NotStarted);
+    assert!(format!("{:?}", rig.scheduler).contains("groups: {}"));
+}
+
+#[test]
 fn on_the_way_out_nothing_begins() {
     let mut rig = Rig::new(WIDE, ["git/a/1", "git/b/1", "git/c/1"].map(unit));
     let (a, b) = (rig.look(), rig.look());

@@ -66,7 +66,9 @@ fn a_failure_that_is_not_silence_is_an_answer() {
         let job = rig.look();
         assert_eq!(rig.end(&job, ended).host, None);
     }
-    // What was not started says nothing.
+    // What was not started says nothing, and neither does no report at all.
+    let job = rig.look_later();
+    assert_eq!(rig.report(job.id, &[]).host, None);
     let job = rig.look_later();
     assert_eq!(rig.end(&job, Ended::NotStarted).host, None);
     let job = rig.look();

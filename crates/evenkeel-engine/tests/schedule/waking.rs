@@ -197,6 +197,18 @@ fn what_waits_is_woken_when_what_it_depends_on_turns_ready() {
     assert_eq!((set.target.as_str(), set.trigger), ("b", Trigger::Dependency));
     rig.end(&set, Ended::Settled);
 
+    // It turns bad and good again: that is an event each time.
+    rig.wake("git/a/pool", Trigger::Push);
+    rig.wake("git/b/set", Trigger::Push);
+    let jobs = rig.looks();
+    rig.end(&jobs[0], Ended::Terminal);
+    rig.end(&jobs[1], Ended::Waiting);
+    rig.wake("git/a/pool", Trigger::Push);
+    let pool = rig.look();
+    assert_eq!(names(&rig.end(&pool, Ended::Settled).woken), ["set"]);
+    let set = rig.look();
+    rig.end(&set, Ended::Settled);
+
     // It stays ready: that is no event. It is changed: that is one.
     rig.wake("git/a/pool", Trigger::Push);
     let pool = rig.look();
@@ -233,6 +245,16 @@ fn what_waits_is_looked_at_after_its_interval_anyway() {
     let job = rig.look();
     rig.end(&job, Ended::Waiting);
     assert!((1_710.0..=1_890.0).contains(&rig.seconds_until("git/b/set")));
+}
+
+#[test]
+fn what_failed_or_is_suspended_is_not_woken_by_what_it_depends_on() {
+    let suspended = Unit { suspended: true, ..depends("git/c/set", "git/a/pool") };
+    let mut rig = Rig::new(WIDE, [unit("git/a/pool"), depends("git/b/set", "git/a/pool"), suspended]);
+    let jobs = rig.looks();
+    rig.end(&jobs[1], Ended::Failed);
+    assert_eq!(rig.end(&jobs[0], Ended::Changed).woken, []);
+    assert_eq!(rig.next(), None);
 }
 
 #[test]

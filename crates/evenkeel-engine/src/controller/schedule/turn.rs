@@ -84,7 +84,7 @@ impl Scheduler {
         for (key, unit) in job.keys.iter().zip(&ids) {
             let report = reports.get(key);
             let ended = report.map_or(Ended::Failed, |report| report.ended);
-            seen.insert(answered(ended));
+            seen.insert(report.and_then(|report| answered(report.ended)));
             let is_ready = report.is_some_and(|report| report.ready);
             if let Some(why) = self.settle(*unit, id, (ended, is_ready), now, draw) {
                 ready.push((key, why));
@@ -123,8 +123,8 @@ impl Scheduler {
         let (mut why, before) = (None, entry.backoff);
         if ended != Ended::NotStarted {
             entry.backoff = 0;
-            let turned = ready && !std::mem::replace(&mut entry.ready, ready);
-            why = turned.then_some(Why::Ready);
+            let was_ready = std::mem::replace(&mut entry.ready, ready);
+            why = (ready && !was_ready).then_some(Why::Ready);
             entry.last = Some(ended);
             entry.changes = if ended == Ended::Changed { entry.changes.saturating_add(1) } else { 0 };
         }
@@ -174,7 +174,9 @@ impl Scheduler {
                 Why::Changed => waits || !job.contains(&dependent),
             };
             if concerned {
-                out.woken.push(entry.key.clone());
+                if entry.backoff == 0 && entry.when != When::Off {
+                    out.woken.push(entry.key.clone());
+                }
                 self.rouse(dependent, Trigger::Dependency, now);
             }
         }
