@@ -1,9 +1,17 @@
 //! The command line: every command and flag, with its help beside it.
 
+mod controller;
+mod serve;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use evenkeel_core::driver::Risk;
+
+pub(crate) use controller::{
+    Accept, Backup, Controller, Diff, Events, History, Notify, Reconcile, Store, StoreCommand, Way, Within,
+};
+pub(crate) use serve::{LogLevel, Serve};
 
 /// Keeps machines as your manifests say: reads them, shows the difference, closes it.
 ///
@@ -52,7 +60,26 @@ pub(crate) enum Command {
     /// A file of `plan --out` as the only path is applied exactly as it was shown, or refused as stale.
     Apply(Apply),
     /// Show for each resource whether it is as its manifest says. Never writes.
+    ///
+    /// Without the controller's flags (`--config`, `--server`, `--source`) the targets are asked, by the manifests here.
+    /// With one of them it is shown what the controller knows of its sources and resources.
     Status(Status),
+    /// Run the controller: follow the sources, keep their targets as they say, until it is told to end.
+    Serve(Serve),
+    /// Show what the controller did: its runs, or one of them in full.
+    History(History),
+    /// Show what happened, and with `--follow` what happens.
+    Events(Events),
+    /// Show what became different on the targets between two times. Exit code 2: something did.
+    Diff(Diff),
+    /// Tell the controller that sources may have something new: the line for a `post-receive` hook.
+    Notify(Notify),
+    /// Ask the controller to look at resources now, and to put right what it may.
+    Reconcile(Reconcile),
+    /// Let a held revision of a source in.
+    Accept(Accept),
+    /// Take care of the controller's store.
+    Store(Store),
     /// Explain a kind or a field: `explain ZfsDataset.properties`.
     Explain(Explain),
     /// Write the JSON Schemas of all kinds, for editors and CI.
@@ -93,6 +120,9 @@ pub(crate) struct Reach {
     /// The OpenSSH client configuration to respect. Default: `~/.ssh/config`.
     #[arg(long, value_name = "FILE")]
     pub(crate) ssh_config: Option<PathBuf>,
+    /// File with the age identity that opens the encrypted secrets of the manifests.
+    #[arg(long, value_name = "FILE", env = "EVENKEEL_AGE_IDENTITY")]
+    pub(crate) age_identity: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -178,6 +208,11 @@ pub(crate) struct Status {
     pub(crate) manifests: Manifests,
     #[command(flatten)]
     pub(crate) reach: Reach,
+    #[command(flatten)]
+    pub(crate) way: Way,
+    /// Only this source of the controller, and resources out of it.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -1,12 +1,17 @@
 //! The `evenkeel` command: the only place that prints, exits, and puts the pieces together.
 
 mod args;
+mod between;
 mod commands;
+mod controller;
 mod error;
 mod exit;
 mod inputs;
+mod memory;
+mod picked;
 mod select;
 mod session;
+mod times;
 mod ui;
 
 use std::process::ExitCode;

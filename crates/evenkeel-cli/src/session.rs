@@ -1,6 +1,7 @@
 //! Putting the pieces together: manifests loaded, targets reachable.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use evenkeel_core::diagnostic::{Diagnostic, Severity};
@@ -8,7 +9,10 @@ use evenkeel_core::driver::Registry;
 use evenkeel_core::manifest::{Loaded, SourceFile, load};
 use evenkeel_core::transport::Transport;
 use evenkeel_engine::{Clock, Engine, Progress, Pruning, Scope, Stop, SystemClock};
-use evenkeel_transport::credentials::{CredentialChain, DirectoryCredentials, EnvironmentCredentials};
+use evenkeel_transport::credentials::{
+    Base, CredentialChain, DirectoryCredentials, EnvironmentCredentials, NamedSecret, SecretCredentials,
+    SecretSettings,
+};
 use evenkeel_transport::{Credentials, LocalTransport, Router, SshOptions, SshTransport};
 
 use crate::args::{Manifests, Reach};
@@ -26,6 +30,8 @@ pub(crate) struct Workspace {
     pub(crate) manifests: Vec<SourceFile>,
     pub(crate) values: Vec<SourceFile>,
     pub(crate) scope: Scope,
+    /// The credentials that they declare.
+    pub(crate) secrets: Vec<NamedSecret>,
     /// True where only a part was selected.
     pub(crate) partial: bool,
 }
@@ -43,7 +49,18 @@ pub(crate) fn open(args: &Manifests, registry: &Registry) -> Result<Workspace, C
     if partial {
         note_unselected(&instances);
     }
-    Ok(Workspace { manifests, values, scope: scope(loaded, instances, registry, partial), partial })
+    let secrets = secrets(&loaded);
+    Ok(Workspace { manifests, values, scope: scope(loaded, instances, registry, partial), secrets, partial })
+}
+
+/// The credentials that manifests declare. Their files are named from where their manifests are.
+pub(crate) fn secrets(loaded: &Loaded) -> Vec<NamedSecret> {
+    let named = loaded.secrets.iter().map(|(name, (spec, location))| {
+        let folder = Path::new(&location.file).parent().unwrap_or(Path::new(""));
+        let base = Base::Folder(folder.to_owned());
+        NamedSecret { name: name.clone(), spec: spec.clone(), base, trusted: false }
+    });
+    named.collect()
 }
 
 /// Says which dependencies were left out: nobody looks whether they are as their manifests say.
@@ -85,12 +102,17 @@ pub(crate) fn check(diagnostics: &[Diagnostic]) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Where secrets come from: the environment, then the credentials folder.
-pub(crate) fn credentials(reach: &Reach) -> Arc<CredentialChain> {
+/// Where secrets come from: the environment, then the credentials folder, then what the manifests declare.
+pub(crate) fn credentials(reach: &Reach, secrets: Vec<NamedSecret>) -> Arc<CredentialChain> {
     let default = || std::env::home_dir().map(|home| home.join(".config/evenkeel/credentials"));
     let mut sources: Vec<Box<dyn Credentials>> = vec![Box::new(EnvironmentCredentials::from_env())];
     if let Some(folder) = reach.credentials.clone().or_else(default) {
         sources.push(Box::new(DirectoryCredentials::new(folder)));
+    }
+    if !secrets.is_empty() {
+        let mut settings = SecretSettings::from_env();
+        settings.age_identity.clone_from(&reach.age_identity);
+        sources.push(Box::new(SecretCredentials::new(secrets, settings)));
     }
     Arc::new(CredentialChain::new(sources))
 }

@@ -8,7 +8,7 @@ use evenkeel_core::driver::Risk;
 use evenkeel_core::manifest::{SourceFile, load};
 use evenkeel_core::plan::{Change, InstanceId, Plan, Policy};
 use evenkeel_engine::{Clock as _, Engine, InputFile, Run, SavedPlan, Scope, Stop, SystemClock};
-
+use evenkeel_transport::credentials::NamedSecret;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Allow, Apply as Args, Manifests, Output};
@@ -23,14 +23,15 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let runtime = session::runtime().map_err(|e| CliError::new("cannot start the runtime").because(e))?;
     let stop = Stop::default();
     let bars = Arc::new(Bars::new());
-    let transport = session::transport(&args.reach, &session::credentials(&args.reach));
-    let engine = session::engine(transport, Arc::clone(&bars) as _, &stop);
-    let (scope, policy, saved) = match plan_file(args)? {
-        Some(saved) => (reopen(&saved, &registry)?, Policy { allow: saved.allow }, Some(saved.plan)),
-        None => {
-            (session::open(&args.manifests, &registry)?.scope, Policy { allow: args.view.allow.into() }, None)
-        }
+    let (scope, secrets, policy, saved) = if let Some(saved) = plan_file(args)? {
+        let (scope, secrets) = reopen(&saved, &registry)?;
+        (scope, secrets, Policy { allow: saved.allow }, Some(saved.plan))
+    } else {
+        let workspace = session::open(&args.manifests, &registry)?;
+        (workspace.scope, workspace.secrets, Policy { allow: args.view.allow.into() }, None)
     };
+    let transport = session::transport(&args.reach, &session::credentials(&args.reach, secrets));
+    let engine = session::engine(transport, Arc::clone(&bars) as _, &stop);
     let shown = match saved {
         Some(plan) => plan,
         None => match reading(&runtime, &engine, &scope, policy) {
@@ -146,8 +147,11 @@ fn is_plan_file(file: &Path) -> bool {
     !file.extension().is_some_and(|e| e == "yaml" || e == "yml") && file.is_file()
 }
 
-/// The scope that a saved plan was made from: its own manifests, and of them what it shows.
-fn reopen(saved: &SavedPlan, registry: &evenkeel_core::driver::Registry) -> Result<Scope, CliError> {
+/// The scope that a saved plan was made from, and its credentials: its own manifests, and of them what it shows.
+fn reopen(
+    saved: &SavedPlan,
+    registry: &evenkeel_core::driver::Registry,
+) -> Result<(Scope, Vec<NamedSecret>), CliError> {
     let files = |inputs: &[InputFile]| -> Vec<SourceFile> {
         inputs
             .iter()
@@ -160,7 +164,8 @@ fn reopen(saved: &SavedPlan, registry: &evenkeel_core::driver::Registry) -> Resu
     let mut instances = std::mem::take(&mut loaded.instances);
     // Of everything, all counts: what is in no change, by whatever accident, must not look left over.
     instances.retain(|i| !saved.partial || shown.contains(&i.id));
-    Ok(session::scope(loaded, instances, registry, saved.partial))
+    let secrets = session::secrets(&loaded);
+    Ok((session::scope(loaded, instances, registry, saved.partial), secrets))
 }
 
 /// What was said to a question.

@@ -21,7 +21,8 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         Manifests { paths: args.paths.clone(), values: args.values.clone(), label: vec![], target: vec![] };
     let workspace = session::open(&manifests, &registry)?;
     let bars = Arc::new(Bars::new());
-    let transport = session::transport(&args.reach, &session::credentials(&args.reach));
+    let transport =
+        session::transport(&args.reach, &session::credentials(&args.reach, workspace.secrets.clone()));
     let engine = session::engine(transport, Arc::clone(&bars) as _, &Stop::default());
     let read = session::block_on_reading(read_all(&engine, &workspace, &args.target, &drivers));
     bars.clear();

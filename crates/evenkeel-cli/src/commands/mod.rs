@@ -1,12 +1,21 @@
 //! One file per command.
 
+mod accept;
 mod apply;
 mod completions;
+mod diff;
+mod events;
 mod explain;
+mod history;
 mod import;
+mod notify;
 mod plan;
+mod reconcile;
 mod schema;
+mod serve;
+mod standing;
 mod status;
+mod store;
 mod validate;
 mod version;
 
@@ -21,6 +30,14 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CliError> {
         Command::Plan(args) => plan::run(args, cli.output),
         Command::Apply(args) => apply::run(args, cli.output),
         Command::Status(args) => status::run(args, cli.output),
+        Command::Serve(args) => serve::run(args, cli.output),
+        Command::History(args) => history::run(args, cli.output),
+        Command::Events(args) => events::run(args, cli.output),
+        Command::Diff(args) => diff::run(args, cli.output),
+        Command::Notify(args) => notify::run(args, cli.output),
+        Command::Reconcile(args) => reconcile::run(args, cli.output),
+        Command::Accept(args) => accept::run(args, cli.output),
+        Command::Store(args) => store::run(args, cli.output),
         Command::Explain(args) => explain::run(args, cli.output),
         Command::Schema(args) => schema::run(args),
         Command::Import(args) => import::run(args, cli.output),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use evenkeel_core::plan::{FORMAT_VERSION, Plan, Policy};
 use evenkeel_core::transport::Transport;
 use evenkeel_engine::{Clock, Engine, InputFile, SavedPlan, Stop, SystemClock};
+use evenkeel_transport::credentials::NamedSecret;
 use evenkeel_transport::{Recorder, Replayer};
 use jiff::Timestamp;
 
@@ -22,7 +23,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let workspace = session::open(&args.manifests, &evenkeel_drivers::registry())?;
     let policy = Policy { allow: args.view.allow.into() };
     let bars = Arc::new(Bars::new());
-    let (transport, clock) = reach(args)?;
+    let (transport, clock) = reach(args, &workspace.secrets)?;
     let engine = Engine::new(transport, clock, Arc::clone(&bars) as _, Stop::default());
     let planned = session::block_on_reading(async { Ok(engine.plan(&workspace.scope, policy).await) });
     bars.clear();
@@ -71,7 +72,7 @@ pub(crate) fn show(plan: &Plan, targets: &Targets, view: View, output: Output) -
 type Reached = (Arc<dyn Transport>, Arc<dyn Clock>);
 
 /// The transport and clock: real ones, recorded, or a recording's.
-fn reach(args: &Args) -> Result<Reached, CliError> {
+fn reach(args: &Args, secrets: &[NamedSecret]) -> Result<Reached, CliError> {
     if let Some(folder) = &args.replay {
         let about = |e| {
             CliError::new(format!("cannot replay {}", folder.display()))
@@ -82,7 +83,7 @@ fn reach(args: &Args) -> Result<Reached, CliError> {
         let clock = Arc::new(RecordedClock(replayer.now()));
         return Ok((Arc::new(replayer), clock));
     }
-    let credentials = session::credentials(&args.reach);
+    let credentials = session::credentials(&args.reach, secrets.to_vec());
     let transport = session::transport(&args.reach, &credentials);
     let Some(folder) = &args.record else { return Ok((transport, Arc::new(SystemClock))) };
     let now = SystemClock.now();

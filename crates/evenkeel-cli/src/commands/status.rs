@@ -1,4 +1,4 @@
-//! `evenkeel status`
+//! `evenkeel status`: of the targets, or of what a controller knows.
 
 use std::sync::Arc;
 
@@ -8,16 +8,20 @@ use evenkeel_engine::Stop;
 use serde_json::json;
 
 use crate::args::{Output, Status as Args};
-use crate::commands::plan;
+use crate::commands::{plan, standing};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::session;
 use crate::ui::{self, Bars};
 
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
+    if args.way.config.is_some() || args.way.server.is_some() || args.source.is_some() {
+        return standing::run(args, output);
+    }
     let workspace = session::open(&args.manifests, &evenkeel_drivers::registry())?;
     let bars = Arc::new(Bars::new());
-    let transport = session::transport(&args.reach, &session::credentials(&args.reach));
+    let credentials = session::credentials(&args.reach, workspace.secrets.clone());
+    let transport = session::transport(&args.reach, &credentials);
     let engine = session::engine(transport, Arc::clone(&bars) as _, &Stop::default());
     let planned =
         session::block_on_reading(async { Ok(engine.plan(&workspace.scope, Policy::default()).await) });

@@ -18,7 +18,7 @@ pub(crate) fn run(args: &Validate, output: Output) -> Result<Exit, CliError> {
     let mut found = Found::default();
     if let Some(path) = &args.config {
         let values = inputs::read_values(&args.manifests)?;
-        found.configuration(path.display().to_string(), &config::load(&[inputs::read_file(path)?], &values));
+        found.configuration(&path.display().to_string(), &config::load(&[inputs::read_file(path)?], &values));
     }
     if args.config.is_none() || !args.manifests.paths.is_empty() {
         found.manifests(args)?;
@@ -47,7 +47,7 @@ struct Found {
 }
 
 impl Found {
-    fn configuration(&mut self, file: String, loaded: &LoadedConfig) {
+    fn configuration(&mut self, file: &str, loaded: &LoadedConfig) {
         let (sources, secrets) = (loaded.sources.len(), loaded.secrets.len());
         let (shown_sources, shown_secrets) = (ui::count(sources, "source"), ui::count(secrets, "secret"));
         self.said.push(format!("the configuration in {file} with {shown_sources} and {shown_secrets}"));

@@ -1,18 +1,26 @@
 //! Everything that is printed. Output is calm: colour only on a terminal, progress on standard error.
 
 mod diagnostics;
+mod difference;
+mod event;
+mod history;
 mod plan;
 mod progress;
 mod run;
+mod standing;
 mod status;
 mod style;
 mod visible;
 mod wrap;
 
 pub(crate) use diagnostics::show_diagnostics;
+pub(crate) use difference::show_differences;
+pub(crate) use event::show_event;
+pub(crate) use history::{show_history, show_run_record};
 pub(crate) use plan::{PlanView, show_plan};
 pub(crate) use progress::Bars;
 pub(crate) use run::show_run;
+pub(crate) use standing::show_standing;
 pub(crate) use status::show_status;
 pub(crate) use style::count;
 
@@ -47,6 +55,13 @@ pub(crate) fn note(text: &str) {
 pub(crate) fn print_json<T: Serialize>(value: &T) -> Result<(), CliError> {
     let text =
         serde_json::to_string_pretty(value).map_err(|e| CliError::new("cannot write JSON").because(e))?;
+    print_raw(&(text + "\n"));
+    Ok(())
+}
+
+/// Prints one JSON document as one line, where more of them follow.
+pub(crate) fn print_json_line<T: Serialize>(value: &T) -> Result<(), CliError> {
+    let text = serde_json::to_string(value).map_err(|e| CliError::new("cannot write JSON").because(e))?;
     print_raw(&(text + "\n"));
     Ok(())
 }

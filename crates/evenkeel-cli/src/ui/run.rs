@@ -61,7 +61,8 @@ fn is_known(verdict: &Verdict, change: &Change) -> bool {
     }
 }
 
-fn word(verdict: &Verdict) -> (&'static str, Tone) {
+/// The word for what became of an instance.
+pub(super) fn word(verdict: &Verdict) -> (&'static str, Tone) {
     match verdict {
         Verdict::Unchanged => ("unchanged", Tone::Faint),
         Verdict::Applied => ("applied", Tone::Good),
@@ -75,7 +76,8 @@ fn word(verdict: &Verdict) -> (&'static str, Tone) {
     }
 }
 
-fn detail(verdict: &Verdict) -> String {
+/// What there is to say about it.
+pub(super) fn detail(verdict: &Verdict) -> String {
     let with_hint = |message: &str, hint: &Option<String>| match hint {
         Some(hint) => format!("{message}\nhint: {hint}"),
         None => message.to_owned(),

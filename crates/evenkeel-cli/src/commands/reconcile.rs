@@ -1,0 +1,113 @@
+//! `evenkeel reconcile`
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use evenkeel_core::plan::FORMAT_VERSION;
+use evenkeel_engine::controller::Reconciled;
+use evenkeel_engine::store::{ResourceFilter, ResourceKey, ResourceStatus};
+use evenkeel_engine::{Clock as _, SystemClock};
+use evenkeel_server::client::Client;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::args::{Output, Reconcile as Args};
+use crate::commands::standing;
+use crate::controller::Place;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::memory::Memory;
+use crate::picked::Picked;
+use crate::session;
+use crate::ui;
+
+/// How often it is looked whether the controller is done.
+const PAUSE: Duration = Duration::from_millis(300);
+
+pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
+    if !args.now {
+        return Err(CliError::new("the controller looks by itself when resources are due")
+            .hint("`evenkeel reconcile --now` asks it to look at once"));
+    }
+    let place = Place::of(&args.controller)?;
+    let memory = place.memory()?;
+    let asked = match session::block_on_reading(ask(&place.client(), &memory, args)) {
+        Ok(asked) => asked?,
+        Err(interrupted) => return Ok(interrupted),
+    };
+    let (resources, targets) = (asked.woken.resources, asked.woken.targets);
+    let exit = asked.looked_at.as_deref().map_or(Exit::Done, standing::exit_of);
+    match (output, asked.looked_at) {
+        (Output::Human, None) => ui::print(&format!(
+            "asked: {} on {}; `evenkeel status` with the same flags shows how things stand\n",
+            ui::count(resources, "resource"),
+            ui::count(targets, "target")
+        )),
+        (Output::Human, Some(status)) => ui::show_standing(&[], &status, SystemClock.now()),
+        (Output::Json, status) => ui::print_json(&json!({
+            "formatVersion": FORMAT_VERSION,
+            "woken": { "resources": resources, "targets": targets },
+            "resources": status,
+        }))?,
+    }
+    Ok(exit)
+}
+
+/// What came of the wish.
+struct Asked {
+    woken: Reconciled,
+    /// How things stand after the look, where that was waited for.
+    looked_at: Option<Vec<ResourceStatus>>,
+}
+
+async fn ask(client: &Client, memory: &Memory, args: &Args) -> Result<Asked, CliError> {
+    let filter = Picked::of(memory, args.resource.as_deref(), &args.within).await?.known()?;
+    let before = memory.resources(&filter).await?;
+    let woken: Reconciled = client.post_json("/api/v1/reconcile", &filter).await?;
+    if woken.resources == 0 {
+        return Err(CliError::new("the controller has no resource that this selects")
+            .hint("`evenkeel status` with the controller's --config or --server lists what it has"));
+    }
+    let looked_at = if args.wait { Some(wait(memory, &filter, before, args).await?) } else { None };
+    Ok(Asked { woken, looked_at })
+}
+
+/// Waits until each resource was looked at. Those that came since, or are gone, are not waited for.
+async fn wait(
+    memory: &Memory,
+    filter: &ResourceFilter,
+    before: Vec<ResourceStatus>,
+    args: &Args,
+) -> Result<Vec<ResourceStatus>, CliError> {
+    let before: BTreeMap<ResourceKey, ResourceStatus> =
+        before.into_iter().map(|status| (status.key.clone(), status)).collect();
+    let deadline = Instant::now() + Duration::from(args.timeout);
+    loop {
+        let now = memory.resources(filter).await?;
+        let waiting: Vec<&ResourceStatus> = now
+            .iter()
+            .filter(|status| before.get(&status.key).is_some_and(|old| !was_looked_at(old, status)))
+            .collect();
+        let Some(first) = waiting.first() else { return Ok(now) };
+        if Instant::now() >= deadline {
+            let (count, name) = (ui::count(waiting.len(), "resource"), &first.key.id);
+            return Err(CliError::new(format!("within {} {count} was not looked at: {name}", args.timeout))
+                .hint(
+                    "the controller goes on; `evenkeel events --follow` shows it, --timeout waits longer",
+                ));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// True where the look that was asked for has happened since `old`. One that had begun before the wish leaves the
+/// resource due at once: then the one that was asked for is still to come. What is suspended, and therefore never due,
+/// is not looked at.
+fn was_looked_at(old: &ResourceStatus, new: &ResourceStatus) -> bool {
+    let is_suspended = old.next.is_none() && old.observed_at.is_some();
+    let is_due = match (new.next, new.observed_at) {
+        (Some(next), Some(seen)) => next <= seen,
+        _ => false,
+    };
+    is_suspended || (new != old && !is_due)
+}

@@ -1,0 +1,104 @@
+//! `evenkeel status` of what a controller knows: its sources and resources, without asking a target.
+
+use evenkeel_core::condition::{Condition, ConditionType, Status};
+use evenkeel_core::plan::FORMAT_VERSION;
+use evenkeel_engine::store::{ResourceFilter, ResourceStatus, SourceStatus, SourceVerdict};
+use evenkeel_engine::{Clock as _, SystemClock};
+use serde_json::json;
+
+use crate::args::{Controller, Output, Status as Args, Within};
+use crate::controller::Place;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::memory::Memory;
+use crate::picked::Picked;
+use crate::session;
+use crate::ui;
+
+pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
+    let wrong = |flag: &str| {
+        CliError::new(format!("`{flag}` is for `status` of the targets, not of a controller"))
+            .hint("select by KIND/NAME, --target or --source")
+    };
+    if !args.manifests.label.is_empty() {
+        return Err(wrong("--label"));
+    }
+    let place = Place::of(&Controller { way: args.way.clone(), values: args.manifests.values.clone() })?;
+    let memory = place.memory()?;
+    let read = session::block_on_reading(read(&memory, args));
+    let (sources, resources) = match read {
+        Ok(found) => found?,
+        Err(interrupted) => return Ok(interrupted),
+    };
+    match output {
+        Output::Human => ui::show_standing(&sources, &resources, SystemClock.now()),
+        Output::Json => ui::print_json(&json!({
+            "formatVersion": FORMAT_VERSION,
+            "sources": sources,
+            "resources": resources,
+        }))?,
+    }
+    Ok(exit(&sources, &resources))
+}
+
+/// What was asked for: all of it, or the resources that a name and a target let through, and their sources.
+async fn read(memory: &Memory, args: &Args) -> Result<(Vec<SourceStatus>, Vec<ResourceStatus>), CliError> {
+    let anything = [None];
+    let names: Vec<Option<&str>> = args.manifests.paths.iter().map(|name| Some(name.as_str())).collect();
+    let targets: Vec<Option<&String>> = args.manifests.target.iter().map(Some).collect();
+    let mut filters: Vec<ResourceFilter> = Vec::new();
+    for name in if names.is_empty() { &anything[..] } else { &names } {
+        for target in if targets.is_empty() { &[None][..] } else { &targets } {
+            let within = Within { target: target.cloned(), source: args.source.clone() };
+            filters.push(Picked::of(memory, *name, &within).await?.known()?);
+        }
+    }
+    let about = ResourceFilter { source: args.source.clone(), ..ResourceFilter::default() };
+    let mut resources = memory.resources(&about).await?;
+    resources.retain(|status| filters.iter().any(|filter| filter.matches(&status.key)));
+    let mut sources = memory.sources().await?;
+    let everything = names.is_empty() && targets.is_empty();
+    sources.retain(|source| {
+        args.source.as_ref().is_none_or(|name| *name == source.name)
+            && (everything || resources.iter().any(|status| status.key.source == source.name))
+    });
+    if resources.is_empty() && !everything {
+        return Err(CliError::new("nothing matches this selection")
+            .hint("leave out the selection to see what the controller knows"));
+    }
+    Ok((sources, resources))
+}
+
+/// The answer to whether a resource is as its manifest says.
+pub(crate) fn ready(status: &ResourceStatus) -> Option<&Condition> {
+    status.conditions.iter().find(|c| c.kind == ConditionType::Ready)
+}
+
+fn exit(sources: &[SourceStatus], resources: &[ResourceStatus]) -> Exit {
+    let of_sources = sources.iter().map(|source| match source.verdict {
+        SourceVerdict::InForce => Exit::Done,
+        SourceVerdict::Pending | SourceVerdict::Held { .. } => Exit::Pending,
+        SourceVerdict::Refused { .. } | SourceVerdict::Invalid { .. } => Exit::Error,
+    });
+    worst(of_sources.chain([exit_of(resources)]))
+}
+
+/// The exit code for how things stand with resources. What could not be read is an error, as for `plan`.
+pub(crate) fn exit_of(resources: &[ResourceStatus]) -> Exit {
+    worst(resources.iter().map(|status| match ready(status) {
+        Some(Condition { status: Status::True, .. }) => Exit::Done,
+        Some(Condition { status: Status::Unknown, reason, .. }) if reason != "Busy" => Exit::Error,
+        _ => Exit::Pending,
+    }))
+}
+
+/// Exit 1 wins over 2.
+fn worst(all: impl Iterator<Item = Exit>) -> Exit {
+    let weight = |exit: &Exit| match exit {
+        Exit::Done => 0,
+        Exit::Pending => 1,
+        Exit::Interrupted => 2,
+        Exit::Error => 3,
+    };
+    all.max_by_key(weight).unwrap_or(Exit::Done)
+}
