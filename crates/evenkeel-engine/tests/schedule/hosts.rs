@@ -109,6 +109,35 @@ fn a_person_has_it_tried_at_once() {
 }
 
 #[test]
+fn what_a_person_had_tried_in_vain_waits_its_time_again() {
+    let mut rig = given_up();
+    for _ in 0..10 {
+        rig.wake("git/a/1", Trigger::Operator);
+        let job = rig.look();
+        rig.end(&job, Ended::Unreachable);
+    }
+    rig.renewed("git/b/1");
+    for _ in 0..10 {
+        rig.pass(5);
+        assert_eq!(rig.next(), None, "the times that were set before count no more");
+    }
+}
+
+#[test]
+fn a_host_that_dies_in_the_middle_of_a_job_did_not_answer() {
+    let mut rig = Rig::new(WIDE, ["git/a/1", "git/a/2"].map(unit));
+    let mut news = None;
+    for _ in 0..2 {
+        rig.wake("git/a/1", Trigger::Operator);
+        rig.wake("git/a/2", Trigger::Operator);
+        let job = rig.look();
+        assert_eq!(news, None);
+        news = rig.end_each(&job, &[("1", Ended::Settled), ("2", Ended::Unreachable)]).host;
+    }
+    assert!(news.is_some_and(|news| !news.answers));
+}
+
+#[test]
 fn a_silent_target_does_not_keep_its_neighbour_from_being_looked_at() {
     let mut rig = Rig::new(WIDE, [on("git/dead/1", "iron"), on("git/fine/1", "iron")]);
     let (mut looks, until) = (0, rig.now + jiff::SignedDuration::from_hours(24));

@@ -90,7 +90,7 @@ impl Scheduler {
                 ready.push((key, why));
             }
         }
-        // Of several answers, the worst is what happened last.
+        // It answered one and not the other: it died in between.
         let answered = if seen.contains(&Some(false)) { Some(false) } else { seen.last().copied().flatten() };
         let news = self.lanes.end(id, answered, now, draw);
         for (key, why) in ready {
