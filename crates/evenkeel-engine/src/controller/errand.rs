@@ -23,18 +23,23 @@ use crate::store::ResourceKey;
 pub(super) struct Errand {
     pub(super) job: Job,
     pub(super) world: Arc<World>,
-    /// The source's revision in force, by its number: a newer one makes the errand void.
-    pub(super) sequence: u64,
     pub(super) scope: Scope,
     pub(super) policy: Policy,
     pub(super) holds: BTreeMap<InstanceId, Hold>,
     pub(super) intents: BTreeMap<InstanceId, Intent>,
+    /// What was on its way out when the errand began: only of that it can tell what became of it.
+    pub(super) leaving: BTreeSet<ResourceKey>,
     /// Who asked for it.
     pub(super) by: Option<String>,
     pub(super) stop: Stop,
 }
 
 impl Errand {
+    /// The hash of what its manifest said when the errand began.
+    pub(super) fn digest(&self, id: &InstanceId) -> Option<&str> {
+        Some(&self.world.wanted.get(id)?.digest)
+    }
+
     /// Why a resource differs, if it does.
     pub(super) fn intent(&self, id: &InstanceId) -> Intent {
         self.intents.get(id).copied().unwrap_or(Intent::Intentional)
@@ -47,12 +52,12 @@ pub(super) fn prepare(shared: &Shared, job: &Job, stop: Stop) -> Option<Errand> 
     let mut state = shared.state();
     let source = state.sources.get(&job.source)?;
     let world = Arc::clone(source.world.as_ref()?);
-    let (sequence, limit) = (source.sequence, source.terms.on_push.apply);
+    let limit = source.terms.on_push.apply;
     let target = Arc::clone(world.targets.get(&job.target)?);
     let sweeps = job.keys.iter().any(|key| is_sweep(&key.id)) && target.spec.prune;
     let ids: BTreeSet<&InstanceId> = if sweeps {
         // What is wanted must be known whole before anything counts as left over.
-        world.wanted.keys().filter(|id| id.target == job.target).collect()
+        world.wanted_on(&job.target).map(|(id, _)| id).collect()
     } else {
         job.keys.iter().map(|key| &key.id).collect()
     };
@@ -70,17 +75,18 @@ pub(super) fn prepare(shared: &Shared, job: &Job, stop: Stop) -> Option<Errand> 
     let prunable = if sweeps { shared.parts.registry.clone() } else { Registry::default() };
     let pruning =
         if sweeps { inventory::pruning(&state, &job.source, &job.target) } else { Default::default() };
+    let leaving = inventory::leaving(&state, &job.source, &job.target).map(|e| e.key.clone()).collect();
     let by = job.keys.iter().filter_map(|key| state.asked.remove(key)).last();
     state.counters.looks += 1;
     let targets = BTreeMap::from([(job.target.clone(), target)]);
     Some(Errand {
         job: job.clone(),
         world,
-        sequence,
         scope: Scope { targets, instances, prunable, pruning },
         policy: Policy { allow: limit.risk().unwrap_or(Risk::Safe) },
         holds,
         intents,
+        leaving,
         by,
         stop,
     })
@@ -105,8 +111,8 @@ impl Terms<'_> {
         let intent = if fulfilled == Some(digest) { Intent::Corrective } else { Intent::Intentional };
         let mode = instance.drift.or_else(|| Some(self.state.sources.get(self.source)?.terms.drift.mode));
         let hold = match intent {
-            _ if self.limit == PushLimit::None => Some(Hold::PlanOnly),
             Intent::Corrective if mode != Some(DriftMode::Correct) => Some(Hold::Report),
+            _ if self.limit == PushLimit::None => Some(Hold::PlanOnly),
             Intent::Corrective => status
                 .and_then(|s| fight::stopped(&s.corrections, self.shared.limits.corrections, self.now))
                 .map(Hold::Fight),

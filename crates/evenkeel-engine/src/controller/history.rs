@@ -10,15 +10,16 @@ use super::inventory::is_removal;
 use super::settle::Fared;
 use super::state::{Counters, State};
 use super::words::Intent;
-use crate::run::{Run, Verdict};
-use crate::store::{Batch, Observation, RunEntry, RunId, RunRecord, RunState};
+use crate::run::{Run, RunSummary, Verdict};
+use crate::store::{Batch, NewRun, Observation, RunEntry, RunId, RunRecord, RunState};
 
 /// The record of a run that ended.
 pub(super) fn record(id: RunId, errand: &Errand, fared: &[Fared<'_>], run: &Run) -> RunRecord {
-    let state = if run.stopped {
-        RunState::Stopped
-    } else if run.is_complete() {
+    // A wish to stop that came when all was done stopped nothing.
+    let state = if run.is_complete() {
         RunState::Done
+    } else if run.stopped {
+        RunState::Stopped
     } else {
         RunState::Failed
     };
@@ -58,6 +59,25 @@ pub(super) fn record(id: RunId, errand: &Errand, fared: &[Fared<'_>], run: &Run)
     }
 }
 
+/// The record of a run that nobody saw the end of.
+pub(super) fn cut_off(id: RunId, new: NewRun, now: Timestamp) -> RunRecord {
+    let NewRun { source, target, trigger, by, revision, started } = new;
+    RunRecord {
+        id,
+        source,
+        target,
+        trigger,
+        by,
+        revision,
+        started,
+        finished: Some(now),
+        state: RunState::Interrupted,
+        entries: Vec::new(),
+        commands: Vec::new(),
+        summary: RunSummary::default(),
+    }
+}
+
 /// Keeps the state that was seen, where it is another than before.
 pub(super) fn observe(state: &mut State, one: &Fared<'_>, now: Timestamp, batch: &mut Batch) {
     let seen = match &one.change.seen {
@@ -77,15 +97,20 @@ pub(super) fn observe(state: &mut State, one: &Fared<'_>, now: Timestamp, batch:
 pub(super) fn fingerprint(state: Option<&Value>) -> u64 {
     let Some(state) = state else { return 0 };
     let digest = Sha256::digest(state.to_string().as_bytes());
-    digest.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    first_bytes(&digest)
+}
+
+/// The first eight bytes of a hash, as a number.
+pub(super) fn first_bytes(hash: &[u8]) -> u64 {
+    hash.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }
 
 impl Counters {
     /// Counts a run.
     pub(super) fn count(&mut self, run: &Run, fared: &[Fared<'_>]) {
         let word = match run {
-            run if run.stopped => "stopped",
             run if run.is_complete() => "done",
+            run if run.stopped => "stopped",
             _ => "failed",
         };
         *self.runs.entry(word.to_owned()).or_default() += 1;

@@ -2,21 +2,28 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use evenkeel_core::config::Reconcile;
 use evenkeel_core::diagnostic::{Diagnostic, Severity};
 use evenkeel_core::plan::InstanceId;
 use jiff::Timestamp;
 
 use super::inventory;
+use super::schedule::Job;
+use super::standing::WAITING;
 use super::state::{Shared, SourceState, State, about_source, is_sweep, sweep_key};
-use super::words::Trigger;
+use super::watch::Watched;
 use super::world::{Difference, World};
-use crate::source::{Fetched, Revision, Snapshot, SourceError};
-use crate::store::{Batch, ResourceKey, SourceVerdict, Weight};
+use crate::source::{Fetched, Revision, Snapshot, SourceError, SourceErrorKind};
+use crate::store::{Batch, ResourceFilter, ResourceKey, SourceVerdict, Weight};
+
+/// A person who accepts a revision is told when that is written down, or after this.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Takes what a look at a source brought.
-pub(super) async fn take(shared: &Arc<Shared>, source: &str, outcome: Result<Fetched, SourceError>) {
+pub(super) async fn take(shared: &Arc<Shared>, watched: &Watched, outcome: Result<Fetched, SourceError>) {
+    let _one_at_a_time = watched.intake.lock().await;
+    let source = watched.name.as_str();
     let word = match &outcome {
         Ok(Fetched::Unchanged) => "unchanged",
         Ok(Fetched::New(_)) => "ok",
@@ -24,8 +31,8 @@ pub(super) async fn take(shared: &Arc<Shared>, source: &str, outcome: Result<Fet
     };
     *shared.state().counters.fetches.entry(word.to_owned()).or_default() += 1;
     match outcome {
-        Err(error) => refuse(shared, source, error).await,
-        Ok(Fetched::Unchanged) => unchanged(shared, source).await,
+        Err(error) => refuse(shared, source, error),
+        Ok(Fetched::Unchanged) => unchanged(shared, source),
         Ok(Fetched::New(snapshot)) => judge(shared, source, *snapshot).await,
     }
 }
@@ -37,29 +44,24 @@ pub(super) async fn accept(
     revision: &str,
     by: &str,
 ) -> Result<(), String> {
-    let snapshot = {
-        let mut state = shared.state();
-        let found = state.sources.get_mut(source).ok_or_else(|| format!("there is no source {source}"))?;
-        let held = found.held.as_ref().map(|held| held.revision.id.clone());
-        match held {
-            None => return Err(format!("no revision of {source} is held")),
-            Some(id) if revision.len() < 7 || !id.starts_with(revision) => {
-                return Err(format!("{source} holds revision {id}, not {revision}"));
-            }
-            Some(_) => found.held.take(),
-        }
-    };
-    let Some(snapshot) = snapshot else { return Err(format!("no revision of {source} is held")) };
-    match read(shared, source, &snapshot).await {
-        Some(Ok(world)) => {
-            put_in_force(shared, source, snapshot, world, Some(by)).await;
-            Ok(())
-        }
-        Some(Err(_)) | None => Err(format!("the held revision of {source} cannot be read any more")),
+    let unknown = || format!("there is no source {source}");
+    let watched = shared.state().sources.get(source).map(|s| Arc::clone(&s.watched)).ok_or_else(unknown)?;
+    let _one_at_a_time = watched.intake.lock().await;
+    let held = shared.state().sources.get(source).and_then(|found| found.held.clone());
+    let snapshot = held.ok_or_else(|| format!("no revision of {source} is held"))?;
+    let id = &snapshot.revision.id;
+    if revision.len() < 7 || !id.starts_with(revision) {
+        return Err(format!("{source} holds revision {id}, not {revision}"));
     }
+    let Ok(world) = read(shared, source, Arc::clone(&snapshot)).await else {
+        return Err(format!("the held revision of {source} cannot be read any more"));
+    };
+    put_in_force(shared, source, &snapshot, world, Some(by));
+    shared.is_written(PATIENCE).await;
+    Ok(())
 }
 
-async fn refuse(shared: &Shared, source: &str, error: SourceError) {
+fn refuse(shared: &Shared, source: &str, error: SourceError) {
     let now = shared.now();
     let reason = error.reason().to_owned();
     let hint = error.hint.as_ref().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
@@ -75,70 +77,97 @@ async fn refuse(shared: &Shared, source: &str, error: SourceError) {
         }
         batch.sources.push(found.status.clone());
     }
-    shared.commit(batch).await;
+    shared.put(batch);
 }
 
 /// Nothing new: what was judged before holds again, also where it could not be fetched in between.
-async fn unchanged(shared: &Shared, source: &str) {
+fn unchanged(shared: &Shared, source: &str) {
     let now = shared.now();
     let mut batch = Batch::default();
     if let Some(found) = shared.state().sources.get_mut(source) {
         found.fetched = Some(now);
+        let before = found.status.verdict.clone();
         if let Some((revision, verdict)) = found.judged.clone()
             && found.settle(verdict, now)
         {
-            let message = format!("{source} can be fetched again");
-            let word = "SourceRecovered";
+            let (word, message) = match before {
+                SourceVerdict::Refused { .. } => ("SourceRecovered", "can be fetched again"),
+                _ => ("RevisionInForce", "says what is in force again"),
+            };
+            let message = format!("{source} {message}");
             batch.events.push(about_source(source, now, Weight::Normal, word, message, Some(&revision)));
         }
         batch.sources.push(found.status.clone());
     }
-    shared.commit(batch).await;
+    shared.put(batch);
 }
 
 async fn judge(shared: &Arc<Shared>, source: &str, snapshot: Snapshot) {
-    let now = shared.now();
-    match read(shared, source, &snapshot).await {
-        None => {}
-        Some(Err(diagnostics)) => {
+    let snapshot = Arc::new(snapshot);
+    if let Some(found) = shared.state().sources.get_mut(source)
+        && found.world.as_ref().is_some_and(|world| world.is_of(&snapshot))
+    {
+        // After a restart, or after another one was taken back.
+        found.judged = Some((snapshot.revision.id.clone(), SourceVerdict::InForce));
+        found.held = None;
+    } else {
+        judge_new(shared, source, snapshot).await;
+        return;
+    }
+    unchanged(shared, source);
+}
+
+async fn judge_new(shared: &Arc<Shared>, source: &str, snapshot: Arc<Snapshot>) {
+    let world = match read(shared, source, Arc::clone(&snapshot)).await {
+        Ok(world) => world,
+        Err(Unread::Errors(diagnostics)) => {
             let revision = snapshot.revision.clone();
             let message = invalid(&revision, &diagnostics);
-            set_aside(shared, source, SourceVerdict::Invalid { revision, diagnostics }, None, message, now)
-                .await;
+            set_aside(shared, source, SourceVerdict::Invalid { revision, diagnostics }, None, message);
+            return;
         }
-        Some(Ok(world)) => {
-            let objections = {
-                let state = shared.state();
-                let Some(found) = state.sources.get(source) else { return };
-                let old = found.world.as_deref();
-                Difference::between(old, &world).objections(old, &world, found.terms.caps)
-            };
-            if objections.is_empty() {
-                put_in_force(shared, source, snapshot, world, None).await;
-                return;
-            }
-            let revision = snapshot.revision.clone();
-            let message = format!(
-                "{} is held: {} (accept it with `evenkeel accept {source} {}`)",
-                revision.short(),
-                objections.join("; "),
-                revision.short()
-            );
-            let verdict = SourceVerdict::Held { revision, reasons: objections };
-            set_aside(shared, source, verdict, Some(snapshot), message, now).await;
+        Err(Unread::Mistake) => {
+            let said = format!("reading {} ended by a mistake in the program", snapshot.revision.short());
+            let error = SourceError::new(SourceErrorKind::Failed, said).hint("see the log");
+            refuse(shared, source, error);
+            return;
         }
+    };
+    let objections = {
+        let state = shared.state();
+        let Some(found) = state.sources.get(source) else { return };
+        let old = found.world.as_deref();
+        Difference::between(old, &world).objections(old, &world, found.terms.caps)
+    };
+    if objections.is_empty() {
+        put_in_force(shared, source, &snapshot, world, None);
+        return;
     }
+    let revision = snapshot.revision.clone();
+    let message = format!(
+        "{} is held: {} (accept it with `evenkeel accept {source} {}`)",
+        revision.short(),
+        objections.join("; "),
+        revision.short()
+    );
+    let verdict = SourceVerdict::Held { revision, reasons: objections };
+    set_aside(shared, source, verdict, Some(snapshot), message);
+}
+
+/// Why a snapshot was not understood.
+enum Unread {
+    /// Its manifests have errors.
+    Errors(Vec<Diagnostic>),
+    /// What reads it panicked.
+    Mistake,
 }
 
 /// Reads a snapshot away from the loop: ten thousand manifests take a while.
-async fn read(
-    shared: &Arc<Shared>,
-    source: &str,
-    snapshot: &Snapshot,
-) -> Option<Result<World, Vec<Diagnostic>>> {
-    let terms: Reconcile = shared.state().sources.get(source)?.terms.clone();
-    let (registry, now, snapshot) = (shared.parts.registry.clone(), shared.now(), snapshot.clone());
-    tokio::task::spawn_blocking(move || World::read(&registry, &snapshot, &terms, now)).await.ok()
+async fn read(shared: &Shared, source: &str, snapshot: Arc<Snapshot>) -> Result<World, Unread> {
+    let terms = shared.state().sources.get(source).map(|found| found.terms.clone()).ok_or(Unread::Mistake)?;
+    let (registry, now) = (shared.parts.registry.clone(), shared.now());
+    let reading = tokio::task::spawn_blocking(move || World::read(&registry, &snapshot, &terms, now));
+    reading.await.map_err(|_| Unread::Mistake)?.map_err(Unread::Errors)
 }
 
 fn invalid(revision: &Revision, diagnostics: &[Diagnostic]) -> String {
@@ -155,14 +184,14 @@ fn invalid(revision: &Revision, diagnostics: &[Diagnostic]) -> String {
 }
 
 /// A revision that does not come into force. What is in force stays.
-async fn set_aside(
+fn set_aside(
     shared: &Shared,
     source: &str,
     verdict: SourceVerdict,
-    held: Option<Snapshot>,
+    held: Option<Arc<Snapshot>>,
     message: String,
-    now: Timestamp,
 ) {
+    let now = shared.now();
     let (word, revision) = match &verdict {
         SourceVerdict::Held { revision, .. } => ("RevisionHeld", revision.id.clone()),
         SourceVerdict::Invalid { revision, .. } => ("RevisionInvalid", revision.id.clone()),
@@ -178,42 +207,36 @@ async fn set_aside(
         }
         batch.sources.push(found.status.clone());
     }
-    shared.commit(batch).await;
+    shared.put(batch);
 }
 
-async fn put_in_force(shared: &Shared, source: &str, snapshot: Snapshot, world: World, by: Option<&str>) {
-    (shared.parts.on_snapshot)(source, &snapshot);
+fn put_in_force(shared: &Shared, source: &str, snapshot: &Arc<Snapshot>, world: World, by: Option<&str>) {
+    (shared.parts.on_snapshot)(source, snapshot);
     let now = shared.now();
     let mut batch = Batch::default();
-    {
-        let mut state = shared.state();
-        let Some(found) = state.sources.get(source) else { return };
-        let old = found.world.clone();
-        let difference = Difference::between(old.as_deref(), &world);
-        let message = announcement(&world, &difference, by);
-        let warning = world.warnings.first().map(|d| d.message.clone());
-        let revision = world.revision.id.clone();
-        let world = Arc::new(world);
-        state.install(source, &world, now, true, &mut batch);
-        let gone = difference.gone.iter();
-        inventory::leave(&mut state, source, gone, now, &mut batch);
-        supersede(&state, source, old.as_deref(), &world, &difference);
-        batch.events.push(about_source(
-            source,
-            now,
-            Weight::Normal,
-            "RevisionInForce",
-            message,
-            Some(&revision),
-        ));
-        if let Some(warning) = warning {
-            let word = "ManifestWarning";
-            batch.events.push(about_source(source, now, Weight::Warning, word, warning, Some(&revision)));
-        }
+    let about = |weight, word, message, world: &World| {
+        about_source(source, now, weight, word, message, Some(&world.revision.id))
+    };
+    let mut state = shared.state();
+    let Some(found) = state.sources.get(source) else { return };
+    let old = found.world.clone();
+    let difference = Difference::between(old.as_deref(), &world);
+    let message = announcement(&world, &difference, by);
+    batch.events.push(about(Weight::Normal, "RevisionInForce", message, &world));
+    if let Some(warning) = world.warnings.first() {
+        let place = warning.location.as_ref().map(|at| format!("{at}: ")).unwrap_or_default();
+        let message = format!("{place}{}", warning.message);
+        batch.events.push(about(Weight::Warning, "ManifestWarning", message, &world));
     }
-    batch.snapshots.push((source.to_owned(), snapshot));
-    shared.turn.notify_one();
-    shared.commit(batch).await;
+    let world = Arc::new(world);
+    state.install(source, &world, now, &mut batch);
+    state.renew(source, &difference, now, &mut batch);
+    inventory::leave(&mut state, source, difference.gone.iter(), now, &mut batch);
+    inventory::reconsider(&mut state, source, now, &mut batch);
+    supersede(&state, source, old.as_deref(), &world, &difference);
+    batch.snapshots.push((source.to_owned(), Snapshot::clone(snapshot)));
+    drop(state);
+    shared.put(batch);
 }
 
 fn announcement(world: &World, difference: &Difference, by: Option<&str>) -> String {
@@ -234,106 +257,111 @@ fn announcement(world: &World, difference: &Difference, by: Option<&str>) -> Str
     )
 }
 
-/// Running writes that the new revision wants otherwise stop at the next step.
+/// Running jobs that the new revision wants otherwise stop: at once while they read, at the next step while they write.
 fn supersede(state: &State, source: &str, old: Option<&World>, new: &World, difference: &Difference) {
-    let touched: BTreeSet<&InstanceId> = difference.changed.iter().chain(&difference.gone).collect();
-    for running in state.running.values().filter(|running| running.job.source == source) {
-        let target = running.job.target.as_str();
-        let moved = old.and_then(|old| old.targets.get(target)) != new.targets.get(target);
-        if moved || running.job.keys.iter().any(|key| touched.contains(&key.id)) {
+    let Difference { added, changed, retuned, gone } = difference;
+    let touched: BTreeSet<&InstanceId> = changed.iter().chain(retuned).chain(gone).collect();
+    let targets: BTreeSet<&str> = touched.iter().copied().chain(added).map(|id| id.target.as_str()).collect();
+    let machines: BTreeSet<String> = added.iter().chain(changed).map(|id| new.machine(&id.target)).collect();
+    for running in state.running.values() {
+        let Job { source: from, target, keys, .. } = &running.job;
+        let sweeps = keys.iter().any(|key| is_sweep(&key.id));
+        let of = |world: Option<&World>| world.and_then(|world| world.targets.get(target).cloned());
+        let is_hit = if from == source {
+            of(old) != of(Some(new))
+                || (sweeps && targets.contains(target.as_str()))
+                || keys.iter().any(|key| touched.contains(&key.id))
+        } else {
+            false
+        };
+        // What is to be removed may be wanted now, under another name of the machine.
+        let machine = state.sources.get(from).and_then(|s| s.world.as_ref()).map(|w| w.machine(target));
+        if is_hit || (sweeps && machine.is_some_and(|machine| machines.contains(&machine))) {
             running.stop.request();
         }
     }
 }
 
 impl State {
-    /// Makes `world` what the source says, and tells the scheduler. `fresh`: everything that is new or another is due
-    /// now; else it is due when the store says.
-    pub(super) fn install(
-        &mut self,
-        source: &str,
-        world: &Arc<World>,
-        now: Timestamp,
-        fresh: bool,
-        batch: &mut Batch,
-    ) {
+    /// Makes `world` what the source says, and tells the scheduler: what is new is due now.
+    fn install(&mut self, source: &str, world: &Arc<World>, now: Timestamp, batch: &mut Batch) {
         let Some(found) = self.sources.get_mut(source) else { return };
         let old = found.world.replace(Arc::clone(world));
-        found.sequence += 1;
         found.held = None;
         found.status.revision = Some(world.revision.clone());
         found.status.resources = world.wanted.len() as u64;
         found.status.targets = world.targets.len() as u64;
-        if fresh {
-            found.fetched = Some(now);
-            found.judged = Some((world.revision.id.clone(), SourceVerdict::InForce));
-            found.settle(SourceVerdict::InForce, now);
-        }
+        found.fetched = Some(now);
+        found.judged = Some((world.revision.id.clone(), SourceVerdict::InForce));
+        found.settle(SourceVerdict::InForce, now);
         batch.sources.push(found.status.clone());
-        for id in world.wanted.keys() {
-            self.schedule(source, old.as_deref(), world, id, now, fresh);
-        }
-        for target in world.targets.keys() {
-            if let Some(unit) = self.sweep_unit(source, world, target) {
-                self.scheduler.put(unit, now);
-            } else {
-                self.scheduler.remove(&sweep_key(source, target));
-            }
-        }
-        let gone = old.iter().flat_map(|old| old.targets.keys()).filter(|t| !world.targets.contains_key(*t));
-        for target in gone {
-            self.scheduler.remove(&sweep_key(source, target));
-        }
+        self.put_units(source, world, now);
         for id in old.iter().flat_map(|old| old.wanted.keys()).filter(|id| !world.wanted.contains_key(id)) {
             self.scheduler.remove(&ResourceKey { source: source.to_owned(), id: id.clone() });
         }
+        for target in old.iter().flat_map(|old| old.targets.keys()) {
+            if world.targets.get(target).is_none_or(|target| !target.spec.prune) {
+                let key = sweep_key(source, target);
+                self.scheduler.remove(&key);
+                self.asked.remove(&key);
+            }
+        }
     }
 
-    fn schedule(
-        &mut self,
-        source: &str,
-        old: Option<&World>,
-        world: &World,
-        id: &InstanceId,
-        now: Timestamp,
-        fresh: bool,
-    ) {
-        let Some(unit) = self.unit(source, world, id) else { return };
-        let key = unit.key.clone();
-        self.scheduler.put(unit, now);
-        if !fresh {
-            if let Some((next, failures)) = self.resources.get(&key).and_then(|s| Some((s.next?, s.failures)))
-            {
-                self.scheduler.resume(&key, next, failures, now);
+    /// Puts the revision that was in force before a restart back in force: what it knows is due when the store says.
+    pub(super) fn reinstall(&mut self, source: &str, world: &Arc<World>, now: Timestamp) {
+        let Some(found) = self.sources.get_mut(source) else { return };
+        found.world = Some(Arc::clone(world));
+        self.put_units(source, world, now);
+        for (id, wanted) in &world.wanted {
+            let key = ResourceKey { source: source.to_owned(), id: id.clone() };
+            let Some(status) = self.resources.get(&key) else { continue };
+            // What it waits for may have turned ready in the last moment.
+            let waits = status.conditions.first().is_some_and(|ready| ready.reason == WAITING);
+            if let (Some(next), false) = (status.next, waits || status.digest != wanted.digest) {
+                self.scheduler.resume(&key, next, status.failures, now);
             }
-            return;
         }
-        let (Some(before), Some(after)) = (old.and_then(|old| old.wanted.get(id)), world.wanted.get(id))
-        else {
-            return;
-        };
-        let (one, other) = (&before.instance, &after.instance);
-        let retuned = (one.interval, one.drift, one.suspend, &one.ignore, &one.depends_on)
-            != (other.interval, other.drift, other.suspend, &other.ignore, &other.depends_on);
-        let moved = old.and_then(|old| old.targets.get(&id.target)) != world.targets.get(&id.target);
-        if before.digest != after.digest || retuned || moved {
+    }
+
+    fn put_units(&mut self, source: &str, world: &World, now: Timestamp) {
+        let resources = world.wanted.keys().filter_map(|id| self.unit(source, world, id));
+        let sweeps = world.targets.keys().filter_map(|target| self.sweep_unit(source, world, target));
+        for unit in resources.chain(sweeps).collect::<Vec<_>>() {
+            self.scheduler.put(unit, now);
+        }
+    }
+
+    /// What is wanted in another way is due now, whatever failed before.
+    fn renew(&mut self, source: &str, difference: &Difference, now: Timestamp, batch: &mut Batch) {
+        for id in difference.changed.iter().chain(&difference.retuned) {
+            let key = ResourceKey { source: source.to_owned(), id: id.clone() };
             self.scheduler.renewed(&key, now);
-            self.scheduler.wake(&key, Trigger::Push, now);
+            if let Some(status) = self.resources.get_mut(&key) {
+                // So that it is due after a restart as well.
+                (status.next, status.failures) = (Some(now), 0);
+                batch.resources.push(status.clone());
+            }
         }
     }
 
     /// The resources that a filter means; looks for leftovers count with their target.
-    pub(super) fn woken_by(&self, filter: &crate::store::ResourceFilter) -> Vec<ResourceKey> {
-        let resources = self.sources.iter().flat_map(|(name, source)| {
-            let ids = source.world.iter().flat_map(|world| world.wanted.keys());
-            let keys = ids.map(|id| ResourceKey { source: name.clone(), id: id.clone() });
-            let targets = source.world.iter().flat_map(|world| world.targets.values());
-            let sweeps = targets.filter(|t| t.spec.prune).map(|t| sweep_key(name, &t.name));
-            keys.chain(sweeps).collect::<Vec<_>>()
-        });
-        let is_meant =
-            |key: &ResourceKey| filter.matches(key) && (!is_sweep(&key.id) || filter.kind.is_none());
-        resources.filter(is_meant).collect()
+    pub(super) fn woken_by(&self, filter: &ResourceFilter) -> Vec<ResourceKey> {
+        let mut keys = Vec::new();
+        for (name, found) in &self.sources {
+            let Some(world) =
+                found.world.as_ref().filter(|_| filter.source.as_ref().is_none_or(|s| s == name))
+            else {
+                continue;
+            };
+            let key = |id: &InstanceId| ResourceKey { source: name.clone(), id: id.clone() };
+            keys.extend(world.wanted.keys().map(key).filter(|key| filter.matches(key)));
+            if filter.kind.is_none() && filter.name.is_none() {
+                let pruned = world.targets.values().filter(|target| target.spec.prune);
+                keys.extend(pruned.map(|t| sweep_key(name, &t.name)).filter(|key| filter.matches(key)));
+            }
+        }
+        keys
     }
 }
 
@@ -341,11 +369,18 @@ impl SourceState {
     /// Makes `verdict` what came of the last look. True where it is another than before.
     fn settle(&mut self, verdict: SourceVerdict, now: Timestamp) -> bool {
         self.status.checked_at = Some(now);
-        let is_new = self.status.verdict != verdict;
-        if is_new {
-            self.status.verdict = verdict;
+        // A refusal in other words (how long it took, which address) is the same one.
+        let is_same = match (&self.status.verdict, &verdict) {
+            (
+                SourceVerdict::Refused { reason, revision, .. },
+                SourceVerdict::Refused { reason: other_reason, revision: other, .. },
+            ) => (reason, revision) == (other_reason, other),
+            (one, other) => one == other,
+        };
+        self.status.verdict = verdict;
+        if !is_same {
             self.status.since = now;
         }
-        is_new
+        !is_same
     }
 }

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use evenkeel_core::plan::{Action, Change, InstanceId};
 use jiff::Timestamp;
 
-use super::state::{State, about_resource};
+use super::errand::Errand;
+use super::state::{State, about_resource, sweep_key};
+use super::words::Trigger;
 use crate::reconcile::Pruning;
 use crate::run::Verdict;
 use crate::store::{Batch, InventoryEntry, InventoryState, ResourceKey, Weight};
@@ -17,11 +19,24 @@ pub(super) fn manage(state: &mut State, key: &ResourceKey, object: &str, now: Ti
     if known.is_some_and(|e| e.object == object && e.state == InventoryState::Managed) {
         return;
     }
-    let since = known.filter(|entry| entry.object == object).map_or(now, |entry| entry.since);
+    let (mut since, mut other) = (now, None);
+    match known {
+        Some(entry) if entry.object == object => since = entry.since,
+        Some(entry) => other = Some(entry.clone()),
+        None => {}
+    }
     let entry =
         InventoryEntry { key: key.clone(), object: object.to_owned(), since, state: InventoryState::Managed };
     state.inventory.insert(key.clone(), entry.clone());
     batch.inventory.push(entry);
+    if let Some(other) = other {
+        // The resource is about another object now: the old one is left over, under its own name.
+        let id = InstanceId { name: other.object.clone(), ..key.id.clone() };
+        let key = ResourceKey { id, ..other.key.clone() };
+        if !state.inventory.contains_key(&key) {
+            part(state, InventoryEntry { key, ..other }, now, batch);
+        }
+    }
 }
 
 /// Resources that left the manifests: their objects are to be removed where the target is pruned, else forgotten.
@@ -32,95 +47,148 @@ pub(super) fn leave<'i>(
     now: Timestamp,
     batch: &mut Batch,
 ) {
-    let Some(world) = state.sources.get(source).and_then(|found| found.world.clone()) else { return };
     for id in gone {
         let key = ResourceKey { source: source.to_owned(), id: id.clone() };
         state.resources.remove(&key);
         state.seen.remove(&key);
         state.asked.remove(&key);
-        state.unsaved.remove(&key);
         batch.gone.push(key.clone());
-        let Some(mut entry) = state.inventory.remove(&key) else { continue };
-        let wanted_anew = |key: &ResourceKey| world.wanted.get(&key.id).is_some();
-        let is_pruned = world.targets.get(&id.target).is_some_and(|target| target.spec.prune);
-        if is_pruned && !wanted_anew(&key) {
-            let message = "waits for the next look at its target".to_owned();
-            entry.state = InventoryState::Leaving { since: now, message };
-            state.inventory.insert(key.clone(), entry.clone());
-            batch.inventory.push(entry);
-            state.scheduler.wake(&super::state::sweep_key(source, &id.target), super::Trigger::Push, now);
-        } else {
-            let message = format!("{} left the manifests and is left as it is", entry.object);
-            batch.events.push(about_resource(&key, now, Weight::Normal, "Forgotten", message));
-            batch.released.push(key);
+        if let Some(entry) = state.inventory.remove(&key) {
+            part(state, entry, now, batch);
         }
     }
 }
 
+/// An object that no manifest wants any more.
+fn part(state: &mut State, mut entry: InventoryEntry, now: Timestamp, batch: &mut Batch) {
+    let key = entry.key.clone();
+    if is_pruned(state, &key) {
+        let message = "waits for the next look at its target".to_owned();
+        entry.state = InventoryState::Leaving { since: now, message };
+        state.inventory.insert(key.clone(), entry.clone());
+        batch.inventory.push(entry);
+        state.scheduler.wake(&sweep_key(&key.source, &key.id.target), Trigger::Push, now);
+    } else {
+        let message = format!("{} left the manifests and is left as it is", entry.object);
+        batch.events.push(about_resource(&key, now, Weight::Normal, "Forgotten", message));
+        batch.released.push(key);
+    }
+}
+
+fn is_pruned(state: &State, key: &ResourceKey) -> bool {
+    let world = state.sources.get(&key.source).and_then(|found| found.world.as_ref());
+    world.and_then(|world| world.targets.get(&key.id.target)).is_some_and(|target| target.spec.prune)
+}
+
+/// A new revision: what was on its way out may be wanted again, or nobody may be there to remove it.
+pub(super) fn reconsider(state: &mut State, source: &str, now: Timestamp, batch: &mut Batch) {
+    let Some(world) = state.sources.get(source).and_then(|found| found.world.clone()) else { return };
+    let leaving: Vec<InventoryEntry> =
+        entries(state, source, None).filter(|e| is_leaving(e)).cloned().collect();
+    for mut entry in leaving {
+        let key = entry.key.clone();
+        if world.wanted.get(&key.id).is_some_and(|wanted| wanted.instance.object == entry.object) {
+            entry.state = InventoryState::Managed;
+            state.inventory.insert(key, entry.clone());
+            batch.inventory.push(entry);
+        } else if !is_pruned(state, &key) {
+            state.inventory.remove(&key);
+            part(state, entry, now, batch);
+        }
+    }
+}
+
+/// What the inventory knows of a source, or of one target of it.
+fn entries<'s>(
+    state: &'s State,
+    source: &'s str,
+    target: Option<&'s str>,
+) -> impl Iterator<Item = &'s InventoryEntry> {
+    let name = target.unwrap_or_default().to_owned();
+    let first = InstanceId { target: name, kind: String::new(), name: String::new() };
+    let first = ResourceKey { source: source.to_owned(), id: first };
+    let is_here = move |key: &ResourceKey| key.source == source && target.is_none_or(|t| key.id.target == t);
+    state.inventory.range(first..).take_while(move |(key, _)| is_here(key)).map(|(_, entry)| entry)
+}
+
+/// What is on its way out of a target.
+pub(super) fn leaving<'s>(
+    state: &'s State,
+    source: &'s str,
+    target: &'s str,
+) -> impl Iterator<Item = &'s InventoryEntry> {
+    entries(state, source, Some(target)).filter(|entry| is_leaving(entry))
+}
+
+fn is_leaving(entry: &InventoryEntry) -> bool {
+    matches!(entry.state, InventoryState::Leaving { .. })
+}
+
 /// What may be removed from a target: what the inventory knows, and nobody wants under another name of the machine.
 pub(super) fn pruning(state: &State, source: &str, target: &str) -> Pruning {
-    let here = |key: &ResourceKey| key.source == source && key.id.target == target;
-    let confirmed = state.inventory.values().filter(|entry| here(&entry.key));
-    let machine = state.sources.get(source).and_then(|s| s.world.as_ref()).map(|world| world.machine(target));
-    let elsewhere = state.sources.iter().flat_map(|(name, found)| {
-        let world = found.world.iter();
-        world.flat_map(move |world| world.wanted.values().map(move |wanted| (name, world, &wanted.instance)))
-    });
-    let twins = elsewhere.filter(|(name, world, instance)| {
-        let is_here = name.as_str() == source && instance.id.target == target;
-        !is_here && Some(world.machine(&instance.id.target)) == machine
-    });
-    Pruning {
-        wanted_elsewhere: twins.map(|(_, _, i)| (i.id.kind.clone(), i.object.clone())).collect(),
-        confirmed: Some(confirmed.map(|entry| (entry.key.id.kind.clone(), entry.object.clone())).collect()),
+    let object = |(kind, object): (&str, &str)| (kind.to_owned(), object.to_owned());
+    let confirmed = entries(state, source, Some(target)).map(|e| object((&e.key.id.kind, &e.object)));
+    let own = state.sources.get(source).and_then(|found| found.world.as_ref());
+    let machine = own.map(|world| world.machine(target)).unwrap_or_default();
+    let mut wanted_elsewhere = BTreeSet::new();
+    for (name, found) in &state.sources {
+        let Some(world) = &found.world else { continue };
+        for twin in world.names_of(&machine, (name == source).then_some(target)) {
+            let wanted = world.wanted_on(twin).map(|(_, wanted)| &wanted.instance);
+            wanted_elsewhere.extend(wanted.map(|i| object((&i.id.kind, &i.object))));
+        }
     }
+    Pruning { wanted_elsewhere, confirmed: Some(confirmed.collect()) }
 }
 
 /// What became of the removals of a look or run: gone for sure, or still on the list with the reason.
 pub(super) fn swept(
     state: &mut State,
-    (source, target): (&str, &str),
+    errand: &Errand,
     removals: &[(&Change, Option<&Verdict>)],
     now: Timestamp,
     batch: &mut Batch,
 ) {
     let is_unread = removals.iter().any(|(change, _)| change.error.is_some());
-    let found: BTreeSet<(&str, &str)> =
-        removals.iter().map(|(c, _)| (c.id.kind.as_str(), c.object.as_str())).collect();
-    let leaving = state.inventory.values().filter(|entry| {
-        let here = entry.key.source == source && entry.key.id.target == target;
-        here && matches!(entry.state, InventoryState::Leaving { .. })
-    });
-    for mut entry in leaving.cloned().collect::<Vec<_>>() {
-        let mine = |(c, _): &&(&Change, Option<&Verdict>)| {
-            c.id.kind == entry.key.id.kind && c.object == entry.object
-        };
-        let removal = removals.iter().find(mine);
+    let known = errand.leaving.iter().filter_map(|key| state.inventory.get(key));
+    for mut entry in known.filter(|entry| is_leaving(entry)).cloned().collect::<Vec<_>>() {
         let key = entry.key.clone();
-        let removed = matches!(removal, Some((_, Some(Verdict::Applied))));
-        if removed {
-            let message = format!("{} left the manifests and was removed", entry.object);
-            batch.events.push(about_resource(&key, now, Weight::Normal, "Pruned", message));
-        } else if is_unread || found.contains(&(key.id.kind.as_str(), entry.object.as_str())) {
+        let (kind, object) = (key.id.kind.clone(), entry.object.clone());
+        let removal = removals.iter().find(|(c, _)| c.id.kind == kind && c.object == object);
+        let why = match removal {
+            Some((_, Some(Verdict::Applied))) => None,
+            Some((change, verdict)) => Some(still_here(change, *verdict)),
+            None if is_unread => Some("its target could not be read".to_owned()),
+            None => None,
+        };
+        if let Some(why) = why {
             let InventoryState::Leaving { message, .. } = &mut entry.state else { continue };
-            let why =
-                removal.map_or_else(|| "its target could not be read".to_owned(), |(c, v)| still_here(c, *v));
             if *message != why {
                 why.clone_into(message);
-                let said = format!("{} left the manifests and is still there: {why}", entry.object);
+                let said = format!("{object} left the manifests and is still there: {why}");
                 batch.events.push(about_resource(&key, now, Weight::Warning, "PruneHeld", said));
                 state.inventory.insert(key, entry.clone());
                 batch.inventory.push(entry);
             }
             continue;
-        } else {
-            let message =
-                format!("{} left the manifests and no longer carries our mark, or is gone", entry.object);
-            batch.events.push(about_resource(&key, now, Weight::Normal, "Forgotten", message));
         }
+        let (word, became) = match removal {
+            Some(_) => ("Pruned", "left the manifests and was removed"),
+            None if is_wanted(errand, &kind, &object) => ("Forgotten", "is wanted under another name"),
+            None => ("Forgotten", "left the manifests and no longer carries our mark, or is gone"),
+        };
+        batch.events.push(about_resource(&key, now, Weight::Normal, word, format!("{object} {became}")));
         state.inventory.remove(&key);
         batch.released.push(key);
     }
+}
+
+/// True where another resource wants the object on the same machine.
+fn is_wanted(errand: &Errand, kind: &str, object: &str) -> bool {
+    let is_it = |(k, o): (&str, &str)| k == kind && o == object;
+    let mut here = errand.scope.instances.iter().map(|i| (i.id.kind.as_str(), i.object.as_str()));
+    let mut elsewhere = errand.scope.pruning.wanted_elsewhere.iter().map(|(k, o)| (k.as_str(), o.as_str()));
+    here.any(is_it) || elsewhere.any(is_it)
 }
 
 fn still_here(change: &Change, verdict: Option<&Verdict>) -> String {

@@ -2,6 +2,7 @@
 //!
 //! [`schedule`] is pure: what is due when, what may run beside what, and what failed how often. `watch` and `intake`
 //! bring revisions in, `world` is what a source says now. `errand` and `work` do a job, `settle` takes what came of it.
+//! What is to be remembered goes through `outbox`, in the order in which it happened; `keeper` writes it down.
 
 mod errand;
 mod fight;
@@ -9,7 +10,9 @@ mod handle;
 mod history;
 mod intake;
 mod inventory;
+mod keeper;
 mod open;
+mod outbox;
 mod repository;
 pub mod schedule;
 mod service;

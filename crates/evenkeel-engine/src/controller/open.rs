@@ -10,14 +10,15 @@ use tokio::sync::Notify;
 use super::Controller;
 use super::history::fingerprint;
 use super::inventory;
+use super::outbox::Outbox;
 use super::schedule::{Limits, Scheduler};
 use super::state::{ConfiguredSource, Counters, Parts, Shared, SourceState, State, about_source};
 use super::watch::Watched;
 use super::words::Trigger;
 use super::world::World;
 use crate::store::{
-    Batch, Fence, NewEvent, ResourceFilter, ResourceKey, RunRecord, RunState, SourceStatus, SourceVerdict,
-    Store, StoreError, Weight,
+    Batch, NewEvent, ResourceFilter, ResourceKey, RunRecord, RunState, SourceStatus, SourceVerdict, Store,
+    StoreError, Weight,
 };
 
 /// The right to write is taken for this long, and prolonged well before.
@@ -52,15 +53,14 @@ impl Controller {
             parts.store.sources().await?.into_iter().map(|status| (status.name.clone(), status)).collect();
         for source in sources {
             let (name, status) = (source.name.clone(), known.get(&source.name).cloned());
-            add(&mut state, source, status, now);
+            add(&mut state, source, status, now, &mut batch);
             if let Some(snapshot) = parts.store.snapshot(&name).await? {
                 restore(&mut state, &parts, &name, &snapshot, now, &mut batch);
             }
         }
-        interrupted(&mut state, parts.store.as_ref(), fence, now).await?;
-        let (draining, _) = tokio::sync::watch::channel(false);
-        let shared = Arc::new(Shared::new(parts, limits, fence, state, draining));
-        shared.commit(batch).await;
+        state.outbox.put(batch);
+        interrupted(&mut state, parts.store.as_ref(), now).await?;
+        let shared = Arc::new(Shared::new(parts, limits, fence, state));
         Ok(Controller { shared, seed, history, holder })
     }
 }
@@ -87,7 +87,7 @@ async fn recall(
         running: HashMap::new(),
         prepared: HashMap::new(),
         asked: HashMap::new(),
-        unsaved: BTreeSet::new(),
+        outbox: Outbox::default(),
         store_trouble: None,
         counters: Counters::default(),
         turned: now,
@@ -112,7 +112,13 @@ async fn forget_sources(
     Ok(())
 }
 
-fn add(state: &mut State, source: ConfiguredSource, known: Option<SourceStatus>, now: Timestamp) {
+fn add(
+    state: &mut State,
+    source: ConfiguredSource,
+    known: Option<SourceStatus>,
+    now: Timestamp,
+    batch: &mut Batch,
+) {
     let ConfiguredSource { name, url, source, terms, reference } = source;
     let fresh = SourceStatus {
         name: name.clone(),
@@ -126,17 +132,10 @@ fn add(state: &mut State, source: ConfiguredSource, known: Option<SourceStatus>,
     };
     // Where it is now counts, not where it was; and it is looked at anew before anybody relies on it.
     let status = known.map_or(fresh, |known| SourceStatus { url: url.clone(), checked_at: None, ..known });
-    let watched = Arc::new(Watched { name: name.clone(), source, url, reference, bell: Notify::new() });
-    let found = SourceState {
-        terms,
-        watched,
-        world: None,
-        sequence: 0,
-        status,
-        judged: None,
-        held: None,
-        fetched: None,
-    };
+    batch.sources.push(status.clone());
+    let (bell, intake) = (Notify::new(), tokio::sync::Mutex::new(()));
+    let watched = Arc::new(Watched { name: name.clone(), source, url, reference, bell, intake });
+    let found = SourceState { terms, watched, world: None, status, judged: None, held: None, fetched: None };
     state.sources.insert(name, found);
 }
 
@@ -154,11 +153,12 @@ fn restore(
     match World::read(&parts.registry, snapshot, &terms, now) {
         Ok(world) => {
             let world = Arc::new(world);
-            state.install(name, &world, now, false, batch);
+            state.reinstall(name, &world, now);
             let stale = state.resources.keys().filter(|key| key.source == name);
             let stale: Vec<_> =
                 stale.filter(|key| !world.wanted.contains_key(&key.id)).map(|key| key.id.clone()).collect();
             inventory::leave(state, name, stale.iter(), now, batch);
+            inventory::reconsider(state, name, now, batch);
         }
         Err(_) => {
             let message = format!(
@@ -172,12 +172,7 @@ fn restore(
 
 /// Runs that a killed controller left behind: what they sent last may or may not have happened, so their targets are
 /// looked at now.
-async fn interrupted(
-    state: &mut State,
-    store: &dyn Store,
-    fence: Fence,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+async fn interrupted(state: &mut State, store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
     for run in store.unfinished_runs().await? {
         let journal = store.run(run.id).await?.map(|(_, journal)| journal).unwrap_or_default();
         let message = match journal.last() {
@@ -190,15 +185,21 @@ async fn interrupted(
         let event =
             about_source(&run.source, now, Weight::Warning, "RunInterrupted", message, Some(&run.revision));
         let event = NewEvent { target: Some(run.target.clone()), run: Some(run.id), ..event };
-        let keys: Vec<ResourceKey> = state
-            .resources
-            .keys()
-            .filter(|key| key.source == run.source && key.id.target == run.target)
-            .cloned()
-            .collect();
-        keys.iter().for_each(|key| state.scheduler.wake(key, Trigger::Retry, now));
-        let ended = RunRecord { finished: Some(now), state: RunState::Interrupted, ..run };
-        store.commit(fence, Batch { run: Some(ended), events: vec![event], ..Batch::default() }).await?;
+        let here = |key: &&ResourceKey| key.source == run.source && key.id.target == run.target;
+        let keys: Vec<ResourceKey> = state.resources.keys().filter(here).cloned().collect();
+        let mut batch = Batch { events: vec![event], ..Batch::default() };
+        for key in keys {
+            state.scheduler.wake(&key, Trigger::Retry, now);
+            let wanted = state.digest(&key).map(str::to_owned);
+            let Some(status) = state.resources.get_mut(&key) else { continue };
+            if !journal.is_empty() && status.fulfilled.is_some() && status.fulfilled != wanted {
+                // It may be half way to another wish: what differs from the old one now is no drift.
+                status.fulfilled = None;
+                batch.resources.push(status.clone());
+            }
+        }
+        batch.run = Some(RunRecord { finished: Some(now), state: RunState::Interrupted, ..run });
+        state.outbox.put(batch);
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use super::repository::same_repository;
 use super::state::{Shared, SourceState, is_sweep};
 use super::words::Trigger;
 use super::{Service, intake};
-use crate::store::{Event, ResourceFilter, Store};
+use crate::store::{Batch, Event, ResourceFilter, Store};
 
 /// The loop turns at least this often; three times that without a turn, and it is taken for dead.
 pub(super) const HEARTBEAT_SECONDS: u64 = 10;
@@ -58,7 +58,8 @@ impl Handle for Service {
         let unread = state
             .sources
             .iter()
-            .filter(|(_, source)| source.judged.is_none() && source.status.checked_at.is_none());
+            .filter(|(_, source)| source.judged.is_none() && source.status.checked_at.is_none())
+            .filter(|(_, source)| !source.terms.suspend || source.world.is_none());
         reasons.extend(unread.map(|(name, _)| format!("the source {name} was not read yet")));
         let quiet = seconds_between(state.turned, now);
         Health {
@@ -98,15 +99,17 @@ fn reconcile(shared: &Arc<Shared>, filter: &ResourceFilter, by: &str) -> Reconci
     let now = shared.now();
     let mut state = shared.state();
     let keys = state.woken_by(filter);
+    let mut batch = Batch::default();
     for key in &keys {
-        if let Some(status) = state.resources.get_mut(key) {
+        if let Some(status) = state.resources.get_mut(key).filter(|status| !status.corrections.is_empty()) {
             status.corrections.clear();
+            batch.resources.push(status.clone());
         }
         state.asked.insert(key.clone(), by.to_owned());
         state.scheduler.wake(key, Trigger::Operator, now);
     }
     drop(state);
-    shared.turn.notify_one();
+    shared.put(batch);
     let resources = keys.iter().filter(|key| !is_sweep(&key.id));
     let targets: BTreeSet<(&str, &str)> =
         keys.iter().map(|key| (key.source.as_str(), key.id.target.as_str())).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use evenkeel_core::condition::Status;
+use evenkeel_core::condition::Condition;
 use evenkeel_core::plan::{Change, Plan};
 use jiff::Timestamp;
 
@@ -10,83 +10,123 @@ use super::errand::Errand;
 use super::fight;
 use super::history;
 use super::inventory;
-use super::schedule::{Ended, HostNews, Job, Report};
-use super::standing::{Standing, after_look, after_run};
+use super::schedule::{Aftermath, Ended, HostNews, Job, Report};
+use super::standing::{Standing, WAITING, after_look, after_run};
 use super::state::{Shared, State, about_source, is_sweep};
 use super::tidings;
 use super::words::Intent;
 use super::work::alike;
 use crate::run::{Run, Verdict};
-use crate::store::{Batch, NewEvent, ResourceKey, ResourceStatus, RunId, Weight};
+use crate::store::{Batch, NewEvent, NewRun, ResourceKey, ResourceStatus, RunId, Weight};
 
 /// A change with what became of it in this job.
 pub(super) struct Fared<'a> {
     pub(super) key: ResourceKey,
     pub(super) change: &'a Change,
     pub(super) verdict: Option<&'a Verdict>,
+    /// Something was sent for it.
+    pub(super) sent: bool,
     pub(super) intent: Intent,
     pub(super) standing: Standing,
 }
 
-/// Takes what came of a job into the state, and writes it down.
-pub(super) async fn settle(shared: &Shared, errand: &Errand, plan: &Plan, run: Option<(RunId, Run)>) {
+/// Takes what came of a job into the state, and has it written down.
+pub(super) fn settle(shared: &Shared, errand: &Errand, plan: &Plan, run: Option<(RunId, Run)>) {
     let now = shared.now();
     let mut batch = Batch::default();
-    {
-        let mut state = shared.state();
-        let mut reports = BTreeMap::new();
-        let fared = fared(errand, plan, run.as_ref().map(|(_, run)| run));
-        for one in &fared {
-            let number = run.as_ref().map(|(id, _)| *id);
-            take(&mut state, errand, one, number, now, &mut batch);
-            let report = Report { key: one.key.clone(), ended: ended(one), ready: one.standing.is_ready() };
-            reports.insert(one.key.clone(), report);
-        }
-        sweep(&mut state, errand, plan, run.as_ref().map(|(_, run)| run), now, &mut batch, &mut reports);
-        if let Some((id, run)) = &run {
-            state.counters.count(run, &fared);
-            batch.run = Some(history::record(*id, errand, &fared, run));
-        }
-        let reports = errand.job.keys.iter().map(|key| {
-            let unheard = || Report { key: key.clone(), ended: Ended::NotStarted, ready: false };
-            reports.remove(key).unwrap_or_else(unheard)
-        });
-        let reports: Vec<Report> = reports.collect();
-        let aftermath = state.scheduler.done(errand.job.id, &reports, now);
-        let trouble = fared.iter().find_map(|one| one.change.error.as_ref());
-        let said = trouble.map(|error| error.message.as_str());
-        batch.events.extend(aftermath.host.map(|news| host_event(&errand.job, &news, said, now)));
-        for status in &mut batch.resources {
-            if let Some(standing) = state.scheduler.standing(&status.key) {
-                (status.next, status.failures) = (standing.next, standing.failures);
-            }
-            state.resources.insert(status.key.clone(), status.clone());
-        }
+    let mut state = shared.state();
+    let number = run.as_ref().map(|(id, _)| *id);
+    let run = run.as_ref().map(|(_, run)| run);
+    let fared = fared(errand, plan, run);
+    let olds = fared.iter().map(|one| state.resources.get(&one.key));
+    batch.events.extend(tidings::of_target(fared.iter().zip(olds), now));
+    let mut reports = BTreeMap::new();
+    for one in &fared {
+        take(&mut state, errand, one, number, now, &mut batch);
+        // A newer wish is not fulfilled by what fulfilled an older one.
+        let is_current = state.digest(&one.key) == errand.digest(&one.change.id);
+        let ready = one.standing.is_ready() && is_current;
+        reports.insert(one.key.clone(), Report { key: one.key.clone(), ended: ended(one), ready });
     }
-    shared.turn.notify_one();
-    shared.commit(batch).await;
+    sweep(&mut state, errand, plan, run, now, &mut batch, &mut reports);
+    if let (Some(id), Some(run)) = (number, run) {
+        state.counters.count(run, &fared);
+        batch.run = Some(history::record(id, errand, &fared, run));
+    }
+    let reports = errand.job.keys.iter().map(|key| {
+        let unheard = || Report { key: key.clone(), ended: Ended::NotStarted, ready: false };
+        reports.remove(key).unwrap_or_else(unheard)
+    });
+    let reports: Vec<Report> = reports.collect();
+    let aftermath = state.scheduler.done(errand.job.id, &reports, now);
+    let trouble = fared.iter().find_map(|one| one.change.error.as_ref());
+    batch.events.extend(news(&errand.job, aftermath, trouble.map(|error| error.message.as_str()), now));
+    remember(&mut state, &mut batch);
+    drop(state);
+    shared.put(batch);
 }
 
-/// The end of a job that found nothing out.
-pub(super) fn without_result(shared: &Shared, job: &Job, ended: Ended) {
+/// Takes the statuses of a batch over, with what the scheduler says of them now.
+fn remember(state: &mut State, batch: &mut Batch) {
+    for status in &mut batch.resources {
+        if let Some(standing) = state.scheduler.standing(&status.key) {
+            (status.next, status.failures) = (standing.next, standing.failures);
+        }
+        state.resources.insert(status.key.clone(), status.clone());
+    }
+}
+
+/// The end of a job that found nothing out. What somebody asked for stays asked for.
+pub(super) fn without_result(shared: &Shared, job: &Job, ended: Ended, by: Option<&str>) {
+    let now = shared.now();
     let mut state = shared.state();
-    state.scheduler.done(job.id, &alike(job, ended), shared.now());
+    for (key, by) in job.keys.iter().filter_map(|key| Some((key, by?))) {
+        if state.scheduler.standing(key).is_some() {
+            state.asked.entry(key.clone()).or_insert_with(|| by.to_owned());
+        }
+    }
+    let aftermath = state.scheduler.done(job.id, &alike(job, ended), now);
     drop(state);
-    shared.turn.notify_one();
+    shared.put(Batch { events: news(job, aftermath, None, now), ..Batch::default() });
+}
+
+/// The end of a job by a mistake in the program. Its resources are tried again, ever more slowly.
+pub(super) fn crashed(shared: &Shared, job: &Job, run: Option<(RunId, NewRun)>) {
+    let now = shared.now();
+    let mut batch = Batch::default();
+    let mut state = shared.state();
+    let said = format!("a mistake in the program ended the look at {}: see the log", job.target);
+    let standing = Standing::mistake(&said);
+    for key in &job.keys {
+        let Some(old) = state.resources.get(key) else { continue };
+        let is_known = old.conditions.first().is_some_and(|ready| ready.reason == standing.reason);
+        if !is_known && batch.events.is_empty() {
+            batch.events.push(about_target(job, Weight::Warning, &standing.reason, said.clone(), now));
+        }
+        let since = if is_known { old.since } else { now };
+        batch.resources.push(ResourceStatus { conditions: standing.conditions(), since, ..old.clone() });
+    }
+    batch.run = run.map(|(id, new)| history::cut_off(id, new, now));
+    let aftermath = state.scheduler.done(job.id, &alike(job, Ended::Failed), now);
+    batch.events.extend(news(job, aftermath, None, now));
+    remember(&mut state, &mut batch);
+    drop(state);
+    shared.put(batch);
 }
 
 fn fared<'a>(errand: &'a Errand, plan: &'a Plan, run: Option<&'a Run>) -> Vec<Fared<'a>> {
-    let verdict = |nth: usize| run.and_then(|run| run.outcomes.get(nth)).map(|outcome| &outcome.verdict);
+    let outcome = |nth: usize| run.and_then(|run| run.outcomes.get(nth));
     let wanted = plan.changes.iter().enumerate().filter(|(_, c)| errand.world.wanted.contains_key(&c.id));
     let fared = wanted.map(|(nth, change)| {
         let (intent, hold) = (errand.intent(&change.id), errand.holds.get(&change.id));
-        let verdict = verdict(nth);
+        let verdict = outcome(nth).map(|outcome| &outcome.verdict);
+        let sent = outcome(nth).is_some_and(|outcome| !outcome.sent.is_empty());
         let standing = verdict.map_or_else(
             || after_look(change, hold, intent),
             |verdict| after_run(change, verdict, hold, intent),
         );
         let key = ResourceKey { source: errand.job.source.clone(), id: change.id.clone() };
-        Fared { key, change, verdict, intent, standing }
+        Fared { key, change, verdict, sent, intent, standing }
     });
     fared.collect()
 }
@@ -100,14 +140,11 @@ fn take(
     now: Timestamp,
     batch: &mut Batch,
 ) {
-    let Some(digest) = errand.world.wanted.get(&one.change.id).map(|wanted| wanted.digest.clone()) else {
-        return;
-    };
+    let Some(digest) = errand.digest(&one.change.id).map(str::to_owned) else { return };
     if one.standing.is_ready() {
         inventory::manage(state, &one.key, &one.change.object, now, batch);
     }
-    let world = state.sources.get(&one.key.source).and_then(|source| source.world.clone());
-    if !world.is_some_and(|world| world.wanted.contains_key(&one.change.id)) {
+    if state.digest(&one.key).is_none() {
         // It left the manifests while the job ran.
         inventory::leave(state, &one.key.source, std::iter::once(&one.change.id), now, batch);
         return;
@@ -128,38 +165,53 @@ fn status(
 ) -> ResourceStatus {
     let revision = &errand.world.revision.id;
     let ready = one.standing.is_ready();
+    let is_unread = one.change.error.is_some() || one.change.busy.is_some();
     let conditions = one.standing.conditions();
     let unmoved = old.filter(|old| {
-        let of = |c: &evenkeel_core::condition::Condition| (c.status, c.reason.clone());
+        let of = |c: &Condition| (c.status, c.reason.clone());
         old.conditions.first().map(of) == conditions.first().map(of)
     });
-    let mut corrections = old.map(|old| old.corrections.clone()).unwrap_or_default();
-    let corrected = one.intent == Intent::Corrective && one.verdict == Some(&Verdict::Applied);
-    let fields: Vec<String> = one.change.fields.iter().map(|field| field.change.path.to_string()).collect();
-    fight::note(&mut corrections, fields.iter().filter(|_| corrected).map(String::as_str), now);
-    let generation = old.map_or(1, |old| old.observed_generation + u64::from(old.digest != digest));
+    // Of a resource that cannot be read, what was seen last still counts.
+    let (differs, intent) = match old {
+        _ if ready => (Vec::new(), None),
+        _ if !is_unread => (one.change.fields.clone(), Some(one.intent)),
+        old => (old.map(|old| old.differs.clone()).unwrap_or_default(), old.and_then(|old| old.intent)),
+    };
+    let is_new = old.is_none_or(|old| old.digest != digest);
+    let fulfilled = match old.and_then(|old| old.fulfilled.clone()) {
+        _ if ready => Some(digest.clone()),
+        // Half way to another wish: what differs from the one before is no drift any more.
+        Some(before) if one.sent && before != digest => None,
+        before => before,
+    };
+    let applied = old.and_then(|old| old.last_applied_revision.clone());
     ResourceStatus {
         key: one.key.clone(),
         object: one.change.object.clone(),
         location: one.change.location.clone(),
-        observed_generation: generation,
-        fulfilled: if ready { Some(digest.clone()) } else { old.and_then(|old| old.fulfilled.clone()) },
+        observed_generation: old.map_or(1, |old| old.observed_generation + u64::from(is_new)),
+        fulfilled,
         digest,
         last_attempted_revision: revision.clone(),
-        last_applied_revision: if ready {
-            Some(revision.clone())
-        } else {
-            old.and_then(|old| old.last_applied_revision.clone())
-        },
+        last_applied_revision: if ready { Some(revision.clone()) } else { applied },
         conditions,
-        differs: if ready { Vec::new() } else { one.change.fields.clone() },
-        intent: (!ready && one.standing.ready != Status::Unknown).then_some(one.intent),
+        differs,
+        intent,
         observed_at: if one.change.error.is_none() { Some(now) } else { old.and_then(|old| old.observed_at) },
         since: unmoved.map_or(now, |old| old.since),
         failures: 0,
         next: None,
-        corrections,
+        corrections: corrections(old.filter(|_| !is_new), one, now),
     }
+}
+
+/// What the fight detector remembers. A new wish begins anew.
+fn corrections(old: Option<&ResourceStatus>, one: &Fared<'_>, now: Timestamp) -> fight::Corrections {
+    let mut corrections = old.map(|old| old.corrections.clone()).unwrap_or_default();
+    let corrected = one.intent == Intent::Corrective && one.verdict == Some(&Verdict::Applied);
+    let fields: Vec<String> = one.change.fields.iter().map(|field| field.change.path.to_string()).collect();
+    fight::note(&mut corrections, fields.iter().filter(|_| corrected).map(String::as_str), now);
+    corrections
 }
 
 /// What the scheduler hears.
@@ -178,7 +230,7 @@ fn ended(one: &Fared<'_>) -> Ended {
         Some(Verdict::Applied | Verdict::Drifted { .. }) => Ended::Changed,
         Some(Verdict::Failed { .. } | Verdict::Unknown { .. } | Verdict::Stale { .. }) => Ended::Failed,
         Some(Verdict::NotStarted) => Ended::NotStarted,
-        _ if one.standing.reason == "Waiting" => Ended::Waiting,
+        _ if one.standing.reason == WAITING => Ended::Waiting,
         _ => Ended::Settled,
     }
 }
@@ -202,7 +254,7 @@ fn sweep(
         .filter(|(_, change)| inventory::is_removal(change))
         .map(|(nth, change)| (change, verdict(nth)))
         .collect();
-    inventory::swept(state, (&errand.job.source, &errand.job.target), &removals, now, batch);
+    inventory::swept(state, errand, &removals, now, batch);
     let failed = |(change, verdict): &(&Change, Option<&Verdict>)| {
         change.error.is_some() || matches!(verdict, Some(Verdict::Failed { .. } | Verdict::Unknown { .. }))
     };
@@ -218,13 +270,21 @@ fn sweep(
     reports.insert(key.clone(), Report { key: key.clone(), ended, ready: ended == Ended::Settled });
 }
 
-fn host_event(job: &Job, news: &HostNews, said: Option<&str>, now: Timestamp) -> NewEvent {
-    let (weight, reason, message) = if news.answers {
-        (Weight::Normal, "TargetAnswers", format!("{} answers again", job.target))
-    } else {
-        let why = said.unwrap_or("it does not answer");
-        (Weight::Warning, "TargetUnreachable", format!("{} is left alone for a while: {why}", job.target))
+/// What the end of a job says of its host. `said` is what was heard of it.
+pub(super) fn news(job: &Job, aftermath: Aftermath, said: Option<&str>, now: Timestamp) -> Vec<NewEvent> {
+    let event = |news: HostNews| {
+        let (weight, reason, message) = if news.answers {
+            (Weight::Normal, "TargetAnswers", format!("{} answers again", job.target))
+        } else {
+            let why = said.unwrap_or("it does not answer");
+            (Weight::Warning, "TargetUnreachable", format!("{} is left alone for a while: {why}", job.target))
+        };
+        about_target(job, weight, reason, message, now)
     };
+    aftermath.host.into_iter().map(event).collect()
+}
+
+fn about_target(job: &Job, weight: Weight, reason: &str, message: String, now: Timestamp) -> NewEvent {
     let target = Some(job.target.clone());
     NewEvent { target, ..about_source(&job.source, now, weight, reason, message, None) }
 }

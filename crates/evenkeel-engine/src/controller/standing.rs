@@ -6,6 +6,9 @@ use evenkeel_core::plan::{Action, Change, Gate};
 use super::Intent;
 use crate::run::Verdict;
 
+/// The reason of what waits for something else to be ready.
+pub(super) const WAITING: &str = "Waiting";
+
 /// Why the controller itself holds the changes of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Hold {
@@ -67,6 +70,11 @@ impl Standing {
         Standing::new(Status::True, "InSync", "as the manifest says")
     }
 
+    /// After a mistake in the program.
+    pub(super) fn mistake(message: &str) -> Self {
+        Standing::new(Status::Unknown, "Bug", message).reconciling()
+    }
+
     pub(super) fn is_ready(&self) -> bool {
         self.ready == Status::True
     }
@@ -112,10 +120,10 @@ pub(super) fn after_look(change: &Change, hold: Option<&Hold>, intent: Intent) -
         (Some(Hold::Report), _) => Standing::new(Status::False, "Drifted", differs),
         (Some(Hold::Fight(why)), _) => Standing::new(Status::False, "Fight", why.as_str()).stalled(),
         (Some(Hold::Waiting(_)), Gate::Held { reasons }) => {
-            Standing::new(Status::False, "Waiting", reasons.join("; ")).reconciling()
+            Standing::new(Status::False, WAITING, reasons.join("; ")).reconciling()
         }
         (_, Gate::Held { reasons }) if reasons.iter().all(|reason| reason.starts_with("waits for ")) => {
-            Standing::new(Status::False, "Waiting", reasons.join("; ")).reconciling()
+            Standing::new(Status::False, WAITING, reasons.join("; ")).reconciling()
         }
         (_, Gate::Held { reasons }) => {
             Standing::new(Status::False, "Held", format!("{differs}; held: {}", reasons.join("; "))).stalled()
@@ -134,7 +142,7 @@ pub(super) fn after_run(change: &Change, verdict: &Verdict, hold: Option<&Hold>,
             Standing::new(Status::False, "Held", message).stalled()
         }
         Verdict::Skipped { reason } if change.is_open() => {
-            Standing::new(Status::False, "Waiting", reason.as_str()).reconciling()
+            Standing::new(Status::False, WAITING, reason.as_str()).reconciling()
         }
         Verdict::Held { .. } | Verdict::Skipped { .. } | Verdict::NotStarted => {
             after_look(change, hold, intent)
@@ -150,9 +158,9 @@ pub(super) fn after_run(change: &Change, verdict: &Verdict, hold: Option<&Hold>,
         Verdict::Failed { message, hint } => {
             Standing::new(Status::False, "Failed", format!("{message}{}", because(hint))).reconciling()
         }
+        Verdict::Unknown { .. } if change.error.is_some() => after_look(change, hold, intent),
         Verdict::Unknown { message, hint } => {
-            let reason = change.error.as_ref().map_or("Unknown", |error| error.reason.as_str());
-            Standing::new(Status::Unknown, reason, format!("{message}{}", because(hint))).reconciling()
+            Standing::new(Status::Unknown, "Unknown", format!("{message}{}", because(hint))).reconciling()
         }
     }
 }

@@ -1,17 +1,20 @@
 //! What a running controller has in its head. Everything in it can be had again from the sources, the targets and the
 //! store.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use evenkeel_core::condition::Status;
 use evenkeel_core::config::{LimitsSpec, Reconcile};
 use evenkeel_core::driver::Registry;
 use evenkeel_core::period::Period;
 use evenkeel_core::plan::InstanceId;
 use evenkeel_core::transport::Transport;
 use jiff::Timestamp;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, watch};
 
+use super::outbox::Outbox;
 use super::schedule::{Job, JobId, Scheduler, Unit};
 use super::watch::Watched;
 use super::work::Prepared;
@@ -20,8 +23,8 @@ use crate::clock::Clock;
 use crate::source::{Snapshot, Source};
 use crate::stop::Stop;
 use crate::store::{
-    Batch, Event, Fence, InventoryEntry, NewEvent, ResourceKey, ResourceStatus, SourceStatus, SourceVerdict,
-    Store, Weight,
+    Batch, Event, Fence, InventoryEntry, NewEvent, NewRun, ResourceKey, ResourceStatus, RunId, SourceStatus,
+    SourceVerdict, Store, StoreError, Weight,
 };
 
 /// How often a resource is looked at where neither it nor its source says so.
@@ -82,8 +85,14 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// Something may be due.
     pub(super) turn: Notify,
+    /// There is something in the outbox.
+    pub(super) unwritten: Notify,
+    /// How many batches of the outbox the store has taken.
+    pub(super) written: watch::Sender<u64>,
+    /// Another controller has the store now.
+    pub(super) fenced: watch::Sender<bool>,
     /// It is on its way out.
-    pub(super) draining: tokio::sync::watch::Sender<bool>,
+    pub(super) draining: watch::Sender<bool>,
     pub(super) events: broadcast::Sender<Arc<Event>>,
 }
 
@@ -99,8 +108,8 @@ pub(super) struct State {
     pub(super) prepared: HashMap<JobId, Prepared>,
     /// Who asked for a look at what.
     pub(super) asked: HashMap<ResourceKey, String>,
-    /// What the store did not take yet.
-    pub(super) unsaved: BTreeSet<ResourceKey>,
+    /// What is to be written down.
+    pub(super) outbox: Outbox,
     pub(super) store_trouble: Option<String>,
     pub(super) counters: Counters,
     /// When the loop last turned.
@@ -112,13 +121,11 @@ pub(super) struct SourceState {
     pub(super) terms: Reconcile,
     pub(super) watched: Arc<Watched>,
     pub(super) world: Option<Arc<World>>,
-    /// Grows with every revision that comes into force.
-    pub(super) sequence: u64,
     pub(super) status: SourceStatus,
     /// The revision that was judged last, and how.
     pub(super) judged: Option<(String, SourceVerdict)>,
     /// A revision that waits for a person.
-    pub(super) held: Option<Snapshot>,
+    pub(super) held: Option<Arc<Snapshot>>,
     /// When it was last fetched with success.
     pub(super) fetched: Option<Timestamp>,
 }
@@ -127,6 +134,8 @@ pub(super) struct SourceState {
 pub(super) struct Running {
     pub(super) job: Job,
     pub(super) stop: Stop,
+    /// The run, where it writes.
+    pub(super) run: Option<(RunId, NewRun)>,
 }
 
 /// Numbers since the start.
@@ -140,15 +149,8 @@ pub(super) struct Counters {
 }
 
 impl Shared {
-    pub(super) fn new(
-        parts: Parts,
-        limits: LimitsSpec,
-        fence: Fence,
-        state: State,
-        draining: tokio::sync::watch::Sender<bool>,
-    ) -> Self {
+    pub(super) fn new(parts: Parts, limits: LimitsSpec, fence: Fence, state: State) -> Self {
         let started = parts.clock.now();
-        let (events, _) = broadcast::channel(1024);
         Shared {
             parts,
             limits,
@@ -156,8 +158,11 @@ impl Shared {
             started,
             state: Mutex::new(state),
             turn: Notify::new(),
-            draining,
-            events,
+            unwritten: Notify::new(),
+            written: watch::channel(0).0,
+            fenced: watch::channel(false).0,
+            draining: watch::channel(false).0,
+            events: broadcast::channel(1024).0,
         }
     }
 
@@ -174,38 +179,27 @@ impl Shared {
         *self.draining.borrow()
     }
 
-    /// Writes down what happened and tells who listens. Where the store does not take it, it is said in
-    /// [`super::Health`], and the resources are written down with the next batch.
-    pub(super) async fn commit(&self, mut batch: Batch) {
-        {
-            let state = self.state();
-            let known: BTreeSet<&ResourceKey> = batch.resources.iter().map(|r| &r.key).collect();
-            let missed = state.unsaved.iter().filter(|key| !known.contains(key));
-            let missed: Vec<ResourceStatus> =
-                missed.filter_map(|key| state.resources.get(key)).cloned().collect();
-            batch.resources.extend(missed);
-        }
-        if batch.is_empty() {
-            return;
-        }
-        let keys: Vec<ResourceKey> = batch.resources.iter().map(|r| r.key.clone()).collect();
-        let outcome = self.parts.store.commit(self.fence, batch).await;
-        let mut state = self.state();
-        match outcome {
-            Ok(events) => {
-                state.unsaved.clear();
-                state.store_trouble = None;
-                drop(state);
-                for event in events {
-                    // Nobody listens: nothing lost.
-                    let _ = self.events.send(Arc::new(event));
-                }
-            }
-            Err(error) => {
-                tracing::error!("the store does not take what happened: {error}");
-                state.unsaved.extend(keys);
-                state.store_trouble = Some(error.to_string());
-            }
+    /// Has `batch` written down soon, and the loop take a turn.
+    pub(super) fn put(&self, batch: Batch) {
+        self.state().outbox.put(batch);
+        self.unwritten.notify_one();
+        self.turn.notify_one();
+    }
+
+    /// Waits until everything that happened so far is written down. False where the store does not take it within
+    /// `patience`.
+    pub(super) async fn is_written(&self, patience: Duration) -> bool {
+        let count = self.state().outbox.count();
+        let mut written = self.written.subscribe();
+        let all = written.wait_for(|written| *written >= count);
+        matches!(tokio::time::timeout(patience, all).await, Ok(Ok(_)))
+    }
+
+    /// The store refused something.
+    pub(super) fn store_failed(&self, error: &StoreError) {
+        self.state().store_trouble = Some(error.to_string());
+        if *error == StoreError::Fenced {
+            self.fenced.send_replace(true);
         }
     }
 }
@@ -239,18 +233,17 @@ impl State {
         })
     }
 
+    /// The hash of what the manifest of a resource says now.
+    pub(super) fn digest(&self, key: &ResourceKey) -> Option<&str> {
+        let world = self.sources.get(&key.source)?.world.as_ref()?;
+        Some(&world.wanted.get(&key.id)?.digest)
+    }
+
     /// True where a resource was seen fulfilled as its manifest says now.
     pub(super) fn is_ready(&self, key: &ResourceKey) -> bool {
-        let digest = self
-            .sources
-            .get(&key.source)
-            .and_then(|source| source.world.as_ref())
-            .and_then(|world| world.wanted.get(&key.id))
-            .map(|wanted| wanted.digest.as_str());
         self.resources.get(key).is_some_and(|status| {
-            let ready =
-                status.conditions.first().is_some_and(|c| c.status == evenkeel_core::condition::Status::True);
-            ready && Some(status.digest.as_str()) == digest
+            let ready = status.conditions.first().is_some_and(|ready| ready.status == Status::True);
+            ready && Some(status.digest.as_str()) == self.digest(key)
         })
     }
 }

@@ -1,4 +1,4 @@
-//! The loop itself: begins what is due, takes what ends, prolongs its right to write.
+//! The loop itself: begins what is due, and takes what ends.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -6,59 +6,80 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_core::config::HistorySpec;
-use jiff::{SignedDuration, Timestamp};
-use tokio::task::{Id, JoinError, JoinSet};
+use jiff::Timestamp;
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
-use super::open::CLAIM;
 use super::schedule::{Ended, Job, JobId, Phase, Start};
 use super::service::HEARTBEAT_SECONDS;
 use super::state::{Running, Shared};
 use super::work::{Prepared, Reached, look, write};
-use super::{Controller, settle, watch};
+use super::{Controller, keeper, settle, watch};
 use crate::stop::Stop;
 use crate::store::StoreError;
 
-/// How often what is too old is forgotten.
-const TIDY_EVERY: SignedDuration = SignedDuration::from_hours(1);
-
-/// The right to write is prolonged when this much of it is left.
-const PROLONG_AT: SignedDuration = SignedDuration::from_mins(4);
+/// A store that does not take the last words within this time does not get them.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// The jobs that go on.
 struct Works {
     tasks: JoinSet<(Job, Reached)>,
-    jobs: HashMap<Id, Job>,
+    jobs: HashMap<Id, (Job, Phase, AbortHandle)>,
 }
 
 impl Controller {
-    /// Runs until it is drained. `Err` where another controller took the store over.
+    /// Runs until it is drained. `Err` where another controller took the store over, or the store does not take the
+    /// last words.
     pub async fn run(self) -> Result<(), StoreError> {
         let Controller { shared, seed, history, holder } = self;
-        let mut watchers = JoinSet::new();
-        let watched: Vec<_> = shared.state().sources.values().map(|s| Arc::clone(&s.watched)).collect();
-        for (nth, source) in (0_u64..).zip(watched) {
-            watchers.spawn(watch::watch(Arc::clone(&shared), source, seed.wrapping_add(nth)));
-        }
+        let mut attendants = attendants(&shared, seed, history, holder);
         let mut works = Works { tasks: JoinSet::new(), jobs: HashMap::new() };
-        let mut duties = Duties::new(shared.now());
+        let mut fenced = shared.fenced.subscribe();
         loop {
             let now = shared.now();
             shared.state().turned = now;
             works.begin(&shared, now);
-            if shared.is_draining() && works.tasks.is_empty() {
-                break;
+            if shared.is_draining() {
+                works.leave_looks();
+                if works.tasks.is_empty() {
+                    break;
+                }
             }
-            duties.attend(&shared, &holder, history, now).await?;
             let pause = pause(&shared, shared.now());
             tokio::select! {
+                Ok(_) = fenced.wait_for(|fenced| *fenced) => return Err(StoreError::Fenced),
                 Some(ended) = works.tasks.join_next_with_id() => works.end(&shared, ended),
+                Some(Err(error)) = attendants.join_next() => return Err(broken(&error)),
                 () = shared.turn.notified() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
-        watchers.shutdown().await;
+        if !shared.is_written(LAST_WORDS).await {
+            let trouble = shared.state().store_trouble.clone();
+            let message = trouble.unwrap_or_else(|| "the store does not answer".to_owned());
+            return Err(StoreError::Failed { message: format!("what happened last is lost: {message}") });
+        }
+        attendants.shutdown().await;
         shared.parts.store.release(shared.fence).await
     }
+}
+
+/// What goes on beside the loop, until it ends.
+fn attendants(shared: &Arc<Shared>, seed: u64, history: HistorySpec, holder: String) -> JoinSet<()> {
+    let mut attendants = JoinSet::new();
+    let watched: Vec<_> = shared.state().sources.values().map(|s| Arc::clone(&s.watched)).collect();
+    for (nth, source) in (0_u64..).zip(watched) {
+        attendants.spawn(watch::watch(Arc::clone(shared), source, seed.wrapping_add(nth)));
+    }
+    attendants.spawn(keeper::write_down(Arc::clone(shared)));
+    attendants.spawn(keeper::prolong(Arc::clone(shared), holder));
+    attendants.spawn(keeper::tidy(Arc::clone(shared), history));
+    attendants
+}
+
+/// Half a controller would be worse than none.
+fn broken(error: &JoinError) -> StoreError {
+    tracing::error!("a part of the controller ended by a mistake in the program: {error}");
+    StoreError::Failed { message: "a part of the controller ended by a mistake in the program".to_owned() }
 }
 
 /// How long to wait if nothing happens. Never long: the clock may be set, and somebody looks whether the loop turns.
@@ -78,10 +99,11 @@ impl Works {
             match start {
                 Start::Look(job) => {
                     let stop = Stop::default();
-                    state.running.insert(job.id, Running { job: job.clone(), stop: stop.clone() });
+                    let running = Running { job: job.clone(), stop: stop.clone(), run: None };
+                    state.running.insert(job.id, running);
                     drop(state);
                     let work = look(Arc::clone(shared), job.clone(), stop);
-                    self.spawn(job.clone(), async move { (job, work.await) });
+                    self.spawn(job.clone(), Phase::Looking, async move { (job, work.await) });
                 }
                 Start::Write(id) => {
                     let prepared = state.prepared.remove(&id);
@@ -89,7 +111,7 @@ impl Works {
                     let Some(prepared) = prepared else { continue };
                     let job = prepared.errand.job.clone();
                     let work = write(Arc::clone(shared), prepared);
-                    self.spawn(job.clone(), async move {
+                    self.spawn(job.clone(), Phase::Writing, async move {
                         work.await;
                         (job, Reached::End)
                     });
@@ -98,9 +120,15 @@ impl Works {
         }
     }
 
-    fn spawn(&mut self, job: Job, work: impl Future<Output = (Job, Reached)> + Send + 'static) {
+    fn spawn(&mut self, job: Job, phase: Phase, work: impl Future<Output = (Job, Reached)> + Send + 'static) {
         let task = self.tasks.spawn(work);
-        self.jobs.insert(task.id(), job);
+        self.jobs.insert(task.id(), (job, phase, task));
+    }
+
+    /// Looks that go on are not waited for: nothing is lost with them.
+    fn leave_looks(&self) {
+        let looks = self.jobs.values().filter(|(_, phase, _)| *phase == Phase::Looking);
+        looks.for_each(|(_, _, task)| task.abort());
     }
 
     /// Takes the end of a task. One that panicked is a mistake in a driver: it costs its own job, nothing else.
@@ -114,10 +142,14 @@ impl Works {
                 }
             }
             Err(error) => {
-                let Some(job) = self.jobs.remove(&error.id()) else { return };
+                let Some((job, ..)) = self.jobs.remove(&error.id()) else { return };
+                let running = shared.state().running.remove(&job.id);
+                if error.is_cancelled() {
+                    settle::without_result(shared, &job, Ended::NotStarted, None);
+                    return;
+                }
                 tracing::error!("a job on {} ended by a mistake in the program: {error}", job.target);
-                shared.state().running.remove(&job.id);
-                settle::without_result(shared, &job, Ended::Failed);
+                settle::crashed(shared, &job, running.and_then(|running| running.run));
             }
         }
     }
@@ -126,55 +158,17 @@ impl Works {
 fn wait_to_write(shared: &Shared, id: JobId, prepared: Prepared) {
     let now = shared.now();
     let mut state = shared.state();
-    if shared.is_draining()
-        || !state.scheduler.running().any(|job| job.id == id && job.phase == Phase::Looking)
-    {
+    if shared.is_draining() || prepared.errand.stop.is_requested() {
         state.running.remove(&id);
         drop(state);
-        settle::without_result(shared, &prepared.errand.job, Ended::NotStarted);
+        let Prepared { errand, .. } = prepared;
+        settle::without_result(shared, &errand.job, Ended::NotStarted, errand.by.as_deref());
         return;
     }
-    state.scheduler.wants_write(id, now);
+    let aftermath = state.scheduler.wants_write(id, now);
+    let events = settle::news(&prepared.errand.job, aftermath, None, now);
     state.prepared.insert(id, prepared);
-}
-
-/// What is done now and then.
-struct Duties {
-    claimed: Timestamp,
-    tidied: Timestamp,
-}
-
-impl Duties {
-    fn new(now: Timestamp) -> Self {
-        Duties { claimed: now, tidied: now }
-    }
-
-    async fn attend(
-        &mut self,
-        shared: &Shared,
-        holder: &str,
-        history: HistorySpec,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let left = CLAIM.checked_sub(now.duration_since(self.claimed)).unwrap_or(SignedDuration::ZERO);
-        if left <= PROLONG_AT {
-            self.claimed = now;
-            let until = now.saturating_add(CLAIM).unwrap_or(now);
-            match shared.parts.store.claim(holder, now, until).await {
-                Ok(fence) if fence == shared.fence => {}
-                Ok(_) | Err(StoreError::Held { .. } | StoreError::Fenced) => return Err(StoreError::Fenced),
-                Err(error) => {
-                    tracing::error!("the right to write could not be prolonged: {error}");
-                    shared.state().store_trouble = Some(error.to_string());
-                }
-            }
-        }
-        if now.duration_since(self.tidied) >= TIDY_EVERY {
-            self.tidied = now;
-            if let Err(error) = shared.parts.store.expire(shared.fence, history, now).await {
-                tracing::error!("what is too old could not be forgotten: {error}");
-            }
-        }
-        Ok(())
-    }
+    state.outbox.put(crate::store::Batch { events, ..Default::default() });
+    drop(state);
+    shared.unwritten.notify_one();
 }

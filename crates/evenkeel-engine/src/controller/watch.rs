@@ -1,13 +1,15 @@
 //! Watching a source: fetched when somebody gives a hint, and now and then anyway.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_core::period::Period;
+use futures_util::FutureExt as _;
 use tokio::sync::Notify;
 
 use super::state::Shared;
-use crate::source::Source;
+use crate::source::{Source, SourceError, SourceErrorKind};
 
 /// After a failure it is tried again sooner than its interval, but not at once.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
@@ -19,6 +21,8 @@ pub(super) struct Watched {
     pub(super) url: String,
     pub(super) reference: Option<String>,
     pub(super) bell: Notify,
+    /// Who takes a revision of it in hand: one at a time, so that an older one never comes after a newer one.
+    pub(super) intake: tokio::sync::Mutex<()>,
 }
 
 /// Fetches until the controller drains. `seed` spreads sources that have the same interval.
@@ -53,9 +57,14 @@ async fn fetch(shared: &Arc<Shared>, watched: &Watched) -> bool {
         }
         source.judged.as_ref().map(|(id, _)| id.clone())
     };
-    let outcome = watched.source.fetch(known.as_deref()).await;
+    // A mistake in what fetches must not end the watch.
+    let outcome = AssertUnwindSafe(watched.source.fetch(known.as_deref())).catch_unwind().await;
+    let outcome = outcome.unwrap_or_else(|_| {
+        let said = format!("fetching {} ended by a mistake in the program: see the log", watched.url);
+        Err(SourceError::new(SourceErrorKind::Failed, said))
+    });
     let ok = outcome.is_ok();
-    super::intake::take(shared, &watched.name, outcome).await;
+    super::intake::take(shared, watched, outcome).await;
     ok
 }
 

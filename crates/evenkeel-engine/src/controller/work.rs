@@ -1,6 +1,7 @@
 //! The two halves of a job: the look, and the writes where something is to be sent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use evenkeel_core::plan::{Change, Plan};
 use evenkeel_core::transport::BoxFuture;
@@ -16,6 +17,9 @@ use crate::reconcile::Engine;
 use crate::run::Run;
 use crate::stop::Stop;
 use crate::store::{NewRun, RunId};
+
+/// How long a run waits for the store to take what happened before.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A job that has read and has something to send.
 pub(super) struct Prepared {
@@ -34,31 +38,45 @@ pub(super) enum Reached {
 /// Reads a target and compares.
 pub(super) async fn look(shared: Arc<Shared>, job: Job, stop: Stop) -> Reached {
     let Some(errand) = prepare(&shared, &job, stop) else {
-        settle::without_result(&shared, &job, Ended::NotStarted);
+        settle::without_result(&shared, &job, Ended::NotStarted, None);
         return Reached::End;
     };
-    let engine = engine(&shared, &errand.stop);
-    let plan = engine.plan(&errand.scope, errand.policy).await;
-    let is_void = shared.state().sources.get(&job.source).is_none_or(|s| s.sequence != errand.sequence);
-    if is_void {
-        settle::without_result(&shared, &job, Ended::NotStarted);
+    let plan = engine(&shared, &errand.stop).plan(&errand.scope, errand.policy).await;
+    if errand.stop.is_requested() {
+        // A newer revision wants it otherwise.
+        settle::without_result(&shared, &job, Ended::NotStarted, errand.by.as_deref());
         return Reached::End;
     }
     if plan.changes.iter().any(Change::is_open) {
         return Reached::Plan(Box::new(Prepared { errand, plan }));
     }
-    settle::settle(&shared, &errand, &plan, None).await;
+    settle::settle(&shared, &errand, &plan, None);
     Reached::End
 }
 
 /// Sends what is open, and reads it back.
 pub(super) async fn write(shared: Arc<Shared>, prepared: Prepared) {
     let Prepared { errand, plan } = prepared;
-    let is_void =
-        shared.state().sources.get(&errand.job.source).is_none_or(|s| s.sequence != errand.sequence);
-    if is_void || errand.stop.is_requested() {
-        settle::without_result(&shared, &errand.job, Ended::NotStarted);
+    if errand.stop.is_requested() {
+        settle::without_result(&shared, &errand.job, Ended::NotStarted, errand.by.as_deref());
         return;
+    }
+    let Some(id) = begin(&shared, &errand).await else {
+        settle::without_result(&shared, &errand.job, Ended::Failed, errand.by.as_deref());
+        return;
+    };
+    let journal = Arc::new(Written { shared: Arc::clone(&shared), run: id });
+    let run: Run =
+        engine(&shared, &errand.stop).with_journal(journal).apply(&errand.scope, &plan, errand.policy).await;
+    settle::settle(&shared, &errand, &plan, Some((id, run)));
+}
+
+/// Writes down that a run begins; not before what it rests on is written, for a controller that is killed goes on with
+/// what the store knows. `None` where the store does not take it.
+async fn begin(shared: &Shared, errand: &Errand) -> Option<RunId> {
+    if !shared.is_written(PATIENCE).await {
+        tracing::error!("{} is not written to: the store takes nothing", errand.job.target);
+        return None;
     }
     let new = NewRun {
         source: errand.job.source.clone(),
@@ -68,19 +86,19 @@ pub(super) async fn write(shared: Arc<Shared>, prepared: Prepared) {
         revision: errand.world.revision.id.clone(),
         started: shared.now(),
     };
-    let id = match shared.parts.store.begin_run(shared.fence, new).await {
-        Ok(id) => id,
+    match shared.parts.store.begin_run(shared.fence, new.clone()).await {
+        Ok(id) => {
+            if let Some(running) = shared.state().running.get_mut(&errand.job.id) {
+                running.run = Some((id, new));
+            }
+            Some(id)
+        }
         Err(error) => {
             tracing::error!("{} is not written to: {error}", errand.job.target);
-            shared.state().store_trouble = Some(error.to_string());
-            settle::without_result(&shared, &errand.job, Ended::Failed);
-            return;
+            shared.store_failed(&error);
+            None
         }
-    };
-    let journal = Arc::new(Written { shared: Arc::clone(&shared), run: id });
-    let run: Run =
-        engine(&shared, &errand.stop).with_journal(journal).apply(&errand.scope, &plan, errand.policy).await;
-    settle::settle(&shared, &errand, &plan, Some((id, run))).await;
+    }
 }
 
 fn engine(shared: &Arc<Shared>, stop: &Stop) -> Engine {
@@ -100,11 +118,11 @@ impl Journal for Written {
         Box::pin(async move {
             let Shared { parts, fence, .. } = &*self.shared;
             let at = parts.clock.now();
-            parts
-                .store
-                .journal(*fence, self.run, target, command, at)
-                .await
-                .map_err(|error| error.to_string())
+            let written = parts.store.journal(*fence, self.run, target, command, at).await;
+            written.map_err(|error| {
+                self.shared.store_failed(&error);
+                error.to_string()
+            })
         })
     }
 }

@@ -10,7 +10,9 @@ use evenkeel_core::manifest::{Loaded, load};
 use evenkeel_core::plan::{Instance, InstanceId};
 use evenkeel_core::target::Target;
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 
+use super::history::first_bytes;
 use crate::reconcile::machine;
 use crate::source::{Revision, Snapshot};
 use crate::store::ResourceKey;
@@ -29,10 +31,21 @@ pub(super) struct Wanted {
     pub(super) digest: String,
 }
 
+impl Wanted {
+    /// True where `other` is to be looked after in another way.
+    fn is_kept_otherwise(&self, other: &Wanted) -> bool {
+        let (one, other) = (&self.instance, &other.instance);
+        (one.interval, one.drift, one.suspend, &one.ignore, &one.depends_on)
+            != (other.interval, other.drift, other.suspend, &other.ignore, &other.depends_on)
+    }
+}
+
 /// What a source says.
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) revision: Revision,
+    /// A hash of the files that it was read from: other settings can make another of the same revision.
+    pub(super) content: u64,
     pub(super) targets: BTreeMap<String, Arc<Target>>,
     pub(super) wanted: BTreeMap<InstanceId, Wanted>,
     /// The instances of each resource, by `Kind/name`.
@@ -67,7 +80,25 @@ impl World {
             (instance.id.clone(), Wanted { instance, digest })
         });
         let warnings = diagnostics.into_iter().filter(|d| d.severity == Severity::Warning).collect();
-        Ok(World { revision: snapshot.revision.clone(), targets, wanted: wanted.collect(), named, warnings })
+        let (revision, wanted, content) = (snapshot.revision.clone(), wanted.collect(), content(snapshot));
+        Ok(World { revision, content, targets, wanted, named, warnings })
+    }
+
+    /// True where this is what a snapshot says.
+    pub(super) fn is_of(&self, snapshot: &Snapshot) -> bool {
+        self.revision.id == snapshot.revision.id && self.content == content(snapshot)
+    }
+
+    /// What is wanted on a target.
+    pub(super) fn wanted_on(&self, target: &str) -> impl Iterator<Item = (&InstanceId, &Wanted)> {
+        let first = InstanceId { target: target.to_owned(), kind: String::new(), name: String::new() };
+        self.wanted.range(first..).take_while(move |(id, _)| id.target == target)
+    }
+
+    /// The names of a machine, other than `but`.
+    pub(super) fn names_of(&self, machine: &str, but: Option<&str>) -> impl Iterator<Item = &str> {
+        let names = self.targets.keys().map(String::as_str).filter(move |name| Some(*name) != but);
+        names.filter(move |name| self.machine(name) == machine)
     }
 
     /// The machine behind a target, so that two names of it are known to be one.
@@ -87,6 +118,8 @@ impl World {
 pub(super) struct Difference {
     pub(super) added: Vec<InstanceId>,
     pub(super) changed: Vec<InstanceId>,
+    /// As wanted as before, but looked after in another way: suspended, met with another mode, at another target.
+    pub(super) retuned: Vec<InstanceId>,
     pub(super) gone: Vec<InstanceId>,
 }
 
@@ -98,7 +131,12 @@ impl Difference {
             match old.and_then(|old| old.wanted.get(id)) {
                 None => difference.added.push(id.clone()),
                 Some(before) if before.digest != wanted.digest => difference.changed.push(id.clone()),
-                Some(_) => {}
+                Some(before) => {
+                    let target = |world: &World| world.targets.get(&id.target).cloned();
+                    if before.is_kept_otherwise(wanted) || old.and_then(target) != target(new) {
+                        difference.retuned.push(id.clone());
+                    }
+                }
             }
         }
         let before = old.into_iter().flat_map(|old| old.wanted.keys());
@@ -137,6 +175,21 @@ impl Difference {
     }
 }
 
+/// Equal for snapshots with equal files.
+fn content(snapshot: &Snapshot) -> u64 {
+    let mut hash = Sha256::new();
+    for files in [&snapshot.manifests, &snapshot.values, &snapshot.attachments] {
+        hash.update(files.len().to_be_bytes());
+        for file in files {
+            for part in [file.path.as_bytes(), &file.bytes] {
+                hash.update(part.len().to_be_bytes());
+                hash.update(part);
+            }
+        }
+    }
+    first_bytes(&hash.finalize())
+}
+
 fn exceeds(part: usize, whole: usize, percent: u8) -> bool {
     part * 100 > whole * usize::from(percent)
 }
@@ -148,9 +201,9 @@ mod tests {
     fn difference(gone: usize, changed: usize) -> Difference {
         let id = |n: usize| InstanceId { target: "t".into(), kind: "K".into(), name: n.to_string() };
         Difference {
-            added: vec![],
             changed: (0..changed).map(id).collect(),
             gone: (0..gone).map(id).collect(),
+            ..Difference::default()
         }
     }
 

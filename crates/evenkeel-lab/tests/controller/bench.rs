@@ -319,7 +319,11 @@ impl Bench {
         }
         for status in memory.resources.values().take(20) {
             let ready = &status.conditions[0];
-            let _ = writeln!(story, "{}: {} ({}), next {:?}", status.key, ready.reason, ready.message, status.next);
+            let _ = writeln!(
+                story,
+                "{}: {} ({}), next {:?}",
+                status.key, ready.reason, ready.message, status.next
+            );
         }
         story
     }

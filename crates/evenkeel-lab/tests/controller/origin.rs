@@ -54,7 +54,10 @@ impl Source for Origin {
             let mut tip = self.0.lock().unwrap();
             tip.fetches += 1;
             if tip.down {
-                return Err(SourceError::new(SourceErrorKind::Unreachable, "git.example.org does not answer"));
+                return Err(SourceError::new(
+                    SourceErrorKind::Unreachable,
+                    "git.example.org does not answer",
+                ));
             }
             let Some(snapshot) = tip.snapshot.clone() else {
                 return Err(SourceError::new(SourceErrorKind::NotFound, "there is no branch main"));

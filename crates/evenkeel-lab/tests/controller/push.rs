@@ -65,7 +65,11 @@ async fn a_broken_commit_changes_nothing_and_says_where() {
     assert!(said.message.contains("site.yaml:"), "{}", said.message);
     bench.by_hand("kiwi", "zfs set atime=on tank/a");
     bench.run_for(60).await;
-    assert_eq!(bench.ask("kiwi", "zfs get -Ho value atime tank/a"), "off", "the last good one stays in force");
+    assert_eq!(
+        bench.ask("kiwi", "zfs get -Ho value atime tank/a"),
+        "off",
+        "the last good one stays in force"
+    );
     assert_eq!(bench.source().revision.unwrap().id, good);
 
     bench.restart().await;
