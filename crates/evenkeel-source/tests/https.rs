@@ -17,6 +17,7 @@ use std::time::Instant;
 
 use evenkeel_engine::source::{Fetched, Source, SourceErrorKind};
 use peers::http::{HttpServer, Manner};
+use peers::sshd::keygen;
 use peers::{Site, failure, fetch, files};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -134,6 +135,35 @@ async fn answers_that_are_none_of_a_repository_are_told() {
     fs::write(site.path("ca"), "nonsense").unwrap();
     let error = failure(&site.source(&server.url("site.git"), r#"{"caFile": "ca"}"#)).await;
     assert!(error.to_string().contains("has no certificate"), "{error}");
+}
+
+#[tokio::test]
+async fn an_empty_repository_has_no_branch() {
+    let site = Site::new();
+    site.git(".", &["init", "--quiet", "--bare", "--initial-branch=main", "empty.git"]);
+    let server = serve(&site, Manner::default());
+    let error = failure(&site.source(&server.url("empty.git"), "{}")).await;
+    assert_eq!(error.kind, SourceErrorKind::NotFound, "{error}");
+    assert!(error.hint.unwrap().contains("push one first"));
+}
+
+#[tokio::test]
+async fn a_signed_tag_is_fetched_with_its_signature() {
+    let site = Site::new();
+    keygen(&site.path("ann"), "ed25519", "");
+    fs::write(site.path("signers"), format!("ann {}", peers::read(&site.path("ann.pub")))).unwrap();
+    site.git("work", &["config", "gpg.format", "ssh"]);
+    site.git("work", &["config", "user.signingKey", &site.path("ann").display().to_string()]);
+    site.git("work", &["tag", "-s", "-m", "one", "v1.0.0"]);
+    site.push();
+    let server = serve(&site, Manner::default());
+    let settings = r#"{"ref": {"semver": "1.x"}, "verify": {"tags": ["ssh"], "allowedSigners": "signers"}}"#;
+    let revision = fetch(&site.source(&server.url("site.git"), settings)).await.revision;
+    assert_eq!((revision.signer.as_deref(), revision.reference.as_deref()), (Some("ann"), Some("v1.0.0")));
+    // What is not verified is not handed out, also where it was fetched before.
+    fs::write(site.path("signers"), "").unwrap();
+    let error = failure(&site.source(&server.url("site.git"), settings)).await;
+    assert_eq!(error.kind, SourceErrorKind::Unverified, "{error}");
 }
 
 #[tokio::test]
