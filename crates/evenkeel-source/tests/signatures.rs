@@ -225,6 +225,25 @@ impl<'a> Keys<'a> {
         self.0.run("gpg", ".", &all)
     }
 
+    /// Answers what gpg asks.
+    fn edit(&self, arguments: &[&str], answers: &str) {
+        let mut command = self.0.command("gpg", ".");
+        command.args([
+            "--quiet",
+            "--pinentry-mode",
+            "loopback",
+            "--passphrase",
+            "",
+            "--no-tty",
+            "--command-fd",
+            "0",
+        ]);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        process.stdin.take().unwrap().write_all(answers.as_bytes()).unwrap();
+        succeeded("gpg", process.wait_with_output().unwrap());
+    }
+
     /// A key that signs, of 2020; its fingerprint.
     fn make(&self, name: &str) -> String {
         let past = "--faked-system-time=20200101T000000";
@@ -310,6 +329,16 @@ async fn a_subkey_signs_for_its_key_until_it_may_no_more() {
     keys.gpg(&["--faked-system-time=20200103T000000", "--quick-set-expire", &ann, "1y", &subkey]);
     keys.export(&[&ann]);
     refused(&site, GPG, "its signer's subkey has expired").await;
+    // A subkey that was made to sign, and since is for logging in only.
+    keys.gpg(&["--faked-system-time=20200104T000000", "--quick-set-expire", &ann, "0", &subkey]);
+    keys.export(&[&ann]);
+    signer(&site, GPG).await;
+    keys.edit(
+        &["--faked-system-time=20200105T000000", "--edit-key", &ann],
+        "key 1\nchange-usage\nS\nA\nQ\nsave\n",
+    );
+    keys.export(&[&ann]);
+    refused(&site, GPG, "its signer's subkey is not one that signs").await;
 }
 
 #[tokio::test]
