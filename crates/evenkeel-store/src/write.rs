@@ -88,29 +88,40 @@ pub(crate) fn journal(
 
 /// Writes a batch. What is gone goes before what is there is written.
 pub(crate) fn commit(connection: &Connection, batch: Batch) -> Result<Vec<Event>, Fault> {
-    for name in &batch.gone_sources {
+    // By name, so that a new part cannot be forgotten here.
+    let Batch {
+        run,
+        resources,
+        gone,
+        sources,
+        snapshots,
+        gone_sources,
+        inventory,
+        released,
+        observations,
+        events,
+    } = batch;
+    for name in &gone_sources {
         connection.prepare_cached("DELETE FROM source WHERE name = ?1")?.execute([name])?;
     }
-    snapshot::remove(connection, &batch.gone_sources)?;
-    for (source, content) in &batch.snapshots {
+    snapshot::remove(connection, &gone_sources)?;
+    for (source, content) in &snapshots {
         snapshot::put(connection, source, content)?;
     }
-    for source in &batch.sources {
+    for source in &sources {
         let sql = "INSERT INTO source (name, record) VALUES (?1, ?2)
                    ON CONFLICT (name) DO UPDATE SET record = excluded.record";
         connection.prepare_cached(sql)?.execute(params![source.name, json(source)?])?;
     }
-    let rows = batch.resources.iter().map(|r| (&r.key, r));
-    put_keyed(connection, "resource", &batch.gone, rows)?;
-    let rows = batch.inventory.iter().map(|e| (&e.key, e));
-    put_keyed(connection, "inventory", &batch.released, rows)?;
-    for observation in &batch.observations {
+    put_keyed(connection, "resource", &gone, resources.iter().map(|r| (&r.key, r)))?;
+    put_keyed(connection, "inventory", &released, inventory.iter().map(|e| (&e.key, e)))?;
+    for observation in &observations {
         put_observation(connection, observation)?;
     }
-    if let Some(run) = &batch.run {
+    if let Some(run) = &run {
         put_run(connection, run)?;
     }
-    batch.events.into_iter().map(|event| put_event(connection, event)).collect()
+    events.into_iter().map(|event| put_event(connection, event)).collect()
 }
 
 fn put_run(connection: &Connection, run: &RunRecord) -> Result<(), Fault> {
