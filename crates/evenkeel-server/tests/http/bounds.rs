@@ -129,7 +129,8 @@ async fn an_answer_that_does_not_come_ends_and_so_does_the_server() {
 
 #[tokio::test]
 async fn what_has_begun_is_finished_at_the_end() {
-    let mut server = Running::start().await;
+    // Nothing is cut for being late: who idles is told to go.
+    let mut server = Running::bounded(Bounds { drain: PATIENCE * 10, ..wide() }).await;
     let mut idle = server.connect().await;
     let mut begun = server.connect().await;
     let request = Request::post("/api/v1/reconcile", b"{}").token(ADMIN).bytes();
