@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use evenkeel_engine::source::{Fetched, Source, SourceErrorKind};
 use evenkeel_source::GitSource;
+use peers::http::{HttpServer, Manner};
 use peers::sshd::{Sshd, keygen};
 use peers::{Site, failure, fetch, files};
 
@@ -228,6 +229,35 @@ async fn a_repository_that_is_not_there_or_goes_is_told() {
     let error = failure(&looked).await;
     assert_eq!(error.kind, SourceErrorKind::Unreachable, "{error}");
     assert!(error.to_string().contains(&port.to_string()), "{error}");
+}
+
+/// The process runs for months.
+#[tokio::test(flavor = "multi_thread")]
+async fn looks_leave_no_sockets_files_and_tasks_behind() {
+    let (site, sshd) = (Site::new(), Sshd::start(&["ed25519"], ""));
+    let server = HttpServer::start(site.folder.path().to_owned(), Manner::default());
+    let (_listener, port) = silent();
+    let sources = [
+        source(&site, &sshd, WITH_KEY),
+        site.source(&server.url("site.git"), "{}"),
+        site.source(&site.bare(), "{}"),
+        site.source(&format!("http://127.0.0.1:{port}/a"), r#"{"timeout": "1s"}"#),
+        site.source(&server.url("none.git"), "{}"),
+    ];
+    let known = fetch(&sources[0]).await.revision.id;
+    let open = || fs::read_dir("/proc/self/fd").unwrap().count();
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = (open(), tasks());
+    for _ in 0..5 {
+        for source in &sources {
+            let _ = source.fetch(Some(&known)).await;
+        }
+    }
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while (open() > before.0 || tasks() > before.1) && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(open() <= before.0 && tasks() <= before.1, "{before:?}, now {} and {}", open(), tasks());
 }
 
 /// Listens, and never says a word.
