@@ -21,6 +21,8 @@ use evenkeel_tests::evenkeel::{Ran, Workdir};
 use evenkeel_tests::site::Site;
 use evenkeel_tests::sshd::TestSshd;
 
+const AGE_MISSING: &str = "age is missing: apt-get install age";
+
 /// A folder of credentials, in which canaries are planted.
 struct Credentials {
     folder: tempfile::TempDir,
@@ -60,6 +62,22 @@ impl Credentials {
         let done = Command::new("ssh-keygen").args(encrypt).output();
         assert!(done.expect("ssh-keygen is missing: apt-get install openssh-client").status.success());
         self.canaries.watch(&format!("{name}/privateKey"), &fs::read_to_string(&file).unwrap());
+    }
+
+    /// Plants credentials in a file encrypted with age, at `file`. The identity is `age-identity` in the folder.
+    fn plant_age(&mut self, file: &Path, become_password: &str, key: &Path) {
+        let identity = self.path().join("age-identity");
+        let made = Command::new("age-keygen").arg("-o").arg(&identity).output().expect(AGE_MISSING);
+        let recipient = String::from_utf8_lossy(&made.stderr).replace("Public key: ", "");
+        let text = fs::read_to_string(&identity).unwrap();
+        self.canaries.watch("age-identity", text.lines().last().unwrap());
+        let key = fs::read_to_string(key).unwrap();
+        self.canaries.watch("sealed/privateKey", &key);
+        let plain = serde_json::json!({ "privateKey": key, "becomePassword": become_password }).to_string();
+        let plain = self.write("sealed", "plain", &plain);
+        let arguments = ["-a", "-r", recipient.trim(), "-o"];
+        let sealed = Command::new("age").args(arguments).args([file, &plain]).output().expect(AGE_MISSING);
+        assert!(sealed.status.success(), "{}", String::from_utf8_lossy(&sealed.stderr));
     }
 
     /// Runs `evenkeel`; no canary is printed. `more` is for its environment.
@@ -106,6 +124,7 @@ fn the_command_line_leaks_nothing_of_good_and_bad_credentials() {
     let hosts = vec![
         host("a", &become_password),
         LabTarget { password: Some(password.clone()), ..host("b", &become_password) },
+        host("c", &become_password),
     ];
     let site = Site::with_shim(hosts, watching_shim(seen_folder.path(), &seen));
     fs::remove_file(site.work.path().join("targets.yaml")).unwrap();
@@ -122,13 +141,17 @@ fn the_command_line_leaks_nothing_of_good_and_bad_credentials() {
     let file = secrets.write("open", "password", &open);
     fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
 
-    let good = [target(&site, "keyed", "a"), target(&site, "worded", "b")].concat();
-    site.work.write("good/targets.yaml", &good);
+    let sealed = "---\napiVersion: evenkeel.dev/v1alpha1\nkind: Secret\nmetadata: { name: sealed }\nspec: { age: { path: sealed.age } }\n";
+    let good = [("keyed", "a"), ("worded", "b"), ("sealed", "c")].map(|(name, at)| target(&site, name, at));
+    let file = site.work.write("good/targets.yaml", &(good.concat() + sealed));
+    secrets.plant_age(&file.with_file_name("sealed.age"), &become_password, &site.lab.client_key());
     let bad = ["wrong-password", "wrong-become", "wrong-passphrase", "open"];
     site.work.write("bad/targets.yaml", &bad.map(|name| target(&site, name, "b")).concat());
+    let identity = secrets.path().join("age-identity").display().to_string();
     let variables = [
         ("EVENKEEL_CRED_WORDED_PASSWORD", &*password),
         ("EVENKEEL_CRED_WORDED_BECOMEPASSWORD", &*become_password),
+        ("EVENKEEL_AGE_IDENTITY", &*identity),
     ];
     let run = |args: &[&str]| secrets.run(&site.work, args, &variables);
 
@@ -143,13 +166,17 @@ fn the_command_line_leaks_nothing_of_good_and_bad_credentials() {
     expect(2, &["plan", "good", "--replay", "recorded"]);
     expect(2, &["plan", "good", "--out", "saved.json"]);
     expect(2, &["status", "good", "-o", "json"]);
-    expect(0, &["apply", "saved.json", "--auto-approve", "--show-commands"]).says(&["2 applied"]);
+    expect(0, &["apply", "saved.json", "--auto-approve", "--show-commands"]).says(&["3 applied"]);
     expect(0, &["status", "good"]);
     expect(0, &["import", "keyed", "good"]);
     for args in [&["plan", "bad"][..], &["apply", "bad", "--auto-approve"], &["status", "bad"]] {
         expect(1, args).says(&["password", "0644", "passphrase", "sudo refused"]);
         expect(1, &[args, &["-o", "json"]].concat());
     }
+    let wrong = [("EVENKEEL_AGE_IDENTITY", site.lab.client_key().display().to_string())];
+    let ran =
+        secrets.run(&site.work, &["plan", "good"], &wrong.each_ref().map(|(name, value)| (*name, &**value)));
+    ran.says(&["SSH and PEM keys are not taken"]);
     run(&["plan", "bad", "--record", "recorded-bad", "--out", "saved-bad.json"]);
 
     let files = secrets.canaries.absent_from_folder(site.work.path());
@@ -157,7 +184,7 @@ fn the_command_line_leaks_nothing_of_good_and_bad_credentials() {
     let lines = fs::read(&seen).unwrap();
     assert!(String::from_utf8_lossy(&lines).contains("sudo -k -S"), "the host saw its own processes");
     secrets.canaries.absent_from("a command line", &lines);
-    for name in ["a", "b"] {
+    for name in ["a", "b", "c"] {
         let commands = site.lab.commands(name);
         assert!(!commands.is_empty());
         secrets.canaries.absent_from("a command", format!("{commands:?}").as_bytes());

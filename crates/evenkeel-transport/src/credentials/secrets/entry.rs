@@ -244,7 +244,7 @@ impl Entry {
             (None, None) => {
                 let error = problem(format!("there is no age identity to open {path} with"));
                 return Err(error.hint(
-                    "set `ageIdentity` in the controller's configuration, or `identity` beside `path`",
+                    "give `--age-identity FILE`, or set `ageIdentity` in the controller's configuration",
                 ));
             }
         };
