@@ -29,11 +29,12 @@ mod tests;
 pub use load::{Loaded, SourceFile, load};
 pub use node::Node;
 pub use problems::Problems;
+pub use suggest::did_you_mean;
 
 pub(crate) use de::short;
 pub(crate) use document::{NAME_RULE, is_name};
 pub(crate) use load::UNREAD;
-pub(crate) use suggest::{choices, did_you_mean};
+pub(crate) use suggest::choices;
 pub(crate) use written::{Written, read as read_heads};
 
 use serde::de::DeserializeOwned;

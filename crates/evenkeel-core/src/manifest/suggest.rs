@@ -1,7 +1,7 @@
 //! "Did you mean …?"
 
 /// `, did you mean `x`?` where one of the candidates is near, else nothing: the end of a message.
-pub(crate) fn did_you_mean<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+pub fn did_you_mean<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     nearest(written, candidates).map_or_else(String::new, |near| format!(", did you mean `{near}`?"))
 }
 
