@@ -14,6 +14,8 @@ mod drift;
 mod killed;
 #[path = "gitops/push.rs"]
 mod push;
+#[path = "gitops/webhook.rs"]
+mod webhook;
 
 use evenkeel_tests::gitops::{Followed, Repository, Serving};
 use evenkeel_tests::site::Site;

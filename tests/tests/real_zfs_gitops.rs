@@ -66,7 +66,7 @@ fn a_push_reconciles_drift_is_reported_or_put_right_and_what_left_is_pruned(vers
     serving.wait_for("Pruned host ZfsDataset/old");
     assert_eq!(host.sh(&format!("zfs list -H -o name -r {tree}")), format!("{tree}\n{tree}/vm\n"));
     work.expect(0, &["status", "--config", "evenkeel.yaml"]);
-    work.expect(0, &["history", "--config", "evenkeel.yaml"]).says(&["push", "periodic"]);
+    work.expect(0, &["history", "--config", "evenkeel.yaml"]).says(&["push", "interval"]);
     serving.signal("TERM");
     assert_eq!(serving.ended(), Some(0), "{}", serving.said());
 }
