@@ -11,7 +11,7 @@ use super::fight;
 use super::history;
 use super::inventory;
 use super::schedule::{Aftermath, Ended, HostNews, Job, Report};
-use super::standing::{Standing, WAITING, after_look, after_run};
+use super::standing::{CRASHED, Standing, WAITING, after_look, after_run};
 use super::state::{Shared, State, about_source, is_sweep};
 use super::tidings;
 use super::words::Intent;
@@ -60,7 +60,8 @@ pub(super) fn settle(shared: &Shared, errand: &Errand, plan: &Plan, run: Option<
     let reports: Vec<Report> = reports.collect();
     let aftermath = state.scheduler.done(errand.job.id, &reports, now);
     let trouble = fared.iter().find_map(|one| one.change.error.as_ref());
-    batch.events.extend(news(&errand.job, aftermath, trouble.map(|error| error.message.as_str()), now));
+    let news = news(&errand.job, aftermath, trouble.map(|error| error.message.as_str()), now);
+    batch.events.splice(0..0, news);
     remember(&mut state, &mut batch);
     drop(state);
     shared.put(batch);
@@ -96,15 +97,15 @@ pub(super) fn crashed(shared: &Shared, job: &Job, run: Option<(RunId, NewRun)>) 
     let mut batch = Batch::default();
     let mut state = shared.state();
     let said = format!("a mistake in the program ended the look at {}: see the log", job.target);
-    let standing = Standing::mistake(&said);
-    for key in &job.keys {
-        let Some(old) = state.resources.get(key) else { continue };
-        let is_known = old.conditions.first().is_some_and(|ready| ready.reason == standing.reason);
-        if !is_known && batch.events.is_empty() {
-            batch.events.push(about_target(job, Weight::Warning, &standing.reason, said.clone(), now));
-        }
-        let since = if is_known { old.since } else { now };
-        batch.resources.push(ResourceStatus { conditions: standing.conditions(), since, ..old.clone() });
+    let standing = Standing::crashed(&said);
+    let olds: Vec<ResourceStatus> = job.keys.iter().filter_map(|key| known(&state, key, now)).collect();
+    let is_crashed = |old: &ResourceStatus| old.conditions.first().is_some_and(|c| c.reason == CRASHED);
+    if !olds.iter().any(is_crashed) {
+        batch.events.push(about_target(job, Weight::Warning, CRASHED, said.clone(), now));
+    }
+    for old in olds {
+        let since = if is_crashed(&old) { old.since } else { now };
+        batch.resources.push(ResourceStatus { conditions: standing.conditions(), since, ..old });
     }
     batch.run = run.map(|(id, new)| history::cut_off(id, new, now));
     let aftermath = state.scheduler.done(job.id, &alike(job, Ended::Failed), now);
@@ -112,6 +113,31 @@ pub(super) fn crashed(shared: &Shared, job: &Job, run: Option<(RunId, NewRun)>) 
     remember(&mut state, &mut batch);
     drop(state);
     shared.put(batch);
+}
+
+/// What is known of a resource, be it only its manifest.
+fn known(state: &State, key: &ResourceKey, now: Timestamp) -> Option<ResourceStatus> {
+    let world = state.sources.get(&key.source)?.world.as_ref()?;
+    let wanted = world.wanted.get(&key.id)?;
+    let blank = || ResourceStatus {
+        key: key.clone(),
+        object: wanted.instance.object.clone(),
+        location: Some(wanted.instance.location.clone()),
+        observed_generation: 1,
+        digest: wanted.digest.clone(),
+        fulfilled: None,
+        last_attempted_revision: world.revision.id.clone(),
+        last_applied_revision: None,
+        conditions: Vec::new(),
+        differs: Vec::new(),
+        intent: None,
+        observed_at: None,
+        since: now,
+        failures: 0,
+        next: None,
+        corrections: fight::Corrections::new(),
+    };
+    Some(state.resources.get(key).cloned().unwrap_or_else(blank))
 }
 
 fn fared<'a>(errand: &'a Errand, plan: &'a Plan, run: Option<&'a Run>) -> Vec<Fared<'a>> {

@@ -9,6 +9,9 @@ use crate::run::Verdict;
 /// The reason of what waits for something else to be ready.
 pub(super) const WAITING: &str = "Waiting";
 
+/// The reason of what was in a job that a mistake in the program ended.
+pub(super) const CRASHED: &str = "Crashed";
+
 /// Why the controller itself holds the changes of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Hold {
@@ -70,9 +73,9 @@ impl Standing {
         Standing::new(Status::True, "InSync", "as the manifest says")
     }
 
-    /// After a mistake in the program.
-    pub(super) fn mistake(message: &str) -> Self {
-        Standing::new(Status::Unknown, "Bug", message).reconciling()
+    /// After a mistake in the program that ended the job.
+    pub(super) fn crashed(message: &str) -> Self {
+        Standing::new(Status::Unknown, CRASHED, message).reconciling()
     }
 
     pub(super) fn is_ready(&self) -> bool {

@@ -5,7 +5,7 @@ use evenkeel_core::transport::TransportErrorKind;
 use jiff::Timestamp;
 
 use super::settle::Fared;
-use super::standing::WAITING;
+use super::standing::{CRASHED, WAITING};
 use super::state::about_resource;
 use super::words::Intent;
 use crate::run::Verdict;
@@ -91,7 +91,7 @@ fn among(kinds: &[TransportErrorKind], old: &ResourceStatus) -> Option<&'static 
 fn is_known(old: &ResourceStatus, one: &Fared<'_>) -> bool {
     let standing = &one.standing;
     let Some(ready) = old.conditions.first() else { return false };
-    if among(&SILENT, old).or_else(|| among(&CLOSED, old)).is_some() {
+    if ready.reason == CRASHED || among(&SILENT, old).or_else(|| among(&CLOSED, old)).is_some() {
         // Nothing was said of the resource while its target was silent: what differed before still does, or not.
         let intent = (!standing.is_ready()).then_some(one.intent);
         return one.change.error.is_none() && old.intent == intent && old.differs == one.change.fields;

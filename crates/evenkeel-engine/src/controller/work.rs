@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use evenkeel_core::plan::{Change, Plan};
+use evenkeel_core::plan::{Action, Change, Plan};
 use evenkeel_core::transport::BoxFuture;
 
 use super::errand::{Errand, prepare};
+use super::inventory;
 use super::schedule::{Ended, Job, Report};
 use super::settle;
 use super::state::{Shared, is_sweep};
@@ -16,7 +17,7 @@ use crate::progress::Silent;
 use crate::reconcile::Engine;
 use crate::run::Run;
 use crate::stop::Stop;
-use crate::store::{NewRun, RunId};
+use crate::store::{Batch, NewRun, ResourceKey, RunId};
 
 /// How long a run waits for the store to take what happened before.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -61,6 +62,7 @@ pub(super) async fn write(shared: Arc<Shared>, prepared: Prepared) {
         settle::without_result(&shared, &errand.job, Ended::NotStarted, errand.by.as_deref());
         return;
     }
+    announce(&shared, &errand, &plan);
     let Some(id) = begin(&shared, &errand).await else {
         settle::without_result(&shared, &errand.job, Ended::Failed, errand.by.as_deref());
         return;
@@ -69,6 +71,23 @@ pub(super) async fn write(shared: Arc<Shared>, prepared: Prepared) {
     let run: Run =
         engine(&shared, &errand.stop).with_journal(journal).apply(&errand.scope, &plan, errand.policy).await;
     settle::settle(&shared, &errand, &plan, Some((id, run)));
+}
+
+/// What is about to be created is in the inventory before: where the program is killed and the resource leaves the
+/// manifests before anybody looks again, it is still known to be ours.
+fn announce(shared: &Shared, errand: &Errand, plan: &Plan) {
+    let now = shared.now();
+    let mut batch = Batch::default();
+    let mut state = shared.state();
+    let creates = |c: &&Change| c.is_open() && matches!(c.action, Action::Create | Action::Replace);
+    for change in plan.changes.iter().filter(creates) {
+        let key = ResourceKey { source: errand.job.source.clone(), id: change.id.clone() };
+        if state.digest(&key).is_some() {
+            inventory::manage(&mut state, &key, &change.object, now, &mut batch);
+        }
+    }
+    drop(state);
+    shared.put(batch);
 }
 
 /// Writes down that a run begins; not before what it rests on is written, for a controller that is killed goes on with

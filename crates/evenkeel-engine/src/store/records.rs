@@ -273,7 +273,7 @@ pub struct InventoryEntry {
     pub key: ResourceKey,
     /// The object on the target.
     pub object: String,
-    /// When it was first seen as its manifest says.
+    /// When it was first seen as its manifest says, or was about to be created.
     pub since: Timestamp,
     /// Managed, or leaving.
     #[serde(flatten)]

@@ -187,9 +187,10 @@ impl Bench {
 
     /// The controller's program is gone from one moment to the next.
     pub(crate) async fn kill(&mut self) {
-        let task = self.going.take().unwrap().task;
-        task.abort();
-        assert!(task.await.is_err_and(|error| error.is_cancelled()));
+        if let Some(Going { task, .. }) = self.going.take() {
+            task.abort();
+            assert!(task.await.is_err_and(|error| error.is_cancelled()));
+        }
         self.kill.over();
     }
 
@@ -208,7 +209,7 @@ impl Bench {
     /// A new commit that is in force, with everything looked at again.
     pub(crate) async fn pushed(&mut self, manifests: &str) -> String {
         let id = self.push(manifests).await;
-        self.until("the new revision", |b| b.source().revision.is_some_and(|r| r.id == id)).await;
+        self.until("the new revision", |b| b.is_in_force(&id)).await;
         self.until("quiet", Bench::is_quiet).await;
         id
     }
@@ -290,6 +291,13 @@ impl Bench {
     /// What the store says of the source `main`.
     pub(crate) fn source(&self) -> SourceStatus {
         self.store.memory().sources.get("main").cloned().expect("the source")
+    }
+
+    /// Whether the store knows this revision to be in force.
+    pub(crate) fn is_in_force(&self, id: &str) -> bool {
+        let memory = self.store.memory();
+        let revision = memory.sources.get("main").and_then(|source| source.revision.as_ref());
+        revision.is_some_and(|revision| revision.id == id)
     }
 
     /// What the store says of a resource.

@@ -4,8 +4,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod bench;
+mod crash;
+mod drift;
 mod kill;
+mod order;
 mod origin;
+mod prune;
 mod push;
+mod status;
+mod stop;
 mod store;
+mod trouble;
 mod wire;
