@@ -161,7 +161,9 @@ impl Scope {
             let keep: Vec<&str> = keep.collect();
             let mut changes =
                 removals(&Removal { target, driver: &*driver, keep: &keep, replies, policy, now });
-            changes.iter_mut().for_each(|change| self.pruning.confirm(change));
+            for change in &mut changes {
+                self.pruning.confirm(change);
+            }
             changes
         };
         self.pruned_on(target).into_iter().flat_map(of_driver).collect()
