@@ -231,6 +231,25 @@ async fn a_repository_that_is_not_there_or_goes_is_told() {
     assert!(error.to_string().contains(&port.to_string()), "{error}");
 }
 
+/// More than the windows of SSH and the buffers between hold at once.
+#[tokio::test]
+async fn a_large_repository_is_fetched_whole() {
+    let (site, sshd) = (Site::new(), Sshd::start(&["ed25519"], ""));
+    // Bytes that do not compress.
+    let next = |x: &u64| {
+        let x = x ^ (x << 13);
+        let x = x ^ (x >> 7);
+        Some(x ^ (x << 17))
+    };
+    let numbers = std::iter::successors(Some(1_u64), next).take(2 << 20);
+    let bytes: Vec<u8> = numbers.flat_map(u64::to_le_bytes).collect();
+    fs::write(site.path("work/large.bin"), bytes).unwrap();
+    site.commit(&[]);
+    site.import_ten_thousand();
+    let source = source(&site, &sshd, r#"{"credentialsRef": "forge", "timeout": "10m"}"#);
+    assert_eq!(fetch(&source).await.manifests.len(), 10_001);
+}
+
 /// The process runs for months.
 #[tokio::test(flavor = "multi_thread")]
 async fn looks_leave_no_sockets_files_and_tasks_behind() {
