@@ -174,7 +174,7 @@ async fn a_stop_ends_after_the_step_in_flight() {
 async fn a_risk_to_data_is_held_until_it_is_accepted() {
     let hosts = Hosts::new(&[("h", &[])]);
     let engine = engine(&hosts, &Stop::default());
-    let all = Policy { allow: Risk::DataLoss };
+    let all = Policy::allowing(Risk::DataLoss);
     let run = engine.reconcile(&scope(&["h"], &kv("a", "h", "a", "risky", "")), all).await;
     assert!(
         matches!(verdict(&run, "a"), Verdict::Held { reasons } if reasons[0].contains("accept")),
@@ -206,7 +206,7 @@ async fn pruning_removes_what_is_ours_and_left_only_where_it_is_allowed() {
     let engine = engine(&hosts, &Stop::default());
     let held = engine.reconcile(&scope, Policy::default()).await;
     assert_eq!((held.summary.held, held.summary.commands), (1, 0));
-    let run = engine.reconcile(&scope, Policy { allow: Risk::Destructive }).await;
+    let run = engine.reconcile(&scope, Policy::allowing(Risk::Destructive)).await;
     assert!(run.is_complete() && run.summary.applied == 1, "{run:#?}");
     assert_eq!(hosts.writes(), ["pruned: kv drop ours-old"]);
     let partial = evenkeel_engine::Scope { prunable: evenkeel_core::driver::Registry::default(), ..scope };
@@ -230,7 +230,7 @@ async fn a_lost_inventory_deletes_nothing() {
     let run = engine(&hosts, &Stop::default())
         .reconcile(
             &scope(&["pruned"], &kv("a", "pruned", "ours-old", "1", "")),
-            Policy { allow: Risk::Destructive },
+            Policy::allowing(Risk::Destructive),
         )
         .await;
     assert_eq!(run.summary.unknown, 1);
@@ -323,7 +323,7 @@ async fn an_inventory_that_is_lost_while_applying_is_no_proof_that_things_are_go
         let run = engine(&hosts, &Stop::default())
             .reconcile(
                 &scope(&["pruned"], &kv("a", "pruned", "a", "1", "")),
-                Policy { allow: Risk::Destructive },
+                Policy::allowing(Risk::Destructive),
             )
             .await;
         assert!(matches!(verdict(&run, "ours-old"), Verdict::Unknown { .. }), "{run:#?}");
@@ -336,7 +336,7 @@ async fn what_is_still_there_after_its_removal_is_said_so() {
     let lie = |c: &str| if c.contains("kv drop") { Trouble::Lies } else { Trouble::None };
     let hosts = Hosts::new(&[("pruned", &[("a", "1"), ("ours-old", "1")])]).with_fault(lie);
     let run = engine(&hosts, &Stop::default())
-        .reconcile(&scope(&["pruned"], &kv("a", "pruned", "a", "1", "")), Policy { allow: Risk::Destructive })
+        .reconcile(&scope(&["pruned"], &kv("a", "pruned", "a", "1", "")), Policy::allowing(Risk::Destructive))
         .await;
     assert!(
         matches!(verdict(&run, "ours-old"), Verdict::Failed { message, .. } if message.ends_with("it is still there")),
@@ -413,7 +413,7 @@ async fn nothing_is_removed_from_a_host_where_something_failed() {
     let keys: &[(&str, &str)] = &[("ours-old", "1")];
     let hosts = Hosts::new(&[("pruned", keys), ("pruned2", keys)]).with_fault(refuse);
     let text = kv("new", "pruned", "ours-new", "1", "");
-    let all = Policy { allow: Risk::Destructive };
+    let all = Policy::allowing(Risk::Destructive);
     let run = engine(&hosts, &Stop::default()).reconcile(&scope(&["pruned", "pruned2"], &text), all).await;
     assert!(matches!(verdict(&run, "new"), Verdict::Failed { .. }), "{run:#?}");
     assert_eq!(hosts.value("pruned", "ours-old").as_deref(), Some("1"), "what replaces it is not there");

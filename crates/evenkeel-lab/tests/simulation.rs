@@ -22,7 +22,7 @@ use jiff::Timestamp;
 
 /// How many seeds; `EVENKEEL_SEEDS=n` plays more.
 const SEEDS: u64 = 2000;
-const POLICY: Policy = Policy { allow: Risk::Destructive };
+const POLICY: Policy = Policy::allowing(Risk::Destructive);
 
 struct Stopped;
 

@@ -25,10 +25,10 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let bars = Arc::new(Bars::new());
     let (scope, secrets, policy, saved) = if let Some(saved) = plan_file(args)? {
         let (scope, secrets) = reopen(&saved, &registry)?;
-        (scope, secrets, Policy { allow: saved.allow }, Some(saved.plan))
+        (scope, secrets, Policy::allowing(saved.allow), Some(saved.plan))
     } else {
         let workspace = session::open(&args.manifests, &registry)?;
-        (workspace.scope, workspace.secrets, Policy { allow: args.view.allow.into() }, None)
+        (workspace.scope, workspace.secrets, Policy::allowing(args.view.allow.into()), None)
     };
     let transport = session::transport(&args.reach, &session::credentials(&args.reach, secrets));
     let engine = session::engine(transport, Arc::clone(&bars) as _, &stop);

@@ -21,7 +21,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         writable(file)?;
     }
     let workspace = session::open(&args.manifests, &evenkeel_drivers::registry())?;
-    let policy = Policy { allow: args.view.allow.into() };
+    let policy = Policy::allowing(args.view.allow.into());
     let bars = Arc::new(Bars::new());
     let (transport, clock) = reach(args, &workspace.secrets)?;
     let engine = Engine::new(transport, clock, Arc::clone(&bars) as _, Stop::default());

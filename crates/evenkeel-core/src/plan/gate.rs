@@ -42,11 +42,34 @@ impl Gate {
 pub struct Policy {
     /// The highest risk that is sent. Data loss is never allowed by mode: it wants an [`Acceptance`].
     pub allow: Risk,
+    /// Who decides about that, for the words of what is held.
+    pub door: Door,
+}
+
+/// How a run was begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// By a person at a terminal.
+    CommandLine,
+    /// By the controller.
+    Controller,
+}
+
+impl Policy {
+    /// What a person allows on the command line.
+    pub const fn allowing(allow: Risk) -> Self {
+        Policy { allow, door: Door::CommandLine }
+    }
+
+    /// What the controller may send without asking.
+    pub const fn unattended(allow: Risk) -> Self {
+        Policy { allow, door: Door::Controller }
+    }
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Policy { allow: Risk::Disruptive }
+        Policy::allowing(Risk::Disruptive)
     }
 }
 
@@ -125,9 +148,14 @@ fn objection(hazard: &Hazard, policy: Policy, accepted: &[Acceptance], now: Time
             )),
             Some(_) => None,
         },
-        risk if risk > policy.allow => {
-            Some(format!("{of} is {}: allow it with `--allow {}`", word(risk), word(risk)))
-        }
+        risk if risk > policy.allow => Some(match policy.door {
+            Door::CommandLine => format!("{of} is {}: allow it with `--allow {}`", word(risk), word(risk)),
+            Door::Controller => format!(
+                "{of} is {}: send it with `evenkeel apply --allow {}`, or let the source say `onPush: {{ apply: {risk:?} }}`",
+                word(risk),
+                word(risk)
+            ),
+        }),
         _ => None,
     }
 }
@@ -157,7 +185,7 @@ mod tests {
 
     fn held(risk: Risk, allow: Risk, accepted: &[Acceptance]) -> bool {
         let now = "2026-11-20T12:00:00Z".parse().unwrap();
-        matches!(gate(&steps(risk), Policy { allow }, accepted, now).0, Gate::Held { .. })
+        matches!(gate(&steps(risk), Policy::allowing(allow), accepted, now).0, Gate::Held { .. })
     }
 
     #[test]

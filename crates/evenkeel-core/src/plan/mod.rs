@@ -10,7 +10,7 @@ mod wait;
 pub use batch::{Batch, batches};
 pub use build::{Blueprint, Instance, build};
 pub use change::{Action, Change, ChangeError, Field, InstanceId, Seen};
-pub use gate::{Acceptance, Gate, Policy};
+pub use gate::{Acceptance, Door, Gate, Policy};
 pub use removal::{Removal, removals};
 
 use serde::{Deserialize, Serialize};

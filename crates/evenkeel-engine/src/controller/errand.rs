@@ -83,7 +83,7 @@ pub(super) fn prepare(shared: &Shared, job: &Job, stop: Stop) -> Option<Errand> 
         job: job.clone(),
         world,
         scope: Scope { targets, instances, prunable, pruning },
-        policy: Policy { allow: limit.risk().unwrap_or(Risk::Safe) },
+        policy: Policy::unattended(limit.risk().unwrap_or(Risk::Safe)),
         holds,
         intents,
         leaving,

@@ -16,7 +16,7 @@ use crate::machine::Machine;
 const ROUNDS: usize = 4;
 
 /// Everything that is not data loss may be sent.
-pub const POLICY: Policy = Policy { allow: evenkeel_core::driver::Risk::Destructive };
+pub const POLICY: Policy = Policy::allowing(evenkeel_core::driver::Risk::Destructive);
 
 /// What becomes of a reply on its way back: given its number and the request.
 pub type Wire<'a> = dyn FnMut(usize, &Request, Reply) -> Result<Reply, TransportError> + 'a;
