@@ -90,8 +90,10 @@ fn source(
     };
     let (source, url, reference): (Arc<dyn Source>, String, Option<String>) = match spec {
         SourceSpec::Git(spec) => {
-            let (url, reference) = (spec.url.clone(), followed(&spec.reference));
-            (Arc::new(GitSource::new(&name, spec, git.clone()).map_err(failed)?), url, reference)
+            let reference = followed(&spec.reference);
+            let source = GitSource::new(&name, spec, git.clone()).map_err(failed)?;
+            let url = source.url().to_owned();
+            (Arc::new(source), url, reference)
         }
         SourceSpec::Directory(spec) => {
             let url = PathBuf::from(folder).join(&spec.path).display().to_string();
