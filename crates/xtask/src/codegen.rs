@@ -90,15 +90,25 @@ fn command_line(root: &Path) -> Result<String, String> {
     let top = help(&[])?;
     let mut page =
         format!("{GENERATED}\n\n# The command line\n\n{EXIT_CODES}\n## evenkeel\n\n```text\n{top}\n```\n");
-    let commands =
-        top.lines().skip_while(|l| !l.starts_with("Commands:")).skip(1).take_while(|l| l.starts_with("  "));
-    for line in commands {
-        let name = line.split_whitespace().next().unwrap_or_default();
-        if name != "help" && line.starts_with("  ") && !line.starts_with("   ") {
-            let _ = writeln!(page, "\n## evenkeel {name}\n\n```text\n{}\n```", help(&[name])?);
+    for name in commands(&top) {
+        let text = help(&[name])?;
+        let _ = writeln!(page, "\n## evenkeel {name}\n\n```text\n{text}\n```");
+        for below in commands(&text) {
+            let _ =
+                writeln!(page, "\n### evenkeel {name} {below}\n\n```text\n{}\n```", help(&[name, below])?);
         }
     }
     Ok(page)
+}
+
+/// The commands that a help lists, but not `help` itself.
+fn commands(help: &str) -> impl Iterator<Item = &str> {
+    let listed =
+        help.lines().skip_while(|l| !l.starts_with("Commands:")).skip(1).take_while(|l| l.starts_with("  "));
+    listed
+        .filter(|line| !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
 }
 
 const EXIT_CODES: &str = "\
@@ -106,8 +116,8 @@ const EXIT_CODES: &str = "\
 |---|---|
 | 0 | nothing to do, or done |
 | 1 | an error: bad manifests or command line, a target that could not be read, a change that failed or was stale |
-| 2 | changes are pending: `plan` and `status` found some, `apply` had to hold some or was not confirmed |
+| 2 | changes are pending: `plan` and `status` found some, `apply` had to hold some or was not confirmed; `diff` found some |
 | 130 | interrupted by Ctrl-C |
 
-Exit 1 wins over 2. Every command that a script would want takes `--output json` and prints one document with a `formatVersion`.
+Exit 1 wins over 2. Every command that a script would want takes `--output json` and prints one document with a `formatVersion`; `events --follow`, which has no end, one document per line.
 ";
