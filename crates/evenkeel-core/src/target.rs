@@ -35,6 +35,10 @@ pub struct TargetSpec {
     /// manifests for one machine need two names. Default: `evenkeel`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// Targets with the same word here, for instance the nodes of a cluster, are never written to at the same time by
+    /// the controller. Default: only the machine itself counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exclusion_group: Option<String>,
 }
 
 impl Target {

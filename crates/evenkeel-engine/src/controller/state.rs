@@ -212,7 +212,7 @@ impl State {
         Some(Unit {
             key: ResourceKey { source: source.to_owned(), id: id.clone() },
             host: world.machine(&id.target),
-            group: None,
+            group: world.exclusion_group(&id.target),
             interval: instance.interval.or(terms.drift.every).unwrap_or(DEFAULT_INTERVAL),
             depends_on: world.dependencies(source, instance),
             suspended: false,
@@ -226,7 +226,7 @@ impl State {
         Some(Unit {
             key: sweep_key(source, target),
             host: world.machine(target),
-            group: None,
+            group: world.exclusion_group(target),
             interval: terms.drift.every.unwrap_or(DEFAULT_INTERVAL),
             depends_on: Vec::new(),
             suspended: false,

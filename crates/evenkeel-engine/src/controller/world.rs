@@ -66,6 +66,9 @@ impl World {
         if loaded.has_errors() {
             return Err(loaded.diagnostics);
         }
+        if !terms.allow_local && !loaded.on_this_machine.is_empty() {
+            return Err([loaded.on_this_machine, loaded.diagnostics].concat());
+        }
         let Loaded { mut targets, instances, diagnostics, .. } = loaded;
         if terms.prune {
             targets.values_mut().for_each(|target| Arc::make_mut(target).spec.prune = true);
@@ -106,6 +109,11 @@ impl World {
         self.targets.get(target).map_or_else(|| target.to_owned(), |target| machine(target))
     }
 
+    /// The targets that a target is not written to beside.
+    pub(super) fn exclusion_group(&self, target: &str) -> Option<String> {
+        self.targets.get(target)?.spec.exclusion_group.clone()
+    }
+
     /// The keys of what an instance depends on.
     pub(super) fn dependencies(&self, source: &str, instance: &Instance) -> Vec<ResourceKey> {
         let ids = instance.depends_on.iter().filter_map(|name| self.named.get(name)).flatten();
@@ -121,6 +129,8 @@ pub(super) struct Difference {
     /// As wanted as before, but looked after in another way: suspended, met with another mode, at another target.
     pub(super) retuned: Vec<InstanceId>,
     pub(super) gone: Vec<InstanceId>,
+    /// How many of the changed ones leave their object behind for another one: that is pruned like what is gone.
+    turned: usize,
 }
 
 impl Difference {
@@ -130,7 +140,10 @@ impl Difference {
         for (id, wanted) in &new.wanted {
             match old.and_then(|old| old.wanted.get(id)) {
                 None => difference.added.push(id.clone()),
-                Some(before) if before.digest != wanted.digest => difference.changed.push(id.clone()),
+                Some(before) if before.digest != wanted.digest => {
+                    difference.turned += usize::from(before.instance.object != wanted.instance.object);
+                    difference.changed.push(id.clone());
+                }
                 Some(before) => {
                     let target = |world: &World| world.targets.get(&id.target).cloned();
                     if before.is_kept_otherwise(wanted) || old.and_then(target) != target(new) {
@@ -154,14 +167,19 @@ impl Difference {
             return vec![format!("it has no resources at all, and {before} are in force")];
         }
         let mut reasons = Vec::new();
-        let gone = self.gone.len();
-        if gone > ALWAYS_LET_THROUGH && exceeds(gone, before, caps.prune_percent) {
+        let left = self.gone.len() + self.turned;
+        if left > ALWAYS_LET_THROUGH && exceeds(left, before, caps.prune_percent) {
             let percent = caps.prune_percent;
+            let how = match (self.gone.len(), self.turned) {
+                (_, 0) => "leave the manifests",
+                (0, _) => "turn to another object and leave theirs behind",
+                _ => "leave the manifests or turn to another object",
+            };
             reasons.push(format!(
-                "{gone} of {before} resources leave the manifests, more than caps.prunePercent ({percent} %)"
+                "{left} of {before} resources {how}, more than caps.prunePercent ({percent} %)"
             ));
         }
-        let touched = gone + self.added.len() + self.changed.len();
+        let touched = self.gone.len() + self.added.len() + self.changed.len();
         if touched > ALWAYS_LET_THROUGH
             && caps.change_percent < 100
             && exceeds(touched, before, caps.change_percent)
