@@ -259,7 +259,7 @@ fn announcement(world: &World, difference: &Difference, by: Option<&str>) -> Str
 
 /// Running jobs that the new revision wants otherwise stop: at once while they read, at the next step while they write.
 fn supersede(state: &State, source: &str, old: Option<&World>, new: &World, difference: &Difference) {
-    let Difference { added, changed, retuned, gone } = difference;
+    let Difference { added, changed, retuned, gone, .. } = difference;
     let touched: BTreeSet<&InstanceId> = changed.iter().chain(retuned).chain(gone).collect();
     let targets: BTreeSet<&str> = touched.iter().copied().chain(added).map(|id| id.target.as_str()).collect();
     let machines: BTreeSet<String> = added.iter().chain(changed).map(|id| new.machine(&id.target)).collect();

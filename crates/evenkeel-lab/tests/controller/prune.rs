@@ -1,7 +1,7 @@
 //! What leaves the manifests: forgotten, or removed where that is allowed and surely ours.
 
 use evenkeel_core::config::PushLimit;
-use evenkeel_engine::store::InventoryState;
+use evenkeel_engine::store::{InventoryState, SourceVerdict};
 
 use crate::bench::Bench;
 use crate::origin::{dataset, target, target_at};
@@ -186,6 +186,23 @@ async fn a_resource_that_turns_to_another_object_leaves_the_first_behind() {
     bench.until("the removal", |b| b.objects("kiwi") == ["tank", "tank/b", "tank/new"]).await;
     bench.until("the word", |b| leaving(b).is_empty()).await;
     assert_eq!(managed(&bench), ["tank/new", "tank/b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_that_turn_to_other_objects_wait_for_a_person() {
+    let five = |pool: &str| {
+        let one = |n| dataset("kiwi", &format!("tank/d{n}"), "properties: { atime: off }");
+        pruned(&(0..5).map(one).collect::<Vec<_>>()).replace("dataset: tank/", &format!("dataset: {pool}/"))
+    };
+    let mut bench = Bench::new();
+    bench.terms.on_push.apply = PushLimit::Destructive;
+    let mut bench = bench.begun(&five("tank")).await;
+    bench.push(&five("tank/new")).await;
+    bench.until("a verdict", |b| matches!(b.source().verdict, SourceVerdict::Held { .. })).await;
+    bench.run_for(60).await;
+    let said = bench.events().remove(0).message;
+    assert!(said.contains("5 of 5 resources turn to another object"), "{said}");
+    assert_eq!((leaving(&bench), bench.writes()), (vec![], vec![]));
 }
 
 #[tokio::test(start_paused = true)]
