@@ -15,7 +15,7 @@ use super::standing::Hold;
 use super::state::{Shared, State, is_sweep};
 use super::words::Intent;
 use super::world::World;
-use crate::reconcile::Scope;
+use crate::reconcile::{Pruning, Scope};
 use crate::stop::Stop;
 use crate::store::ResourceKey;
 
@@ -29,6 +29,8 @@ pub(super) struct Errand {
     pub(super) intents: BTreeMap<InstanceId, Intent>,
     /// What was on its way out when the errand began: only of that it can tell what became of it.
     pub(super) leaving: BTreeSet<ResourceKey>,
+    /// Why nothing is removed now, where a look for leftovers was due.
+    pub(super) doubt: Option<String>,
     /// Who asked for it.
     pub(super) by: Option<String>,
     pub(super) stop: Stop,
@@ -54,7 +56,9 @@ pub(super) fn prepare(shared: &Shared, job: &Job, stop: Stop) -> Option<Errand> 
     let world = Arc::clone(source.world.as_ref()?);
     let limit = source.terms.on_push.apply;
     let target = Arc::clone(world.targets.get(&job.target)?);
-    let sweeps = job.keys.iter().any(|key| is_sweep(&key.id)) && target.spec.prune;
+    let due = job.keys.iter().any(|key| is_sweep(&key.id)) && target.spec.prune;
+    let doubt = due.then(|| inventory::doubt(&state, &job.source, &world.machine(&job.target))).flatten();
+    let sweeps = due && doubt.is_none();
     let ids: BTreeSet<&InstanceId> = if sweeps {
         // What is wanted must be known whole before anything counts as left over.
         world.wanted_on(&job.target).map(|(id, _)| id).collect()
@@ -74,7 +78,7 @@ pub(super) fn prepare(shared: &Shared, job: &Job, stop: Stop) -> Option<Errand> 
     }
     let prunable = if sweeps { shared.parts.registry.clone() } else { Registry::default() };
     let pruning =
-        if sweeps { inventory::pruning(&state, &job.source, &job.target) } else { Default::default() };
+        if sweeps { inventory::pruning(&state, &job.source, &job.target) } else { Pruning::default() };
     let leaving = inventory::leaving(&state, &job.source, &job.target).map(|e| e.key.clone()).collect();
     let by = job.keys.iter().filter_map(|key| state.asked.remove(key)).last();
     state.counters.looks += 1;
@@ -87,6 +91,7 @@ pub(super) fn prepare(shared: &Shared, job: &Job, stop: Stop) -> Option<Errand> 
         holds,
         intents,
         leaving,
+        doubt,
         by,
         stop,
     })

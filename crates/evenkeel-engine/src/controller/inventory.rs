@@ -11,7 +11,7 @@ use super::state::{State, about_resource, sweep_key};
 use super::words::Trigger;
 use crate::reconcile::Pruning;
 use crate::run::Verdict;
-use crate::store::{Batch, InventoryEntry, InventoryState, ResourceKey, Weight};
+use crate::store::{Batch, InventoryEntry, InventoryState, ResourceKey, SourceVerdict, Weight};
 
 /// Notes that an object is as its manifest says.
 pub(super) fn manage(state: &mut State, key: &ResourceKey, object: &str, now: Timestamp, batch: &mut Batch) {
@@ -141,6 +141,20 @@ pub(super) fn pruning(state: &State, source: &str, target: &str) -> Pruning {
     Pruning { wanted_elsewhere, confirmed: Some(confirmed.collect()) }
 }
 
+/// Why nothing may be removed from a machine now: it is not known whether another source wants what seems left over.
+pub(super) fn doubt(state: &State, source: &str, machine: &str) -> Option<String> {
+    let others = state.sources.iter().filter(|(name, _)| name.as_str() != source);
+    let unknown = others.filter(|(_, found)| match &found.world {
+        None => true,
+        Some(world) => {
+            let is_unread = found.status.verdict != SourceVerdict::InForce && !found.terms.suspend;
+            is_unread && world.names_of(machine, None).next().is_some()
+        }
+    });
+    let (name, _) = unknown.min_by_key(|(name, _)| name.as_str())?;
+    Some(format!("the source {name} may want it, and what it says now is not in force"))
+}
+
 /// What became of the removals of a look or run: gone for sure, or still on the list with the reason.
 pub(super) fn swept(
     state: &mut State,
@@ -155,11 +169,12 @@ pub(super) fn swept(
         let key = entry.key.clone();
         let (kind, object) = (key.id.kind.clone(), entry.object.clone());
         let removal = removals.iter().find(|(c, _)| c.id.kind == kind && c.object == object);
-        let why = match removal {
-            Some((_, Some(Verdict::Applied))) => None,
-            Some((change, verdict)) => Some(still_here(change, *verdict)),
-            None if is_unread => Some("its target could not be read".to_owned()),
-            None => None,
+        let why = match (removal, &errand.doubt) {
+            (_, Some(doubt)) => Some(doubt.clone()),
+            (Some((_, Some(Verdict::Applied))), _) => None,
+            (Some((change, verdict)), _) => Some(still_here(change, *verdict)),
+            (None, _) if is_unread => Some("its target could not be read".to_owned()),
+            (None, _) => None,
         };
         if let Some(why) = why {
             let InventoryState::Leaving { message, .. } = &mut entry.state else { continue };

@@ -115,7 +115,7 @@ async fn what_comes_back_before_it_is_removed_is_managed_again() {
 
 #[tokio::test(start_paused = true)]
 async fn what_comes_back_while_it_is_being_removed_is_not_removed() {
-    let mut bench = begun().await;
+    let bench = begun().await;
     // The look that plans the removal takes a while, and the commit is taken back meanwhile.
     bench.wire.hold("zfs get");
     bench.push(&pruned(&[b()])).await;
@@ -130,7 +130,7 @@ async fn what_comes_back_while_it_is_being_removed_is_not_removed() {
 
 #[tokio::test(start_paused = true)]
 async fn what_leaves_while_its_target_is_swept_is_still_on_the_list() {
-    let mut bench = begun().await;
+    let bench = begun().await;
     bench.wire.hold("zfs");
     bench.run_for(40).await;
     assert!(bench.wire.is_holding(), "a look that began before the commit");
@@ -179,6 +179,31 @@ async fn another_source_that_wants_it_keeps_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_removed_while_another_source_may_want_it() {
+    let wants = |field: &str| {
+        let theirs = format!("{}{}", target_at("their-kiwi", "kiwi", ""), target("lime", ""));
+        format!("{theirs}{}", dataset("their-kiwi", "tank/a", field))
+    };
+    let (good, wrong) = (wants("properties: { atime: off }"), wants("properties: { atime: 7 }"));
+    let mut bench = Bench::new().two_sources();
+    bench.terms.on_push.apply = PushLimit::Destructive;
+    bench.origin.commit(&pruned(&[a(), b()]));
+    bench.other.as_ref().unwrap().commit(&wrong);
+    bench.start().await;
+    bench.until("the first look", |b| managed(b).len() == 2).await;
+    bench.events();
+    // It moves to the other source, which has a slip of the pen.
+    bench.push(&pruned(&[b()])).await;
+    bench.run_for(90).await;
+    assert_eq!(leaving(&bench), ["tank/a"]);
+    let said: Vec<_> = bench.events().into_iter().filter(|e| e.reason == "PruneHeld").collect();
+    assert!(said.len() == 1 && said[0].message.contains("the source other may want it"), "{said:?}");
+    bench.other.as_ref().unwrap().commit(&good);
+    bench.until("the list", |b| leaving(b).is_empty()).await;
+    assert!(bench.objects("kiwi").contains(&"tank/a".to_owned()), "{}", bench.story());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_resource_that_turns_to_another_object_leaves_the_first_behind() {
     let mut bench = begun().await;
     let turned = a().replace("dataset: tank/a", "dataset: tank/new");
@@ -207,7 +232,7 @@ async fn many_that_turn_to_other_objects_wait_for_a_person() {
 
 #[tokio::test(start_paused = true)]
 async fn a_target_that_leaves_is_never_contacted_again() {
-    let mut bench = begun().await;
+    let bench = begun().await;
     bench.wire.hosts.set_down("kiwi", true);
     bench.push(&pruned(&[b()])).await;
     bench.until("the list", |b| leaving(b) == ["tank/a"]).await;
