@@ -16,7 +16,7 @@ fn serve(dir: &Path) -> Child {
         .unwrap();
     let begin = Instant::now();
     while !dir.join("ready").exists() {
-        assert!(begin.elapsed() < Duration::from_secs(120), "the lab does not get ready");
+        assert!(begin.elapsed() < Duration::from_mins(2), "the lab does not get ready");
         std::thread::sleep(Duration::from_millis(20));
     }
     child

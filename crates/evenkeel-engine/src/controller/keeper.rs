@@ -35,8 +35,10 @@ pub(super) async fn write_down(shared: Arc<Shared>) {
             match shared.parts.store.commit(shared.fence, batch.clone()).await {
                 Ok(events) => {
                     batches.pop_front();
-                    // Nobody listens: nothing lost.
-                    events.into_iter().for_each(|event| drop(shared.events.send(Arc::new(event))));
+                    for event in events {
+                        // Nobody listens: nothing lost.
+                        let _ = shared.events.send(Arc::new(event));
+                    }
                 }
                 Err(error) => {
                     tracing::error!("the store does not take what happened: {error}");

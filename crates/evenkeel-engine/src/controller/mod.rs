@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 pub use handle::{Handle, Health, Metrics, Notice, Reconciled};
 pub use open::Settings;
-pub use state::{ConfiguredSource, Parts};
+pub use state::{ConfiguredSource, Parts, SnapshotListener};
 pub use words::{Intent, Trigger};
 
 use state::Shared;

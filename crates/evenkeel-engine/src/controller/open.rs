@@ -150,24 +150,20 @@ fn restore(
 ) {
     let Some(terms) = state.sources.get(name).map(|found| found.terms.clone()) else { return };
     (parts.on_snapshot)(name, snapshot);
-    match World::read(&parts.registry, snapshot, &terms, now) {
-        Ok(world) => {
-            let world = Arc::new(world);
-            state.reinstall(name, &world, now);
-            let stale = state.resources.keys().filter(|key| key.source == name);
-            let stale: Vec<_> =
-                stale.filter(|key| !world.wanted.contains_key(&key.id)).map(|key| key.id.clone()).collect();
-            inventory::leave(state, name, stale.iter(), now, batch);
-            inventory::reconsider(state, name, now, batch);
-        }
-        Err(_) => {
-            let message = format!(
-                "{} cannot be read by this version of Evenkeel; nothing is in force until the source is read",
-                snapshot.revision.short()
-            );
-            batch.events.push(about_source(name, now, Weight::Warning, "RevisionUnreadable", message, None));
-        }
-    }
+    let Ok(world) = World::read(&parts.registry, snapshot, &terms, now) else {
+        let message = format!(
+            "{} cannot be read by this version of Evenkeel; nothing is in force until the source is read",
+            snapshot.revision.short()
+        );
+        batch.events.push(about_source(name, now, Weight::Warning, "RevisionUnreadable", message, None));
+        return;
+    };
+    let world = Arc::new(world);
+    state.reinstall(name, &world, now);
+    let is_gone = |key: &&ResourceKey| key.source == name && !world.wanted.contains_key(&key.id);
+    let gone: Vec<_> = state.resources.keys().filter(is_gone).map(|key| key.id.clone()).collect();
+    inventory::leave(state, name, gone.iter(), now, batch);
+    inventory::reconsider(state, name, now, batch);
 }
 
 /// Runs that a killed controller left behind: what they sent last may or may not have happened, so their targets are

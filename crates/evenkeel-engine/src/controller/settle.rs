@@ -31,12 +31,11 @@ pub(super) struct Fared<'a> {
 }
 
 /// Takes what came of a job into the state, and has it written down.
-pub(super) fn settle(shared: &Shared, errand: &Errand, plan: &Plan, run: Option<(RunId, Run)>) {
+pub(super) fn settle(shared: &Shared, errand: &Errand, plan: &Plan, run: Option<(RunId, &Run)>) {
     let now = shared.now();
     let mut batch = Batch::default();
     let mut state = shared.state();
-    let number = run.as_ref().map(|(id, _)| *id);
-    let run = run.as_ref().map(|(_, run)| run);
+    let (number, run) = run.unzip();
     let fared = fared(errand, plan, run);
     let olds = fared.iter().map(|one| state.resources.get(&one.key));
     batch.events.extend(tidings::of_target(fared.iter().zip(olds), now));

@@ -33,6 +33,9 @@ const DEFAULT_INTERVAL: Period = Period::minutes(30);
 /// The kind of the units that look for what left the manifests of a target. No driver serves it.
 const SWEEP: &str = "Prune";
 
+/// Hears the name of a source, and a snapshot of it.
+pub type SnapshotListener = Arc<dyn Fn(&str, &Snapshot) + Send + Sync>;
+
 /// What a controller works with.
 pub struct Parts {
     /// The drivers.
@@ -44,7 +47,7 @@ pub struct Parts {
     /// What remembers.
     pub store: Arc<dyn Store>,
     /// Hears of every snapshot before it comes into force: encrypted secrets come with it.
-    pub on_snapshot: Arc<dyn Fn(&str, &Snapshot) + Send + Sync>,
+    pub on_snapshot: SnapshotListener,
 }
 
 impl std::fmt::Debug for Parts {

@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn sources_do_not_march_in_step() {
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         let pauses: Vec<Duration> = (0..100).map(|turn| jittered(minute, 7, turn)).collect();
         assert!(pauses.iter().all(|p| (54..=66).contains(&p.as_secs())), "{pauses:?}");
         let distinct: std::collections::BTreeSet<Duration> = pauses.iter().copied().collect();

@@ -70,7 +70,7 @@ pub(super) async fn write(shared: Arc<Shared>, prepared: Prepared) {
     let journal = Arc::new(Written { shared: Arc::clone(&shared), run: id });
     let run: Run =
         engine(&shared, &errand.stop).with_journal(journal).apply(&errand.scope, &plan, errand.policy).await;
-    settle::settle(&shared, &errand, &plan, Some((id, run)));
+    settle::settle(&shared, &errand, &plan, Some((id, &run)));
 }
 
 /// What is about to be created is in the inventory before: where the program is killed and the resource leaves the

@@ -71,7 +71,9 @@ impl World {
         }
         let Loaded { mut targets, instances, diagnostics, .. } = loaded;
         if terms.prune {
-            targets.values_mut().for_each(|target| Arc::make_mut(target).spec.prune = true);
+            for target in targets.values_mut() {
+                Arc::make_mut(target).spec.prune = true;
+            }
         }
         let mut named: HashMap<String, Vec<InstanceId>> = HashMap::new();
         for instance in &instances {

@@ -28,7 +28,7 @@ use crate::store::MemoryStore;
 use crate::wire::Wire;
 
 /// Waiting for longer than this, in simulated time, fails a test.
-const PATIENCE: Duration = Duration::from_secs(2 * 3600);
+const PATIENCE: Duration = Duration::from_hours(2);
 
 /// How often a condition is looked at.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -77,6 +77,7 @@ pub(crate) fn terms() -> Reconcile {
         drift: evenkeel_core::config::Drift { every: Some(Period::minutes(30)), mode: DriftMode::Correct },
         prune: false,
         caps: evenkeel_core::config::Caps::default(),
+        allow_local: false,
         suspend: false,
     }
 }
@@ -156,7 +157,7 @@ impl Bench {
     pub(crate) async fn begun(mut self, manifests: &str) -> Self {
         self.origin.commit(manifests);
         self.start().await;
-        self.until("the first look", |bench| bench.is_quiet()).await;
+        self.until("the first look", Bench::is_quiet).await;
         self.events();
         self.wire.hosts.take_log();
         self

@@ -5,6 +5,7 @@
 
 mod bench;
 mod crash;
+mod day;
 mod drift;
 mod kill;
 mod order;

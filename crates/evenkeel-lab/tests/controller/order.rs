@@ -52,7 +52,7 @@ async fn what_waits_says_for_what() {
 
 #[tokio::test(start_paused = true)]
 async fn what_has_just_changed_is_not_ready() {
-    let mut bench = Bench::new().begun(&chain("atime: off")).await;
+    let bench = Bench::new().begun(&chain("atime: off")).await;
     bench.wire.hold("compression=zstd tank/a");
     bench.push(&chain("atime: off, compression: zstd")).await;
     bench.until("the first write", |b| b.wire.is_holding()).await;
@@ -67,7 +67,7 @@ async fn what_has_just_changed_is_not_ready() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dependency_that_needs_nothing_for_its_new_wish_wakes_what_waits() {
-    let mut bench = Bench::new().begun(&chain("atime: off")).await;
+    let bench = Bench::new().begun(&chain("atime: off")).await;
     // Somebody has already done what the first is to become.
     bench.by_hand("kiwi", "zfs set compression=zstd tank/a");
     // Its look takes long, so the second is looked at before the first is known to be ready.

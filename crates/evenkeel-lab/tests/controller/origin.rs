@@ -39,6 +39,13 @@ impl Origin {
         id
     }
 
+    /// The same commit, read with other settings.
+    pub(crate) fn rewrite(&self, manifests: &str) {
+        let mut tip = self.0.lock().unwrap();
+        let snapshot = tip.snapshot.as_mut().expect("a commit");
+        snapshot.manifests[0].bytes = manifests.as_bytes().to_vec();
+    }
+
     pub(crate) fn set_down(&self, down: bool) {
         self.0.lock().unwrap().down = down;
     }

@@ -177,3 +177,54 @@ async fn what_a_commit_may_send_by_itself_is_limited() {
     assert_eq!(bench.objects("kiwi"), ["tank"], "not even what is safe");
     assert!(bench.status("kiwi-tank-a").conditions[0].message.contains("onPush.apply: None"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_accepts_and_goes_away_in_the_middle_loses_nothing() {
+    let mut bench = Bench::new().begun(&ten(0..10)).await;
+    let id = bench.push(&ten(0..5)).await;
+    bench.until("a verdict", |b| matches!(b.source().verdict, SourceVerdict::Held { .. })).await;
+    let handle = bench.handle().clone();
+    // It is asked for once, and never waited for.
+    assert!(futures_util::poll!(handle.accept("main", &id, "kim")).is_pending());
+    bench.run_for(1).await;
+    assert_eq!(bench.source().resources, 10, "nothing came of it");
+    bench.handle().accept("main", &id, "kim").await.unwrap();
+    bench.until("it", |b| b.source().resources == 5).await;
+    bench.restart().await;
+    bench.run_for(10).await;
+    assert_eq!((bench.source().resources, bench.source().verdict), (5, SourceVerdict::InForce));
+    let reasons = bench.reasons();
+    assert_eq!(reasons.iter().filter(|r| *r == "RevisionInForce").count(), 1, "{reasons:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn accepting_while_a_newer_one_arrives_never_goes_back() {
+    for newer_first in [false, true] {
+        let bench = Bench::new().begun(&ten(0..10)).await;
+        let held = bench.push(&ten(0..5)).await;
+        bench.until("a verdict", |b| matches!(b.source().verdict, SourceVerdict::Held { .. })).await;
+        let newest = bench.push(&ten(0..11)).await;
+        if newer_first {
+            tokio::task::yield_now().await;
+        }
+        let accepted = bench.handle().accept("main", &held, "kim").await;
+        bench.until("the newest", |b| b.is_in_force(&newest)).await;
+        bench.until("quiet", Bench::is_quiet).await;
+        assert_eq!(
+            (bench.source().resources, bench.source().verdict),
+            (11, SourceVerdict::InForce),
+            "{accepted:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_settings_can_make_another_of_the_same_revision() {
+    let mut bench = Bench::new().begun(&ten(0..3)).await;
+    bench.kill().await;
+    bench.origin.rewrite(&ten(0..4));
+    bench.start().await;
+    bench.until("it", |b| b.source().resources == 4).await;
+    bench.until("quiet", Bench::is_quiet).await;
+    assert_eq!(bench.objects("kiwi").len(), 5);
+}

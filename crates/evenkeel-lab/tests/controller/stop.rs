@@ -30,7 +30,7 @@ async fn writing() -> Bench {
 
 #[tokio::test(start_paused = true)]
 async fn a_newer_revision_stops_a_run_at_the_next_step() {
-    let mut bench = writing().await;
+    let bench = writing().await;
     let newest = bench.push(&wish("gzip")).await;
     bench.until("it", |b| b.is_in_force(&newest)).await;
     bench.wire.let_go();
@@ -45,7 +45,7 @@ async fn a_newer_revision_stops_a_run_at_the_next_step() {
 
 #[tokio::test(start_paused = true)]
 async fn a_revision_about_something_else_stops_nothing() {
-    let mut bench = writing().await;
+    let bench = writing().await;
     let more = dataset("lime", "tank/x", "properties: { atime: off }");
     bench.push(&format!("{}{more}", wish("zstd"))).await;
     bench.until("it", |b| b.objects("lime").contains(&"tank/x".to_owned())).await;
@@ -59,7 +59,7 @@ async fn a_revision_about_something_else_stops_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn suspending_stops_what_goes_on() {
-    let mut bench = writing().await;
+    let bench = writing().await;
     let suspended = wish("zstd").replace("  dependsOn", "  suspend: true\n  dependsOn");
     let id = bench.push(&suspended).await;
     bench.until("it", |b| b.is_in_force(&id)).await;

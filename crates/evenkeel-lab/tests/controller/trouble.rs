@@ -187,7 +187,7 @@ async fn a_panic_costs_its_own_job() {
 
 #[tokio::test(start_paused = true)]
 async fn who_asked_is_remembered_though_the_look_was_cut_off() {
-    let mut bench = Bench::new().begun(&many()).await;
+    let bench = Bench::new().begun(&many()).await;
     bench.by_hand("kiwi", "zfs set atime=on tank/d1");
     bench.wire.hold("zfs get");
     bench.reconcile(ResourceFilter { target: Some("kiwi".into()), ..ResourceFilter::default() }).await;

@@ -135,6 +135,8 @@ impl Scheduler {
             return;
         }
         (entry.failures, entry.backoff, entry.changes, entry.last) = (0, 0, 0, None);
+        // What waits for it waits for the new wish: it is woken when that is fulfilled, also if nothing is to be sent.
+        entry.ready = false;
         self.rouse(id, trigger, now);
     }
 
