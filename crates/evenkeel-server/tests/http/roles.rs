@@ -133,6 +133,21 @@ async fn who_guesses_has_to_wait_and_the_socket_stays_open() {
 }
 
 #[tokio::test]
+async fn guessing_at_an_open_address_is_slowed_down_too() {
+    let bounds = Bounds { wrong_tokens_per_minute: 1, ..wide() };
+    let server = Running::bounded(bounds).await;
+    let ready = async |token| server.ask(&Request::get("/readyz").token(token)).await;
+    assert!(!ready(ADMIN).await.json()["health"].is_null());
+    for token in ["wrong-0123456789abcdef", ADMIN] {
+        let reply = ready(token).await;
+        assert_eq!(reply.status, 200, "it stays open: {reply:?}");
+        assert!(reply.json()["health"].is_null(), "{token} is told from others");
+    }
+    assert_eq!(server.ask(&Request::get("/metrics").token(ADMIN)).await.status, 429);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn without_tokens_the_api_is_closed_and_says_what_to_do() {
     let settings = Settings::new(Vec::new(), Vec::new(), 60).unwrap().bounds(wide());
     let server = Running::with(settings, plain()).await;
