@@ -25,7 +25,7 @@ pub use local::LocalTransport;
 pub use record::Recorder;
 pub use replay::Replayer;
 pub use router::Router;
-pub use ssh::{SshOptions, SshTransport};
+pub use ssh::{Ended, Running, SshClient, SshOptions, SshTransport, patterns};
 
 /// What one command may print on each of standard output and standard error, in bytes, unless an option
 /// says otherwise: 64 MiB.

@@ -77,7 +77,7 @@ impl ConfigFile {
     /// The lines that hold for `host`, named as the user named it.
     pub(super) fn of(&self, host: &str) -> HostConfig<'_> {
         let holds = |condition: &Condition| match condition {
-            Condition::Host(list) => patterns::matches(list.iter().map(String::as_str), host),
+            Condition::Host(list) => patterns::match_host(list.iter().map(String::as_str), host),
             Condition::Never => false,
         };
         HostConfig { settings: self.settings.iter().filter(|s| s.conditions.iter().all(holds)).collect() }

@@ -45,6 +45,18 @@ pub(super) struct IdentitySettings {
     /// Offer no keys of the agent but those of the key files.
     pub(super) only_files: bool,
     pub(super) credentials_ref: Option<String>,
+    /// Offer nothing but the key in the credential.
+    pub(super) only_credential: bool,
+}
+
+/// Whom an endpoint is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part<'a> {
+    Target,
+    /// A server that runs a command, and who logs in there where nothing says otherwise.
+    Server(&'a str),
+    /// A jump host: the settings are what it inherits from the host behind it.
+    Hop,
 }
 
 impl std::fmt::Display for Endpoint {
@@ -67,11 +79,19 @@ impl<'a> Resolver<'a> {
 
     /// The endpoint of a target.
     pub(super) fn resolve(&self, spec: &SshSpec) -> Result<Endpoint, TransportError> {
-        self.endpoint(spec, true, 0)
+        self.endpoint(spec, Part::Target, 0)
     }
 
-    /// `own`: `spec` is about this host, and not what a jump host inherits from its target.
-    fn endpoint(&self, spec: &SshSpec, own: bool, depth: usize) -> Result<Endpoint, TransportError> {
+    /// The endpoint of a server that is no target; see [`SshClient::run`](super::SshClient::run).
+    pub(super) fn resolve_server(
+        &self,
+        spec: &SshSpec,
+        default_user: &str,
+    ) -> Result<Endpoint, TransportError> {
+        self.endpoint(spec, Part::Server(default_user), 0)
+    }
+
+    fn endpoint(&self, spec: &SshSpec, part: Part<'_>, depth: usize) -> Result<Endpoint, TransportError> {
         if depth > LONGEST_CHAIN {
             return Err(problem(format!("the jump hosts of {} lead in a circle", spec.host)));
         }
@@ -96,7 +116,10 @@ impl<'a> Resolver<'a> {
         let user = match (&spec.user, config.first("user")) {
             (Some(user), _) => user.clone(),
             (None, Some(value)) => expand(&Tokens { host: &host, port, ..tokens }, &value)?,
-            (None, None) => self.options.user.clone(),
+            (None, None) => match part {
+                Part::Server(default) => default.to_owned(),
+                Part::Target | Part::Hop => self.options.user.clone(),
+            },
         };
         tokens = Tokens { host: &host, port, remote_user: &user, ..tokens };
         let alias = config.first("hostkeyalias").map(|value| HostName::new(value.text, 22));
@@ -104,10 +127,10 @@ impl<'a> Resolver<'a> {
             host_key_name: alias.unwrap_or_else(|| HostName::new(&host, port)),
             known_hosts: self.known_hosts(spec, &config, &tokens)?,
             accept_new: accept_new(spec, &config)?,
-            identities: self.identities(spec, &config, &tokens, own)?,
+            identities: self.identities(spec, &config, &tokens, part)?,
             connect_timeout: seconds(spec.connect_timeout_seconds, config.first("connecttimeout"))?,
             keepalive: seconds(spec.keepalive_seconds, config.first("serveraliveinterval"))?,
-            legacy_algorithms: spec.legacy_algorithms && own,
+            legacy_algorithms: spec.legacy_algorithms && part != Part::Hop,
             jump: self.jump(spec, &config, depth)?.map(Box::new),
             host,
             port,
@@ -140,13 +163,13 @@ impl<'a> Resolver<'a> {
         spec: &SshSpec,
         config: &HostConfig<'_>,
         tokens: &Tokens<'_>,
-        own: bool,
+        part: Part<'_>,
     ) -> Result<IdentitySettings, TransportError> {
         let manifest = spec.identity.as_deref().map(|path| tilde(&self.options.home, path));
         let configured = paths(tokens, &config.all("identityfile").collect::<Vec<_>>())?;
         // A jump host that ssh_config has a key for inherits none, nor the credential: so targets with credentials
         // of their own can share its connection.
-        let inherits = own || configured.is_empty();
+        let inherits = part != Part::Hop || configured.is_empty();
         let required = manifest.filter(|_| inherits);
         let explicit = required.is_some() || !configured.is_empty();
         let default = |name: &&str| self.options.home.join(".ssh").join(name);
@@ -163,6 +186,7 @@ impl<'a> Resolver<'a> {
             agent,
             only_files: yes(config.first("identitiesonly"))?,
             credentials_ref: spec.credentials_ref.clone().filter(|_| inherits),
+            only_credential: matches!(part, Part::Server(_)) && spec.credentials_ref.is_some(),
         })
     }
 
@@ -204,7 +228,7 @@ impl<'a> Resolver<'a> {
             keepalive_seconds: None,
             ..spec.clone()
         };
-        self.endpoint(&inherited, false, depth + 1).map(Some)
+        self.endpoint(&inherited, Part::Hop, depth + 1).map(Some)
     }
 }
 

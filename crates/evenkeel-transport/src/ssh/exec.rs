@@ -1,15 +1,10 @@
 //! Sending a round over a connection.
 
-use std::sync::Arc;
-
-use evenkeel_core::transport::{TransportError, TransportErrorKind};
 use futures_util::future::{Either, pending, select};
 use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 
-use super::connect::{NoSession, SessionChannel};
-use super::endpoint::Endpoint;
-use super::pool::Pool;
+use super::connect::SessionChannel;
 use crate::frames::Output;
 use crate::round::{End, Limits, Piece, Replies, Round, Session, collect};
 
@@ -23,8 +18,8 @@ const STDERR: u32 = 1;
 pub(super) async fn run(session: SessionChannel, name: &str, round: Round, limits: Limits) -> Replies {
     let SessionChannel { channel, _permit, _lease } = session;
     let (reader, writer) = channel.split();
-    let mut remote = Remote { reader, status: None };
-    let writer = Closing(Some(writer));
+    let mut remote = Remote::new(reader);
+    let writer = Closing::new(writer);
     let mut collector = round.collector(limits.output);
     let end = {
         let script = round.script();
@@ -45,30 +40,16 @@ pub(super) async fn run(session: SessionChannel, name: &str, round: Round, limit
     round.replies(collector, &end, name, limits)
 }
 
-/// Opens a session on the kept connection, or on a new one where the kept one turns out dead. Nothing has been sent
-/// before that, so nothing is sent twice.
-pub(super) async fn session(pool: &Arc<Pool>, endpoint: &Endpoint) -> Result<SessionChannel, TransportError> {
-    let kept = pool.get(endpoint).await?;
-    match kept.session(endpoint.connect_timeout).await {
-        Ok(session) => return Ok(session),
-        Err(NoSession::Refused(error)) => return Err(error),
-        Err(NoSession::Dead(why)) => tracing::debug!(%endpoint, why, "the kept connection is dead"),
-    }
-    pool.discard(endpoint, &kept);
-    let fresh = pool.get(endpoint).await?;
-    fresh.session(endpoint.connect_timeout).await.map_err(|no| match no {
-        NoSession::Refused(error) => error,
-        NoSession::Dead(why) => {
-            let message = format!("{endpoint} ended the connection before anything was sent: {why}");
-            TransportError::new(TransportErrorKind::ConnectionLost, message)
-        }
-    })
-}
-
 /// The reading side of a session.
-struct Remote {
+pub(super) struct Remote {
     reader: ChannelReadHalf,
     status: Option<i32>,
+}
+
+impl Remote {
+    pub(super) fn new(reader: ChannelReadHalf) -> Self {
+        Remote { reader, status: None }
+    }
 }
 
 impl Session for Remote {
@@ -90,9 +71,17 @@ impl Session for Remote {
 }
 
 /// The writing side of a session; it closes the channel when it goes, however that happens.
-struct Closing(Option<ChannelWriteHalf<Msg>>);
+pub(super) struct Closing(Option<ChannelWriteHalf<Msg>>);
 
 impl Closing {
+    pub(super) fn new(writer: ChannelWriteHalf<Msg>) -> Self {
+        Closing(Some(writer))
+    }
+
+    pub(super) fn half(&self) -> Option<&ChannelWriteHalf<Msg>> {
+        self.0.as_ref()
+    }
+
     async fn send(&self, script: &[u8]) -> Result<(), russh::Error> {
         let Some(writer) = &self.0 else { return Ok(()) };
         writer.exec(true, SHELL).await?;

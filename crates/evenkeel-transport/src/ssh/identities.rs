@@ -66,7 +66,11 @@ pub(super) async fn collect(
     credentials: &dyn Credentials,
     cache: &KeyCache,
 ) -> Result<Identities, TransportError> {
-    let secrets = Secrets::find(settings.credentials_ref.as_deref(), credentials)?;
+    let credential = settings.credentials_ref.as_deref();
+    if let Some(name) = credential.filter(|_| settings.only_credential) {
+        return from_credential(name, credentials, cache).await;
+    }
+    let secrets = Secrets::find(credential, credentials)?;
     let (agent, in_agent, problem) = ask_agent(settings.agent.as_deref()).await;
     let mut collecting = Collecting {
         cache,
@@ -76,7 +80,7 @@ pub(super) async fn collect(
         left_out: problem.into_iter().collect(),
     };
     if let Some(text) = &secrets.private_key {
-        collecting.add_from_credential(text, settings.credentials_ref.as_deref().unwrap_or_default()).await?;
+        collecting.add_from_credential(text, credential.unwrap_or_default()).await?;
     }
     if let Some(path) = &settings.required {
         collecting.add_file(path).await.map_err(|why| unusable(path, &why))?;
@@ -92,6 +96,22 @@ pub(super) async fn collect(
     }
     let Collecting { candidates, left_out, .. } = collecting;
     Ok(Identities { candidates, agent, password: secrets.password, left_out })
+}
+
+/// The key of a credential, and nothing else.
+async fn from_credential(
+    name: &str,
+    credentials: &dyn Credentials,
+    cache: &KeyCache,
+) -> Result<Identities, TransportError> {
+    let secret = |key: &str| SecretRef { name: name.to_owned(), key: key.to_owned() };
+    let private_key = credentials.get(&secret("privateKey"))?;
+    let passphrase = credentials.find(&secret("passphrase"))?;
+    let (in_agent, candidates, left_out) = (Vec::new(), Vec::new(), Vec::new());
+    let mut collecting = Collecting { cache, passphrase, in_agent, candidates, left_out };
+    collecting.add_from_credential(&private_key, name).await?;
+    let Collecting { candidates, left_out, .. } = collecting;
+    Ok(Identities { candidates, agent: None, password: None, left_out })
 }
 
 /// The parts of a credential that a login can use.

@@ -148,7 +148,7 @@ impl KnownHosts {
         let file = files.first().map_or("~/.ssh/known_hosts", String::as_str);
         let hint = format!(
             "compare the fingerprint with the host's own (`ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub` there), then \
-             `echo '{name} {}' >> {file}`; or set `hostKeyChecking: accept-new`",
+             `echo '{name} {}' >> {file}`",
             key_text(key)
         );
         TransportError::new(TransportErrorKind::HostKeyUnknown, message).hint(hint)
@@ -206,7 +206,7 @@ fn may_be_about(line: &str, name: &HostName) -> bool {
 
 fn is_about(hosts: &HostPatterns, name: &str) -> bool {
     match hosts {
-        HostPatterns::Patterns(list) => patterns::matches(list.iter().map(String::as_str), name),
+        HostPatterns::Patterns(list) => patterns::match_host(list.iter().map(String::as_str), name),
         HostPatterns::HashedName { salt, hash } => {
             // The format's hash; it hides names, it protects nothing.
             let salt = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, salt);

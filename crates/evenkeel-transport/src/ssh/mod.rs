@@ -1,10 +1,12 @@
 //! SSH: one connection per target, kept for the next round; a round is one `/bin/sh`.
 //!
 //! [`endpoint`] works out where a target is and how to get in, from its settings and `ssh_config`; [`pool`] keeps
-//! the connections, [`connect`] and [`auth`] open them, [`exec`] sends a round over one.
+//! the connections, [`connect`] and [`auth`] open them, [`exec`] sends a round over one. [`client`] is the door to all
+//! of them, also for those who only want a command to run on some server ([`running`]).
 
 mod algorithms;
 mod auth;
+mod client;
 mod config_file;
 mod config_now;
 mod connect;
@@ -13,9 +15,10 @@ mod exec;
 mod identities;
 mod known_hosts;
 mod local_user;
-mod patterns;
+pub mod patterns;
 mod pool;
 mod quickack;
+mod running;
 mod tokens;
 
 use std::path::PathBuf;
@@ -29,10 +32,9 @@ use evenkeel_core::transport::{BoxFuture, Transport, TransportError, TransportEr
 use crate::credentials::Credentials;
 use crate::round::{End, Limits, Replies, Round};
 use crate::{DEFAULT_COMMAND_TIMEOUT_SECONDS, DEFAULT_OUTPUT_LIMIT};
-use config_file::ConfigFile;
-use config_now::ConfigNow;
-use endpoint::Resolver;
-use pool::Pool;
+
+pub use client::SshClient;
+pub use running::{Ended, Running};
 
 /// What SSH takes from this machine and its user.
 #[derive(Debug, Clone)]
@@ -90,59 +92,36 @@ impl SshOptions {
 /// Reaches targets over SSH.
 ///
 /// Needs a Tokio runtime with I/O and time enabled.
+#[derive(Debug)]
 pub struct SshTransport {
-    options: Arc<SshOptions>,
-    credentials: Arc<dyn Credentials>,
-    config: ConfigNow,
-    pool: Arc<Pool>,
+    client: Arc<SshClient>,
 }
 
 impl SshTransport {
     /// A transport without connections; they are opened as targets are asked.
     pub fn new(options: SshOptions, credentials: Arc<dyn Credentials>) -> Self {
-        let options = Arc::new(options);
-        let pool = Pool::new(&options, Arc::clone(&credentials));
-        SshTransport { options, credentials, config: ConfigNow::default(), pool: Arc::new(pool) }
+        SshTransport { client: Arc::new(SshClient::new(options, credentials)) }
     }
 
-    /// What a person should know about the `ssh_config` files: parts that are not respected.
+    /// The client that opens and keeps the connections.
+    pub fn client(&self) -> &Arc<SshClient> {
+        &self.client
+    }
+
+    /// As [`SshClient::warnings`].
     pub fn warnings(&self) -> Vec<String> {
-        let Ok(config) = self.config() else { return Vec::new() };
-        let warn =
-            |at: &String| format!("{at}: `Match` blocks are not evaluated; their settings do not hold");
-        config.unevaluated().iter().map(warn).collect()
+        self.client.warnings()
     }
 
     /// Ends all connections. Rounds in flight lose theirs.
     pub async fn close(&self) {
-        self.pool.close().await;
-    }
-
-    fn config(&self) -> Result<Arc<ConfigFile>, TransportError> {
-        self.config.get(&self.options.config_files, &self.options.home)
-    }
-
-    /// Blames `Match` blocks where a login failed: what they would have set may be what is missing.
-    fn blame(&self, error: TransportError) -> TransportError {
-        let login = matches!(
-            error.kind,
-            TransportErrorKind::AuthenticationFailed
-                | TransportErrorKind::Unreachable
-                | TransportErrorKind::Timeout
-        );
-        let warnings = if login { self.warnings() } else { Vec::new() };
-        if warnings.is_empty() {
-            return error;
-        }
-        let hints: Vec<String> = error.hint.iter().cloned().chain(warnings).collect();
-        TransportError { hint: Some(hints.join("; ")), ..error }
+        self.client.close().await;
     }
 
     async fn round(&self, name: &str, spec: &SshSpec, requests: &[Request]) -> Replies {
-        let prepared = self.config().and_then(|config| {
-            let endpoint = Resolver::new(&config, &self.options).resolve(spec)?;
+        let prepared = self.client.target(spec).and_then(|endpoint| {
             let credentials_ref = spec.credentials_ref.as_deref();
-            let round = Round::new(requests, spec.become_, credentials_ref, self.credentials.as_ref())?;
+            let round = Round::new(requests, spec.become_, credentials_ref, self.client.credentials())?;
             Ok((endpoint, round))
         });
         let (endpoint, round) = match prepared {
@@ -150,21 +129,27 @@ impl SshTransport {
             Err(error) => return requests.iter().map(|_| Err(error.clone())).collect(),
         };
         let seconds = spec.command_timeout_seconds.unwrap_or(DEFAULT_COMMAND_TIMEOUT_SECONDS);
-        let limits = Limits { time: Duration::from_secs(seconds.into()), output: self.options.output_limit };
+        let output = self.client.options().output_limit;
+        let limits = Limits { time: Duration::from_secs(seconds.into()), output };
         if round.is_empty() {
             let collector = round.collector(limits.output);
             return round.replies(collector, &End::Complete, name, limits);
         }
-        match exec::session(&self.pool, &endpoint).await {
+        match self.client.session(&endpoint).await {
             Ok(session) => exec::run(session, name, round, limits).await,
-            Err(error) => round.failed(&self.blame(error)),
+            Err(error) => round.failed(&or_accept_new(error)),
         }
     }
 }
 
-impl std::fmt::Debug for SshTransport {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SshTransport").field("options", &self.options).finish_non_exhaustive()
+/// A key that is not known may be accepted unseen, where a target says so.
+fn or_accept_new(error: TransportError) -> TransportError {
+    match &error.hint {
+        Some(hint) if error.kind == TransportErrorKind::HostKeyUnknown => {
+            let hint = format!("{hint}; or set `hostKeyChecking: accept-new`");
+            TransportError { hint: Some(hint), ..error }
+        }
+        _ => error,
     }
 }
 

@@ -1,15 +1,25 @@
-//! Host patterns, as `ssh_config` and `known_hosts` write them.
+//! Lists of patterns, as OpenSSH writes them: for hosts in `ssh_config` and `known_hosts`, for principals and namespaces
+//! in files of signers.
 
-/// True where one of `patterns` matches `name` and none of the negated (`!`) ones does. Case does not count.
-pub(super) fn matches<'a>(patterns: impl IntoIterator<Item = &'a str>, name: &str) -> bool {
+/// True where one of `patterns` matches the host `name` and none of the negated (`!`) ones does. Case does not count.
+pub fn match_host<'a>(patterns: impl IntoIterator<Item = &'a str>, name: &str) -> bool {
     let name = name.to_ascii_lowercase();
+    any(patterns, |pattern| wildcard(pattern.to_ascii_lowercase().as_bytes(), name.as_bytes()))
+}
+
+/// True where one of `patterns` matches `name` and none of the negated (`!`) ones does. Case counts.
+pub fn match_name<'a>(patterns: impl IntoIterator<Item = &'a str>, name: &str) -> bool {
+    any(patterns, |pattern| wildcard(pattern.as_bytes(), name.as_bytes()))
+}
+
+fn any<'a>(patterns: impl IntoIterator<Item = &'a str>, matches: impl Fn(&str) -> bool) -> bool {
     let mut matched = false;
     for pattern in patterns {
         let (negated, pattern) = match pattern.strip_prefix('!') {
             Some(rest) => (true, rest),
             None => (false, pattern),
         };
-        if wildcard(pattern.to_ascii_lowercase().as_bytes(), name.as_bytes()) {
+        if matches(pattern) {
             if negated {
                 return false;
             }
@@ -21,7 +31,7 @@ pub(super) fn matches<'a>(patterns: impl IntoIterator<Item = &'a str>, name: &st
 
 /// `*` stands for any text, `?` for one character. Linear in memory, and it never backtracks further than the last
 /// `*`: a hostile pattern cannot make it slow.
-pub(super) fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
+pub(crate) fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while let Some(&byte) = text.get(t) {
@@ -66,7 +76,13 @@ mod tests {
             (&["*a*b*c"], "xxaxxbxxbxc", true),
         ];
         for (patterns, name, expected) in cases {
-            assert_eq!(matches(patterns.iter().copied(), name), expected, "{patterns:?} {name}");
+            assert_eq!(match_host(patterns.iter().copied(), name), expected, "{patterns:?} {name}");
+            let same_case = patterns != ["WEB1"];
+            assert_eq!(
+                match_name(patterns.iter().copied(), name),
+                expected && same_case,
+                "{patterns:?} {name}"
+            );
         }
     }
 
