@@ -39,7 +39,7 @@ pub(crate) enum What {
     Created,
     /// It was there, and is absent.
     Gone,
-    /// Nobody had looked at it at the first time: it may have been there.
+    /// Nothing is known of it at the first time: nobody had looked, or that was forgotten. It may have been there.
     FirstSeen,
 }
 

@@ -1,7 +1,7 @@
 //! What of a controller's resources is meant: names as people write them, brought to the names that there are.
 
 use evenkeel_core::manifest::did_you_mean;
-use evenkeel_engine::store::{ResourceFilter, ResourceKey};
+use evenkeel_engine::store::{ResourceFilter, ResourceKey, ResourceStatus, SourceStatus};
 
 use crate::args::Within;
 use crate::error::CliError;
@@ -22,6 +22,34 @@ pub(crate) fn kind_and_name(text: &str) -> Result<(String, String), CliError> {
     }
 }
 
+/// The resources and sources that a controller knows now.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) resources: Vec<ResourceStatus>,
+    pub(crate) sources: Vec<SourceStatus>,
+}
+
+impl Known {
+    pub(crate) async fn of(memory: &Memory) -> Result<Self, CliError> {
+        let resources = memory.resources(&ResourceFilter::default()).await?;
+        Ok(Known { resources, sources: memory.sources().await? })
+    }
+
+    /// What `resource` and `within` mean.
+    pub(crate) fn picked(&self, resource: Option<&str>, within: &Within) -> Result<Picked, CliError> {
+        let filter = filter(resource, within)?;
+        let keys: Vec<&ResourceKey> = self.resources.iter().map(|status| &status.key).collect();
+        let sources: Vec<&str> = self.sources.iter().map(|source| source.name.as_str()).collect();
+        Ok(picked(filter, &keys, &sources))
+    }
+}
+
+fn filter(resource: Option<&str>, within: &Within) -> Result<ResourceFilter, CliError> {
+    let (kind, name) = resource.map(kind_and_name).transpose()?.unzip();
+    let Within { target, source } = within.clone();
+    Ok(ResourceFilter { source, target, kind, name })
+}
+
 impl Picked {
     /// What `resource` and `within` mean. Names that are not known now may still be in the history.
     pub(crate) async fn of(
@@ -29,17 +57,11 @@ impl Picked {
         resource: Option<&str>,
         within: &Within,
     ) -> Result<Self, CliError> {
-        let (kind, name) = resource.map(kind_and_name).transpose()?.unzip();
-        let Within { target, source } = within.clone();
-        let filter = ResourceFilter { source, target, kind, name };
+        let filter = filter(resource, within)?;
         if filter == ResourceFilter::default() {
             return Ok(Picked { filter, unknown: None });
         }
-        let status = memory.resources(&ResourceFilter::default()).await?;
-        let keys: Vec<&ResourceKey> = status.iter().map(|status| &status.key).collect();
-        let sources = memory.sources().await?;
-        let sources: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
-        Ok(picked(filter, &keys, &sources))
+        Known::of(memory).await?.picked(resource, within)
     }
 
     /// The filter; a name that is not known is an error.

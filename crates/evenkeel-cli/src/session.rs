@@ -105,13 +105,15 @@ pub(crate) fn check(diagnostics: &[Diagnostic]) -> Result<(), CliError> {
 /// Where secrets come from: the environment, then the credentials folder, then what the manifests declare.
 pub(crate) fn credentials(reach: &Reach, secrets: Vec<NamedSecret>) -> Arc<CredentialChain> {
     let default = || std::env::home_dir().map(|home| home.join(".config/evenkeel/credentials"));
+    let stored = reach.credentials.clone().or_else(default).map(DirectoryCredentials::new);
     let mut sources: Vec<Box<dyn Credentials>> = vec![Box::new(EnvironmentCredentials::from_env())];
-    if let Some(folder) = reach.credentials.clone().or_else(default) {
-        sources.push(Box::new(DirectoryCredentials::new(folder)));
+    if let Some(stored) = &stored {
+        sources.push(Box::new(stored.clone()));
     }
     if !secrets.is_empty() {
         let mut settings = SecretSettings::from_env();
         settings.age_identity.clone_from(&reach.age_identity);
+        settings.others = stored.map(|stored| Arc::new(stored) as Arc<dyn Credentials>);
         sources.push(Box::new(SecretCredentials::new(secrets, settings)));
     }
     Arc::new(CredentialChain::new(sources))

@@ -82,7 +82,7 @@ fn events_of_a_running_controller_come_as_they_happen_and_ctrl_c_ends_it() {
         let last = following.next();
         assert!(last.contains("DriftFound") || last.contains("second"), "{last}");
         keeper.happens(news("vm", "first"));
-        assert!(following.next().contains("InSync            first  (ZfsDataset/vm, on alpha, from site)"));
+        assert!(following.next().contains("InSync alpha ZfsDataset/vm: first"));
         keeper.happens(news("vm", "second"));
         assert!(following.next().contains("second"));
         assert_eq!(following.interrupt(), (Some(130), Vec::new()));

@@ -141,9 +141,9 @@ fn events_are_lines() {
     let stored = stored();
     assert_eq!(
         stored.work.expect(0, &["events"]).stdout,
-        "2026-11-01T09:59:59Z  RevisionInForce   3f2a9c1d77e0 is in force  (from site)\n\
-         2026-11-01T10:00:02Z  Applied           tank/vm: properties.atime on -> off  (ZfsDataset/vm, on alpha, from site, run 1)\n\
-         2026-11-01T11:30:00Z  DriftFound        tank/vm: properties.quota is 5 GiB  (ZfsDataset/vm, on alpha, from site)\n"
+        "2026-11-01T09:59:59Z RevisionInForce site: 3f2a9c1d77e0 is in force\n\
+         2026-11-01T10:00:02Z Applied alpha ZfsDataset/vm: tank/vm: properties.atime on -> off\n\
+         2026-11-01T11:30:00Z warning DriftFound alpha ZfsDataset/vm: tank/vm: properties.quota is 5 GiB\n"
     );
     let reasons = |args: &[&str]| -> Vec<String> {
         let json = stored.work.expect(0, &[&["events", "-o", "json"], args].concat()).json();

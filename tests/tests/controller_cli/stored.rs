@@ -116,6 +116,7 @@ fn sources(now: Timestamp) -> Vec<SourceStatus> {
         verdict,
         checked_at: Some(now),
         since: days_ago(now, 2),
+        suspended: false,
     };
     let problem = |line: usize, message: &str| Diagnostic {
         severity: Severity::Error,

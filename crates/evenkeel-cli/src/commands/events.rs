@@ -6,7 +6,6 @@ use evenkeel_core::plan::FORMAT_VERSION;
 use evenkeel_engine::store::{Event, EventFilter, ResourceFilter};
 use evenkeel_server::client::ClientError;
 use futures_util::StreamExt as _;
-use serde::Serialize;
 use serde_json::json;
 
 use crate::args::{Events as Args, Output};
@@ -75,9 +74,14 @@ async fn follow(
         match client.events(Some(last), about).await {
             Ok(mut stream) => {
                 is_told = false;
-                while let Some(Ok(event)) = stream.next().await {
-                    last = last.max(event.seq);
-                    show(&event, output)?;
+                while let Some(news) = stream.next().await {
+                    match news {
+                        Ok(event) => {
+                            last = last.max(event.seq);
+                            show(&event, output)?;
+                        }
+                        Err(error) => missed(place, error, &mut is_told)?,
+                    }
                 }
             }
             Err(error) => missed(place, error, &mut is_told)?,
@@ -113,21 +117,12 @@ fn missed(place: &Place, error: ClientError, is_told: &mut bool) -> Result<(), C
     }
 }
 
-/// An event as one document.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Line<'a> {
-    format_version: u32,
-    #[serde(flatten)]
-    event: &'a Event,
-}
-
 fn show(event: &Event, output: Output) -> Result<(), CliError> {
     match output {
         Output::Human => {
-            ui::show_event(event);
+            ui::print(&ui::event_line(&event.what));
             Ok(())
         }
-        Output::Json => ui::print_json_line(&Line { format_version: FORMAT_VERSION, event }),
+        Output::Json => ui::print_json_line(&ui::EventDocument::of(event)),
     }
 }

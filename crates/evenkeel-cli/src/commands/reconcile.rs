@@ -21,8 +21,11 @@ use crate::picked::Picked;
 use crate::session;
 use crate::ui;
 
-/// How often it is looked whether the controller is done.
+/// How often it is looked whether the controller is done, in its store.
 const PAUSE: Duration = Duration::from_millis(300);
+
+/// The same for a controller at an address, which sends everything each time.
+const PAUSE_THERE: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     if !args.now {
@@ -96,7 +99,11 @@ async fn wait(
                     "the controller goes on; `evenkeel events --follow` shows it, --timeout waits longer",
                 ));
         }
-        tokio::time::sleep(PAUSE).await;
+        let pause = match memory {
+            Memory::Store(_) => PAUSE,
+            Memory::Server(_) => PAUSE_THERE,
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 

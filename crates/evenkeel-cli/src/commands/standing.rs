@@ -11,7 +11,7 @@ use crate::controller::Place;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::memory::Memory;
-use crate::picked::Picked;
+use crate::picked::Known;
 use crate::session;
 use crate::ui;
 
@@ -43,21 +43,19 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
 
 /// What was asked for: all of it, or the resources that a name and a target let through, and their sources.
 async fn read(memory: &Memory, args: &Args) -> Result<(Vec<SourceStatus>, Vec<ResourceStatus>), CliError> {
-    let anything = [None];
-    let names: Vec<Option<&str>> = args.manifests.paths.iter().map(|name| Some(name.as_str())).collect();
-    let targets: Vec<Option<&String>> = args.manifests.target.iter().map(Some).collect();
+    let names: Vec<Option<&str>> = any_or(args.manifests.paths.iter().map(String::as_str));
+    let targets: Vec<Option<&str>> = any_or(args.manifests.target.iter().map(String::as_str));
+    let known = Known::of(memory).await?;
     let mut filters: Vec<ResourceFilter> = Vec::new();
-    for name in if names.is_empty() { &anything[..] } else { &names } {
-        for target in if targets.is_empty() { &[None][..] } else { &targets } {
-            let within = Within { target: target.cloned(), source: args.source.clone() };
-            filters.push(Picked::of(memory, *name, &within).await?.known()?);
+    for name in &names {
+        for target in &targets {
+            let within = Within { target: target.map(str::to_owned), source: args.source.clone() };
+            filters.push(known.picked(*name, &within)?.known()?);
         }
     }
-    let about = ResourceFilter { source: args.source.clone(), ..ResourceFilter::default() };
-    let mut resources = memory.resources(&about).await?;
+    let Known { mut resources, mut sources } = known;
     resources.retain(|status| filters.iter().any(|filter| filter.matches(&status.key)));
-    let mut sources = memory.sources().await?;
-    let everything = names.is_empty() && targets.is_empty();
+    let everything = args.manifests.paths.is_empty() && args.manifests.target.is_empty();
     sources.retain(|source| {
         args.source.as_ref().is_none_or(|name| *name == source.name)
             && (everything || resources.iter().any(|status| status.key.source == source.name))
@@ -67,6 +65,12 @@ async fn read(memory: &Memory, args: &Args) -> Result<(Vec<SourceStatus>, Vec<Re
             .hint("leave out the selection to see what the controller knows"));
     }
     Ok((sources, resources))
+}
+
+/// Each of `wanted`, or one that lets everything through where nothing in particular is wanted.
+fn any_or<'a>(wanted: impl Iterator<Item = &'a str>) -> Vec<Option<&'a str>> {
+    let wanted: Vec<Option<&str>> = wanted.map(Some).collect();
+    if wanted.is_empty() { vec![None] } else { wanted }
 }
 
 /// The answer to whether a resource is as its manifest says.

@@ -15,7 +15,7 @@ mod wrap;
 
 pub(crate) use diagnostics::show_diagnostics;
 pub(crate) use difference::show_differences;
-pub(crate) use event::show_event;
+pub(crate) use event::{EventDocument, event_line};
 pub(crate) use history::{show_history, show_run_record};
 pub(crate) use plan::{PlanView, show_plan};
 pub(crate) use progress::Bars;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use evenkeel_engine::controller::Handle;
-use evenkeel_engine::store::{EventFilter, NewEvent, Weight};
+use evenkeel_engine::store::{Event, EventFilter};
 use evenkeel_transport::credentials::CredentialChain;
 use tokio::sync::broadcast::error::RecvError;
 use tracing_subscriber::Layer as _;
@@ -58,51 +58,48 @@ impl Write for Line {
     }
 }
 
+/// Events that are read at once where too many came at once.
+const PAGE: usize = 1000;
+
 /// Tells every event: for people on standard error, for scripts as one JSON object per line on standard output.
 pub(super) async fn tell(handle: Arc<dyn Handle>, output: Output) {
     let mut events = handle.subscribe();
-    let mut last = None;
+    let newest = EventFilter { last: Some(1), ..EventFilter::default() };
+    let mut last = handle.store().events(&newest).await.ok().and_then(|e| Some(e.last()?.seq)).unwrap_or(0);
     loop {
         match events.recv().await {
+            // What was already read from the store is not told again.
+            Ok(event) if event.seq <= last => {}
             Ok(event) => {
-                last = Some(event.seq);
-                say(&event.what, output, || serde_json::to_string(&*event).ok());
+                last = event.seq;
+                say(&event, output);
             }
             // Too many at once: what was missed is in the store.
-            Err(RecvError::Lagged(_)) => {
-                let filter = EventFilter { after: last, ..EventFilter::default() };
-                for event in handle.store().events(&filter).await.unwrap_or_default() {
-                    last = Some(event.seq);
-                    say(&event.what, output, || serde_json::to_string(&event).ok());
-                }
-                events = handle.subscribe();
-            }
+            Err(RecvError::Lagged(_)) => last = catch_up(handle.as_ref(), last, output).await,
             Err(RecvError::Closed) => return,
         }
     }
 }
 
-fn say(event: &NewEvent, output: Output, json: impl Fn() -> Option<String>) {
-    match output {
-        Output::Json => ui::print_raw(&json().map(|line| line + "\n").unwrap_or_default()),
-        Output::Human => ui::note(&line(event)),
+/// Tells what the store has after the event `last`, all of it. Gives the number of the last one told.
+async fn catch_up(handle: &dyn Handle, mut last: u64, output: Output) -> u64 {
+    loop {
+        let filter = EventFilter { after: Some(last), limit: Some(PAGE), ..EventFilter::default() };
+        let page = handle.store().events(&filter).await.unwrap_or_default();
+        for event in &page {
+            last = event.seq;
+            say(event, output);
+        }
+        if page.len() < PAGE {
+            return last;
+        }
     }
 }
 
-/// `2026-11-20T18:00:00Z warning DriftFound durian ZfsDataset/pool1: …`
-fn line(event: &NewEvent) -> String {
-    let weight = match event.weight {
-        Weight::Normal => "",
-        Weight::Warning => "warning ",
-    };
-    let mut about: Vec<String> = Vec::new();
-    match (&event.target, &event.source) {
-        (Some(target), _) => about.push(target.clone()),
-        (None, Some(source)) => about.push(source.clone()),
-        (None, None) => {}
+fn say(event: &Event, output: Output) {
+    match output {
+        // A document that cannot be written leaves its line out: nothing else can be done about it here.
+        Output::Json => drop(ui::print_json_line(&ui::EventDocument::of(event))),
+        Output::Human => ui::note(&ui::event_line(&event.what)),
     }
-    if let (Some(kind), Some(name)) = (&event.kind, &event.name) {
-        about.push(format!("{kind}/{name}"));
-    }
-    format!("{:.0} {weight}{} {}: {}\n", event.at, event.reason, about.join(" "), event.message)
 }

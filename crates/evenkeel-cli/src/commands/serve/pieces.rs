@@ -15,7 +15,7 @@ use evenkeel_transport::credentials::CredentialChain;
 use evenkeel_transport::{Credentials, LocalTransport, Router, SshOptions, SshTransport};
 use secrecy::SecretString;
 
-use super::secrets::{self, OfSources};
+use super::secrets;
 use crate::controller::Configuration;
 use crate::error::CliError;
 use crate::ui;
@@ -36,20 +36,21 @@ pub(super) struct Pieces {
 
 impl Pieces {
     pub(super) fn new(configuration: Configuration) -> Result<Self, CliError> {
-        let (chain, declared) = secrets::chain(&configuration)?;
+        let (chain, declared) = secrets::chain(&configuration);
         let options = ssh_options(&configuration);
-        let git = GitOptions {
-            clones: configuration.state().clones(),
-            home: options.home.clone(),
-            base: configuration.folder().to_owned(),
-            agent: options.agent_socket.clone(),
-            secrets: Arc::new(OfSources(Arc::clone(&chain))),
-            user_agent: format!("evenkeel/{}", env!("CARGO_PKG_VERSION")),
-        };
+        let home = options.home.clone();
         let ssh = Arc::new(SshTransport::new(options, Arc::clone(&chain) as _));
         for warning in ssh.warnings() {
             ui::note(&format!("warning: {warning}\n"));
         }
+        let git = GitOptions {
+            clones: configuration.state().clones(),
+            home,
+            base: configuration.folder().to_owned(),
+            ssh: Arc::clone(ssh.client()),
+            credentials: Arc::clone(&chain) as _,
+            user_agent: format!("evenkeel/{}", env!("CARGO_PKG_VERSION")),
+        };
         let local = LocalTransport::new(Arc::clone(&chain) as _);
         let transport: Arc<dyn Transport> = Arc::new(Router::new(Arc::clone(&ssh) as _, Arc::new(local)));
         let http = http_settings(&configuration.controller, &chain)?;

@@ -9,7 +9,6 @@ use evenkeel_core::request::SecretRef;
 use evenkeel_core::transport::TransportError;
 use evenkeel_engine::source::Snapshot;
 use evenkeel_engine::{Clock as _, SystemClock};
-use evenkeel_source::Secrets;
 use evenkeel_transport::Credentials;
 use evenkeel_transport::credentials::{
     Base, CredentialChain, DirectoryCredentials, EnvironmentCredentials, NamedSecret, SecretCredentials,
@@ -18,12 +17,9 @@ use evenkeel_transport::credentials::{
 use secrecy::SecretString;
 
 use crate::controller::Configuration;
-use crate::error::CliError;
 
 /// The chain of all sources of secrets, and the one that repositories declare theirs in.
-pub(super) fn chain(
-    configuration: &Configuration,
-) -> Result<(Arc<CredentialChain>, Arc<SecretCredentials>), CliError> {
+pub(super) fn chain(configuration: &Configuration) -> (Arc<CredentialChain>, Arc<SecretCredentials>) {
     let folder = configuration.folder();
     let named = configuration.secrets.iter().map(|(name, (spec, _))| NamedSecret {
         name: name.clone(),
@@ -42,7 +38,7 @@ pub(super) fn chain(
     let mut sources: Vec<Box<dyn Credentials>> =
         vec![Box::new(EnvironmentCredentials::from_env()), Box::new(Shared(Arc::clone(&declared)))];
     sources.extend(stored().map(|credentials| Box::new(credentials) as Box<dyn Credentials>));
-    Ok((Arc::new(CredentialChain::new(sources)), declared))
+    (Arc::new(CredentialChain::new(sources)), declared)
 }
 
 /// Takes the secrets that a revision declares.
@@ -72,18 +68,5 @@ impl Credentials for Shared {
 
     fn whereabouts(&self, secret: &SecretRef) -> String {
         self.0.whereabouts(secret)
-    }
-}
-
-/// The chain as sources ask it.
-pub(super) struct OfSources(pub(super) Arc<CredentialChain>);
-
-impl Secrets for OfSources {
-    fn get(&self, credential: &str, key: &str) -> Result<Option<SecretString>, String> {
-        let secret = SecretRef { name: credential.to_owned(), key: key.to_owned() };
-        self.0.find(&secret).map_err(|TransportError { message, hint, .. }| match hint {
-            Some(hint) => format!("{message} (hint: {hint})"),
-            None => message,
-        })
     }
 }
