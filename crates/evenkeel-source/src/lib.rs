@@ -9,4 +9,4 @@ mod select;
 mod verify;
 
 pub use directory::DirectorySource;
-pub use git::{GitOptions, GitSource, Secrets};
+pub use git::{GitOptions, GitSource};

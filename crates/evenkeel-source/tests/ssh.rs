@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use evenkeel_engine::source::{Fetched, Source, SourceErrorKind};
 use evenkeel_source::GitSource;
+use evenkeel_transport::SshOptions;
 use peers::http::{HttpServer, Manner};
 use peers::sshd::{Sshd, keygen};
 use peers::{Site, failure, fetch, files};
@@ -124,7 +125,7 @@ async fn a_key_comes_from_the_credential_the_agent_or_the_home() {
     let passphrase = |text: &str| ("passphrase", text.to_owned());
     fetch(&site.source_with(&url, WITH_KEY, &[key.clone(), passphrase("open sesame")])).await;
     for (secrets, kind, expected) in [
-        (vec![key.clone()], SourceErrorKind::Configuration, "there is no `passphrase`"),
+        (vec![key.clone()], SourceErrorKind::Configuration, "it is encrypted; give the `passphrase`"),
         (vec![key.clone(), passphrase("wrong")], SourceErrorKind::Configuration, "cannot be decrypted"),
         (vec![], SourceErrorKind::Configuration, "no `privateKey`"),
     ] {
@@ -134,16 +135,83 @@ async fn a_key_comes_from_the_credential_the_agent_or_the_home() {
         assert!(!format!("{error:?}").contains("wrong"), "{error:?}");
     }
     let error = failure(&site.source(&url, r#"{"credentialsRef": "nobody"}"#)).await;
-    assert!(error.to_string().contains("credential `nobody`: there is no such credential"), "{error}");
+    assert!(error.to_string().contains("there is no such credential"), "{error}");
     // A key of the home.
     let error = failure(&site.source(&url, "{}")).await;
     assert_eq!(error.kind, SourceErrorKind::AuthenticationFailed, "{error}");
-    assert!(error.to_string().contains("no key to log in with"), "{error}");
+    assert!(error.to_string().contains("nothing to log in with"), "{error}");
     keygen(&site.path("home/.ssh/id_ed25519"), "ed25519", "");
     let error = failure(&site.source(&url, "{}")).await;
     assert!(error.to_string().contains("accepted none of: key SHA256:"), "{error}");
     fs::copy(site.path("home/.ssh/id_ed25519.pub"), sshd.path("authorized_keys")).unwrap();
     fetch(&site.source(&url, "{}")).await;
+    // Whoever names a key means that one.
+    let error = failure(&site.source_with(&url, WITH_KEY, &[key, passphrase("open sesame")])).await;
+    assert_eq!(error.kind, SourceErrorKind::AuthenticationFailed, "{error}");
+    assert!(!error.to_string().contains("id_ed25519"), "{error}");
+}
+
+#[tokio::test]
+async fn looks_share_one_login() {
+    let (site, sshd) = (Site::new(), Sshd::start(&["ed25519"], ""));
+    fs::write(site.path("home/.ssh/known_hosts"), sshd.known_host("ed25519")).unwrap();
+    let options = site.options(&[("privateKey", sshd.private_key())]);
+    let source = |name: &str| {
+        GitSource::new(name, peers::spec(&sshd.url(&site.bare()), WITH_KEY), options.clone()).unwrap()
+    };
+    let (one, other) = (source("one"), source("other"));
+    let mut known = fetch(&one).await.revision.id;
+    // More of them than a server takes sessions at once.
+    for at in 0..15 {
+        assert_eq!(one.fetch(Some(&known)).await, Ok(Fetched::Unchanged));
+        if at % 5 == 0 {
+            known = site.commit(&[("a.yaml", &format!("a: new {at}\n"))]);
+            assert_eq!(fetch(&one).await.revision.id, known);
+            assert_eq!(fetch(&other).await.revision.id, known);
+        }
+    }
+    assert_eq!(sshd.logged("Accepted publickey"), 1);
+    // A connection that is gone is made anew.
+    options.ssh.close().await;
+    assert_eq!(one.fetch(Some(&known)).await, Ok(Fetched::Unchanged));
+    assert_eq!(sshd.logged("Accepted publickey"), 2);
+}
+
+#[tokio::test]
+async fn a_server_is_reached_as_ssh_config_says() {
+    let (site, sshd, door) = (Site::new(), Sshd::start(&["ed25519"], ""), Sshd::start(&["ed25519"], ""));
+    let user = sshd.url("").split(['/', '@']).nth(2).unwrap().to_owned();
+    let server = |name: &str, sshd: &Sshd| {
+        format!(
+            "Host {name}\n HostName 127.0.0.1\n Port {}\n User {user}\n IdentityFile {}\n",
+            sshd.port,
+            sshd.path("user_key").display()
+        )
+    };
+    let config = format!(
+        "{} ProxyJump door\n StrictHostKeyChecking no\n{}",
+        server("forge", &sshd),
+        server("door", &door)
+    );
+    fs::write(site.path("home/.ssh/config"), config).unwrap();
+    let known = site.path("home/.ssh/known_hosts");
+    fs::write(&known, door.known_host("ed25519")).unwrap();
+    let mut ssh = SshOptions::isolated(site.path("home"), "nobody");
+    ssh.config_files = vec![site.path("home/.ssh/config")];
+    let source = |url: &str| {
+        let options = site.options_with(&[], ssh.clone());
+        GitSource::new("site", peers::spec(url, "{}"), options).unwrap()
+    };
+    // Nothing is learnt by itself.
+    let error = failure(&source(&format!("forge:{}", site.bare()))).await;
+    assert_eq!(error.kind, SourceErrorKind::Untrusted, "{error}");
+    assert!(!error.hint.unwrap().contains("accept-new"));
+    assert_eq!(peers::read(&known), door.known_host("ed25519"));
+    fs::write(&known, door.known_host("ed25519") + &sshd.known_host("ed25519")).unwrap();
+    for url in [format!("forge:{}", site.bare()), format!("ssh://forge{}", site.bare())] {
+        assert_eq!(files(&fetch(&source(&url)).await.manifests), [("a.yaml", "a: 1\n")]);
+    }
+    assert_eq!((sshd.logged("Accepted publickey"), door.logged("Accepted publickey")), (2, 3));
 }
 
 #[tokio::test]
@@ -158,8 +226,9 @@ async fn the_agent_is_asked_where_there_is_one() {
     }
     let mut add = site.command("ssh-add", ".");
     let added = add.arg("-q").arg(sshd.path("user_key")).env("SSH_AUTH_SOCK", &socket).status().unwrap();
-    let mut options = site.options(&[]);
-    options.agent = Some(socket);
+    let mut ssh = SshOptions::isolated(site.path("home"), "nobody");
+    ssh.agent_socket = Some(socket);
+    let options = site.options_with(&[], ssh);
     let source = GitSource::new("site", peers::spec(&sshd.url(&site.bare()), "{}"), options).unwrap();
     let fetched = source.fetch(None).await;
     agent.kill().unwrap();
@@ -225,8 +294,10 @@ async fn a_repository_that_is_not_there_or_goes_is_told() {
     assert_eq!(error.kind, SourceErrorKind::NotFound, "{error}");
     assert!(error.to_string().contains("there is no repository"), "{error}");
     let port = sshd.port;
+    let again = source(&site, &sshd, WITH_KEY);
     drop(sshd);
-    let error = failure(&looked).await;
+    // The connection of the other source outlives the process that listened.
+    let error = failure(&again).await;
     assert_eq!(error.kind, SourceErrorKind::Unreachable, "{error}");
     assert!(error.to_string().contains(&port.to_string()), "{error}");
 }

@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("evenkeel-transport", &["evenkeel-core"]),
     ("evenkeel-engine", &["evenkeel-core"]),
     ("evenkeel-store", &["evenkeel-core", "evenkeel-engine"]),
-    ("evenkeel-source", &["evenkeel-core", "evenkeel-engine"]),
+    ("evenkeel-source", &["evenkeel-core", "evenkeel-engine", "evenkeel-transport"]),
     ("evenkeel-server", &["evenkeel-core", "evenkeel-engine"]),
     (
         "evenkeel-cli",

@@ -9,6 +9,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use evenkeel_core::config::GitSourceSpec;
+use evenkeel_core::request::SecretRef;
+use evenkeel_core::transport::TransportError;
 use evenkeel_engine::source::{SourceError, SourceErrorKind};
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Client, Url};
@@ -262,7 +264,13 @@ fn login(
     };
     let wrong =
         |why: String| SourceError::new(SourceErrorKind::Configuration, format!("credential `{name}`: {why}"));
-    let get = |key: &str| options.secrets.get(name, key).map_err(wrong);
+    let get = |key: &str| {
+        let secret = SecretRef { name: name.clone(), key: key.to_owned() };
+        options
+            .credentials
+            .find(&secret)
+            .map_err(|TransportError { message, hint, .. }| SourceError { hint, ..wrong(message) })
+    };
     let user = get("username")?.map(|user| user.expose_secret().to_owned());
     if let Some(token) = get("token")? {
         return Ok(Some((user.unwrap_or_else(|| TOKEN_USER.to_owned()), token)));

@@ -11,9 +11,7 @@ mod bridge;
 mod clone;
 mod failure;
 mod http;
-mod known_hosts;
 mod listing;
-mod login;
 mod place;
 mod read;
 mod ssh;
@@ -28,7 +26,7 @@ use std::time::Duration;
 use evenkeel_core::config::{GitSourceSpec, version_range};
 use evenkeel_core::transport::BoxFuture;
 use evenkeel_engine::source::{Fetched, Source, SourceError, SourceErrorKind};
-use secrecy::SecretString;
+use evenkeel_transport::{Credentials, SshClient};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
@@ -40,26 +38,19 @@ use place::Place;
 /// A fetch that the settings give no time for has this much.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Where a source finds the secrets that `credentialsRef` names.
-pub trait Secrets: Send + Sync {
-    /// The value of `key` of a credential, `None` where it has no such key, or in one sentence why it cannot be had.
-    /// It is called where blocking is allowed.
-    fn get(&self, credential: &str, key: &str) -> Result<Option<SecretString>, String>;
-}
-
 /// What all git sources of a controller share.
 #[derive(Clone)]
 pub struct GitOptions {
     /// The folder for clones; made with mode 0700 where it is missing.
     pub clones: PathBuf,
-    /// What `~` stands for, and where the default keys and `known_hosts` are.
+    /// What `~` stands for.
     pub home: PathBuf,
     /// Relative paths of `knownHosts`, `caFile` and `verify` are meant from here.
     pub base: PathBuf,
-    /// The socket of the ssh-agent, where one may be asked.
-    pub agent: Option<PathBuf>,
-    /// Where credentials come from.
-    pub secrets: Arc<dyn Secrets>,
+    /// Logs in to servers over SSH, with credentials of its own, and keeps the connections.
+    pub ssh: Arc<SshClient>,
+    /// Where credentials for HTTP come from.
+    pub credentials: Arc<dyn Credentials>,
     /// How HTTP servers are told who asks.
     pub user_agent: String,
 }
@@ -89,9 +80,10 @@ impl fmt::Debug for GitOptions {
 /// What is verified is the commit that is read. `known` must have been fetched with the same settings: what is unchanged
 /// is not verified again.
 ///
-/// SSH keys come from the credential (`privateKey`, `passphrase`), else from the agent, else from `~/.ssh/id_*`; the
-/// server's key must be in a `known_hosts` file. `~/.ssh/config` (aliases, jump hosts) is not read. HTTP proxies are
-/// taken from the environment (`HTTPS_PROXY`, `NO_PROXY`).
+/// Over SSH, servers are reached as targets are: as `ssh_config` says (aliases, jump hosts, keys), on a connection that is
+/// kept. The key is that of the credential (`privateKey`, `passphrase`); without one it is looked for where a target's
+/// is. The server's key must be in a `known_hosts` file, whatever `StrictHostKeyChecking` says. HTTP proxies are taken
+/// from the environment (`HTTPS_PROXY`, `NO_PROXY`).
 #[derive(Debug)]
 pub struct GitSource {
     inner: Arc<Inner>,

@@ -6,11 +6,6 @@ use evenkeel_engine::source::{SourceError, SourceErrorKind};
 use reqwest::Url;
 use secrecy::SecretString;
 
-/// The user that forges take for ssh, where the URL names none.
-const SSH_USER: &str = "git";
-
-const SSH_PORT: u16 = 22;
-
 /// A repository's place.
 #[derive(Debug, Clone)]
 pub(super) enum Place {
@@ -22,12 +17,13 @@ pub(super) enum Place {
     Ssh(SshPlace),
 }
 
-/// A repository behind SSH.
+/// A repository behind SSH. What the URL leaves out, `ssh_config` may say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SshPlace {
-    pub(super) user: String,
+    pub(super) user: Option<String>,
+    /// Name, address, or a `Host` alias.
     pub(super) host: String,
-    pub(super) port: u16,
+    pub(super) port: Option<u16>,
     pub(super) path: String,
 }
 
@@ -79,18 +75,18 @@ impl Place {
 /// `user@host:path`; the path is relative to the user's home unless it begins with `/`.
 fn scp_form(text: &str) -> Option<SshPlace> {
     let (user, rest) = match text.split_once('@') {
-        Some((user, rest)) if !user.contains([':', '/']) => (user, rest),
-        _ => (SSH_USER, text),
+        Some((user, rest)) if !user.contains([':', '/']) => (Some(user), rest),
+        _ => (None, text),
     };
     let (host, path) = match rest.strip_prefix('[') {
         Some(rest) => rest.split_once("]:")?,
         None => rest.split_once(':')?,
     };
-    let good = !user.is_empty() && !host.is_empty() && !host.contains('/') && !path.is_empty();
+    let good = user != Some("") && !host.is_empty() && !host.contains('/') && !path.is_empty();
     good.then(|| SshPlace {
-        user: user.to_owned(),
+        user: user.map(str::to_owned),
         host: host.to_owned(),
-        port: SSH_PORT,
+        port: None,
         path: path.to_owned(),
     })
 }
@@ -102,9 +98,9 @@ fn ssh(url: &Url) -> Option<SshPlace> {
     let path = if path.starts_with("/~") { path.get(1..)?.to_owned() } else { path };
     let user = decoded(url.username());
     (!host.is_empty() && path.len() > 1).then(|| SshPlace {
-        user: if user.is_empty() { SSH_USER.to_owned() } else { user },
+        user: Some(user).filter(|user| !user.is_empty()),
         host: host.to_owned(),
-        port: url.port().unwrap_or(SSH_PORT),
+        port: url.port(),
         path,
     })
 }
@@ -147,7 +143,7 @@ fn unknown(url: &str, why: &str) -> SourceError {
 mod tests {
     use super::*;
 
-    fn ssh_place(url: &str) -> (String, String, u16, String) {
+    fn ssh_place(url: &str) -> (Option<String>, String, Option<u16>, String) {
         match Place::read(url).unwrap() {
             Place::Ssh(SshPlace { user, host, port, path }) => (user, host, port, path),
             other => panic!("{other:?}"),
@@ -156,16 +152,16 @@ mod tests {
 
     #[test]
     fn both_forms_of_ssh_are_read() {
-        let place = |user: &str, host: &str, port, path: &str| {
-            (user.to_owned(), host.to_owned(), port, path.to_owned())
+        let place = |user: Option<&str>, host: &str, port, path: &str| {
+            (user.map(str::to_owned), host.to_owned(), port, path.to_owned())
         };
         for (url, expected) in [
-            ("git@example.net:a/b.git", place("git", "example.net", 22, "a/b.git")),
-            ("example.net:/srv/a", place("git", "example.net", 22, "/srv/a")),
-            ("me@[::1]:a", place("me", "::1", 22, "a")),
-            ("ssh://me@example.net:2222/srv/a%20b", place("me", "example.net", 2222, "/srv/a b")),
-            ("ssh://me@[::1]/a", place("me", "::1", 22, "/a")),
-            ("ssh://example.net/~me/a", place("git", "example.net", 22, "~me/a")),
+            ("git@example.net:a/b.git", place(Some("git"), "example.net", None, "a/b.git")),
+            ("example.net:/srv/a", place(None, "example.net", None, "/srv/a")),
+            ("me@[::1]:a", place(Some("me"), "::1", None, "a")),
+            ("ssh://me@example.net:2222/srv/a%20b", place(Some("me"), "example.net", Some(2222), "/srv/a b")),
+            ("ssh://me@[::1]/a", place(Some("me"), "::1", None, "/a")),
+            ("ssh://example.net/~me/a", place(None, "example.net", None, "~me/a")),
         ] {
             assert_eq!(ssh_place(url), expected, "{url}");
         }

@@ -2,131 +2,111 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use evenkeel_core::config::GitSourceSpec;
+use evenkeel_core::target::{HostKeyChecking, SshSpec};
+use evenkeel_core::transport::{TransportError, TransportErrorKind};
 use evenkeel_engine::source::{SourceError, SourceErrorKind};
-use russh::client::{self, Handle};
-use russh::keys::PublicKeyOrCertificate;
-use russh::{ChannelMsg, Preferred};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use evenkeel_transport::{Running, SshClient};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::GitOptions;
 use super::bridge::{Bridge, Trouble, no_port, token};
-use super::known_hosts::KnownHosts;
-use super::login;
 use super::place::SshPlace;
+
+/// The user that forges take, where neither the URL nor `ssh_config` names one.
+const USER: &str = "git";
 
 /// The first line that libgit2 sends is short.
 const MAX_COMMAND: usize = 1024;
 
-/// What a server says when it refuses is short.
-const MAX_WORDS: usize = 4096;
-
-/// Signs of life, so that a server that vanished is noticed.
-const KEEPALIVE: Duration = Duration::from_secs(15);
-
-/// Connects and logs in, and opens the way to the repository there.
+/// Opens the way to the repository, on the connection that is kept or a new one.
 pub(super) async fn open(
     place: &SshPlace,
     spec: &GitSourceSpec,
     options: &GitOptions,
 ) -> Result<Bridge, SourceError> {
-    let files = match &spec.known_hosts {
-        Some(file) => vec![options.file(file)],
-        None => vec![options.home.join(".ssh/known_hosts"), "/etc/ssh/ssh_known_hosts".into()],
-    };
-    let known = KnownHosts::look_up(&place.host, place.port, files)?;
-    let config = client::Config {
-        preferred: Preferred { key: known.host_keys().into(), ..Preferred::DEFAULT },
-        keepalive_interval: Some(KEEPALIVE),
-        ..client::Config::default()
-    };
-    let stream =
-        TcpStream::connect((place.host.as_str(), place.port)).await.map_err(|e| unreachable(place, &e))?;
-    // Small packets go back and forth until the fetch begins.
-    stream.set_nodelay(true).map_err(|e| unreachable(place, &e))?;
-    let connecting = client::connect_stream(Arc::new(config), stream, Client { known });
-    let mut handle = Box::pin(connecting).await.map_err(|failure| failed(place, failure))?;
-    login::log_in(&mut handle, place, spec, options).await?;
+    let client = Arc::clone(&options.ssh);
+    let served = Served { client, server: server(place, spec, options), place: place.clone() };
+    // At once, so that it is told without detours why there is no way.
+    let mut ready = Some(served.start().await?);
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|e| no_port(&e))?;
     let address = listener.local_addr().map_err(|e| no_port(&e))?;
     let (token, trouble) = (token()?, Trouble::default());
     let url = format!("git://{address}/{token}");
-    let served = Served { handle, place: place.clone(), token, trouble: trouble.clone() };
+    let noted = trouble.clone();
     let task = tokio::spawn(async move {
         // One connection after the other: libgit2 opens no two at once.
-        while let Ok((stream, _)) = listener.accept().await {
-            let _session = served.trouble.session();
-            if let Err(error) = served.serve(stream).await {
-                served.trouble.note(error);
+        while let Ok((mut stream, _)) = listener.accept().await {
+            // Whoever does not know the token gets nothing, and libgit2 may go away at any time.
+            if stream.set_nodelay(true).is_err() || !knows(&token, &mut stream).await.unwrap_or(false) {
+                continue;
+            }
+            let _session = noted.session();
+            if let Err(error) = served.serve(stream, ready.take()).await {
+                noted.note(error);
             }
         }
     });
     Ok(Bridge::new(url, trouble, task))
 }
 
+/// What the URL and the settings say of the server; the rest is for `ssh_config` to say.
+fn server(place: &SshPlace, spec: &GitSourceSpec, options: &GitOptions) -> SshSpec {
+    let known_hosts = spec.known_hosts.as_deref().map(|file| options.file(file).display().to_string());
+    SshSpec {
+        host: place.host.clone(),
+        port: place.port,
+        user: place.user.clone(),
+        credentials_ref: spec.credentials_ref.clone(),
+        known_hosts,
+        // Nothing is learnt by itself.
+        host_key_checking: Some(HostKeyChecking::Strict),
+        identity: None,
+        agent: None,
+        proxy_jump: None,
+        become_: None,
+        connect_timeout_seconds: None,
+        command_timeout_seconds: None,
+        keepalive_seconds: None,
+        legacy_algorithms: false,
+    }
+}
+
 struct Served {
-    handle: Handle<Client>,
+    client: Arc<SshClient>,
+    server: SshSpec,
     place: SshPlace,
-    token: String,
-    trouble: Trouble,
 }
 
 impl Served {
-    async fn serve(&self, mut local: TcpStream) -> Result<(), SourceError> {
-        // Whoever does not know the token gets nothing, and libgit2 may go away at any time.
-        if local.set_nodelay(true).is_err() || !knows(&self.token, &mut local).await.unwrap_or(false) {
-            return Ok(());
-        }
-        let broke = |e: russh::Error| {
-            let message = format!("the connection to {} broke: {e}", self.place.host);
-            SourceError::new(SourceErrorKind::Unreachable, message)
+    async fn start(&self) -> Result<Running, SourceError> {
+        let started = self.client.run(&self.server, USER, &command(&self.place.path)).await;
+        started.map_err(|error| failed(error, &self.client))
+    }
+
+    /// Joins libgit2 with `git-upload-pack`: with the one that is `ready`, or a new one.
+    async fn serve(&self, local: TcpStream, ready: Option<Running>) -> Result<(), SourceError> {
+        let running = match ready {
+            Some(running) => running,
+            None => self.start().await?,
         };
-        let channel = self.handle.channel_open_session().await.map_err(broke)?;
-        channel.exec(true, command(&self.place.path)).await.map_err(broke)?;
-        let (mut from, to) = channel.split();
-        let (mut reader, mut writer) = local.split();
-        let sending = async {
-            // Either side may be done first.
-            let _ = tokio::io::copy(&mut reader, &mut to.make_writer()).await;
-            let _ = to.eof().await;
-        };
-        let receiving = async {
-            let (mut words, mut status) = (Vec::new(), None);
-            while let Some(message) = from.wait().await {
-                let passed = match &message {
-                    ChannelMsg::Data { data } => writer.write_all(data).await,
-                    ChannelMsg::Eof => writer.shutdown().await,
-                    _ => Ok(()),
-                };
-                match message {
-                    _ if passed.is_err() => break,
-                    ChannelMsg::ExtendedData { data, .. } if words.len() < MAX_WORDS => {
-                        words.extend_from_slice(&data);
-                    }
-                    ChannelMsg::ExitStatus { exit_status } => status = Some(exit_status),
-                    ChannelMsg::Failure => status = Some(127),
-                    _ => {}
-                }
+        let server = running.server();
+        match running.pass(local).await {
+            // libgit2 has all it wants.
+            None => Ok(()),
+            Some(ended) if ended.status == Some(0) => Ok(()),
+            Some(ended) if ended.lost => {
+                let message = format!("the connection to {server} broke while it was fetched from");
+                Err(SourceError::new(SourceErrorKind::Unreachable, message))
             }
-            let _ = writer.shutdown().await;
-            (words, status)
-        };
-        let (words, status) = tokio::select! {
-            ended = receiving => ended,
-            // Never ends before the other: what is sent last is answered last.
-            () = async { sending.await; std::future::pending().await } => return Ok(()),
-        };
-        match status {
-            Some(0) => Ok(()),
-            _ => Err(self.refused(&words, status)),
+            Some(ended) => Err(self.refused(&server, &ended.stderr, ended.status)),
         }
     }
 
-    fn refused(&self, words: &[u8], status: Option<u32>) -> SourceError {
-        let SshPlace { user, host, path, .. } = &self.place;
+    fn refused(&self, server: &str, words: &[u8], status: Option<i32>) -> SourceError {
+        let SshPlace { host, path, .. } = &self.place;
         let words = String::from_utf8_lossy(words);
         let lines = words.lines().map(|line| line.trim().trim_start_matches("remote:").trim());
         // Forges frame their messages.
@@ -146,7 +126,7 @@ impl Served {
                 .hint("check the path in the `url`; forges also say so where the key may not see it");
         }
         if is(&["permission denied", "access denied", "not authorized", "unauthorized"]) {
-            let message = format!("{user}@{host} does not let us read {path}: {said}");
+            let message = format!("{server} does not let us read {path}: {said}");
             return SourceError::new(SourceErrorKind::AuthenticationFailed, message)
                 .hint("let the key read this repository (a deploy key will do)");
         }
@@ -175,57 +155,47 @@ fn command(path: &str) -> String {
     format!("git-upload-pack '{}'", path.replace('\'', "'\\''").replace('!', "'\\!'"))
 }
 
-pub(super) struct Client {
-    known: KnownHosts,
-}
-
-/// A failure within the protocol, or our own refusal of the host key.
-#[derive(Debug)]
-pub(super) enum Failure {
-    Ssh(russh::Error),
-    HostKey(SourceError),
-}
-
-impl From<russh::Error> for Failure {
-    fn from(error: russh::Error) -> Self {
-        Failure::Ssh(error)
-    }
-}
-
-impl client::Handler for Client {
-    type Error = Failure;
-
-    async fn check_server_key(&mut self, presented: &PublicKeyOrCertificate) -> Result<bool, Failure> {
-        let PublicKeyOrCertificate::PublicKey { key, .. } = presented else {
-            // Certificates are not asked for.
-            return Ok(false);
-        };
-        self.known.check(key).map_err(Failure::HostKey)?;
-        Ok(true)
-    }
-}
-
-fn failed(place: &SshPlace, failure: Failure) -> SourceError {
-    match failure {
-        Failure::HostKey(error) => error,
-        Failure::Ssh(e) => {
-            let message = format!("{} does not answer as an SSH server should: {e}", place.host);
-            SourceError::new(SourceErrorKind::Unreachable, message)
-                .hint("check the host and port in the `url` of the source")
+/// Why there is no way to the server.
+fn failed(error: TransportError, client: &SshClient) -> SourceError {
+    let TransportError { kind, message, hint } = error;
+    let (kind, advice) = match kind {
+        // It has the command that adds or removes the key.
+        TransportErrorKind::HostKeyUnknown | TransportErrorKind::HostKeyChanged => {
+            (SourceErrorKind::Untrusted, hint.into_iter().collect())
         }
-    }
+        TransportErrorKind::AuthenticationFailed => {
+            let advice = "register the public key there (a deploy key that may read will do), or give the source \
+                          another `credentialsRef`";
+            (SourceErrorKind::AuthenticationFailed, also(advice, client))
+        }
+        TransportErrorKind::Credentials => {
+            let advice = "ssh takes `privateKey` (and `passphrase`); tokens and passwords are for https";
+            (SourceErrorKind::Configuration, hint.into_iter().chain([advice.to_owned()]).collect())
+        }
+        TransportErrorKind::Configuration => {
+            let advice = "sources are reached as `ssh_config` says, where `ProxyJump` is understood and \
+                          `ProxyCommand` is not";
+            (SourceErrorKind::Configuration, vec![advice.to_owned()])
+        }
+        _ => {
+            let advice = "check the host and port in the `url` of the source, and that the server is up";
+            (SourceErrorKind::Unreachable, also(advice, client))
+        }
+    };
+    let advice: Vec<String> = advice;
+    let error = SourceError::new(kind, message);
+    if advice.is_empty() { error } else { error.hint(advice.join("; ")) }
 }
 
-fn unreachable(place: &SshPlace, error: &io::Error) -> SourceError {
-    let text = error.to_string();
-    let why = text.split(" (os error").next().unwrap_or(&text);
-    let message = format!("{}:{} cannot be reached: {why}", place.host, place.port);
-    SourceError::new(SourceErrorKind::Unreachable, message)
-        .hint("check the host and port in the `url` of the source, and that the server is up")
+/// With what is not respected of the `ssh_config` files: that may be what is missing.
+fn also(advice: &str, client: &SshClient) -> Vec<String> {
+    std::iter::once(advice.to_owned()).chain(client.warnings()).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
     use super::*;
 
     #[test]

@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use evenkeel_engine::source::{SourceError, SourceErrorKind};
+use evenkeel_transport::patterns;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use russh::keys::{HashAlg, PublicKey};
-
-use super::patterns;
 
 /// A line: who may sign with which key, what for, and when.
 #[derive(Debug)]
@@ -68,14 +67,15 @@ impl AllowedSigners {
             if line.key.key_data() != key.key_data() {
                 continue;
             }
-            let for_git = line.namespaces.as_ref().is_none_or(|n| patterns::matches(n.split(','), namespace));
+            let for_git =
+                line.namespaces.as_ref().is_none_or(|n| patterns::match_name(n.split(','), namespace));
             let early = line.after.is_some_and(|after| moments.iter().any(|moment| *moment < after));
             let late = line.before.is_some_and(|before| moments.iter().any(|moment| *moment >= before));
             why = match (for_git, early, late) {
                 (false, ..) => format!("{at} allows its signer's key {shown} for other things, not for git"),
                 (_, true, _) => format!("its signer's key {shown} is not valid yet ({at})"),
                 (_, _, true) => format!("its signer's key {shown} is no longer valid ({at})"),
-                _ if patterns::matches(line.principals.split(','), maker) => return Ok(maker.to_owned()),
+                _ if patterns::match_name(line.principals.split(','), maker) => return Ok(maker.to_owned()),
                 _ => return Ok(line.principals.clone()),
             };
         }

@@ -2,7 +2,6 @@
 
 mod allowed_signers;
 mod openpgp;
-pub(crate) mod patterns;
 mod ssh;
 
 use std::path::{Path, PathBuf};

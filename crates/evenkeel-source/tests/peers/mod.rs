@@ -11,8 +11,11 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use evenkeel_core::config::GitSourceSpec;
+use evenkeel_core::request::SecretRef;
+use evenkeel_core::transport::{TransportError, TransportErrorKind};
 use evenkeel_engine::source::{Fetched, Snapshot, Source, SourceError};
-use evenkeel_source::{GitOptions, GitSource, Secrets};
+use evenkeel_source::{GitOptions, GitSource};
+use evenkeel_transport::{Credentials, SshClient, SshOptions};
 use secrecy::SecretString;
 use tempfile::TempDir;
 
@@ -122,13 +125,18 @@ impl Site {
     }
 
     pub fn options(&self, secrets: &[(&str, String)]) -> GitOptions {
+        self.options_with(secrets, SshOptions::isolated(self.path("home"), "nobody"))
+    }
+
+    pub fn options_with(&self, secrets: &[(&str, String)], ssh: SshOptions) -> GitOptions {
         let secrets = secrets.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+        let credentials = Arc::new(Forge(secrets));
         GitOptions {
             clones: self.path("state/clones"),
             home: self.path("home"),
             base: self.folder.path().to_owned(),
-            agent: None,
-            secrets: Arc::new(Forge(secrets)),
+            ssh: Arc::new(SshClient::new(ssh, Arc::clone(&credentials) as _)),
+            credentials,
             user_agent: "evenkeel-test".to_owned(),
         }
     }
@@ -137,12 +145,18 @@ impl Site {
 /// The credential `forge`.
 struct Forge(Vec<(String, String)>);
 
-impl Secrets for Forge {
-    fn get(&self, credential: &str, key: &str) -> Result<Option<SecretString>, String> {
-        if credential != "forge" {
-            return Err("there is no such credential".to_owned());
+impl Credentials for Forge {
+    fn find(&self, secret: &SecretRef) -> Result<Option<SecretString>, TransportError> {
+        if secret.name != "forge" {
+            let message = "there is no such credential";
+            return Err(TransportError::new(TransportErrorKind::Credentials, message));
         }
-        Ok(self.0.iter().find(|(k, _)| k == key).map(|(_, value)| SecretString::from(value.clone())))
+        let found = self.0.iter().find(|(key, _)| *key == secret.key);
+        Ok(found.map(|(_, value)| SecretString::from(value.clone())))
+    }
+
+    fn whereabouts(&self, secret: &SecretRef) -> String {
+        format!("the test gives no `{}`", secret.key)
     }
 }
 

@@ -3,13 +3,21 @@ use std::path::Path;
 use super::*;
 
 fn resolve(config: &str, spec: serde_json::Value) -> Result<Endpoint, TransportError> {
+    resolve_by(config, spec, |resolver, spec| resolver.resolve(spec))
+}
+
+fn resolve_by(
+    config: &str,
+    spec: serde_json::Value,
+    by: impl Fn(&Resolver<'_>, &SshSpec) -> Result<Endpoint, TransportError>,
+) -> Result<Endpoint, TransportError> {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("config");
     std::fs::write(&file, config).unwrap();
     let config = ConfigFile::read(&[file], Path::new("/home/me")).unwrap();
     let mut options = SshOptions::isolated("/home/me", "me");
     options.agent_socket = Some("/run/agent".into());
-    Resolver::new(&config, &options).resolve(&serde_json::from_value(spec).unwrap())
+    by(&Resolver::new(&config, &options), &serde_json::from_value(spec).unwrap())
 }
 
 fn spec(host: &str) -> serde_json::Value {
@@ -81,6 +89,25 @@ fn jump_hosts_form_a_chain_and_have_their_own_configuration() {
     let mut none = spec("b1");
     none["proxyJump"] = "none".into();
     assert_eq!(resolve(config, none).unwrap().jump, None);
+}
+
+#[test]
+fn a_server_that_is_no_target_has_a_default_user_and_the_key_of_its_credential_only() {
+    let server = |config: &str, spec: serde_json::Value| {
+        resolve_by(config, spec, |resolver, spec| resolver.resolve_server(spec, "git")).unwrap()
+    };
+    let plain = server("", spec("forge"));
+    assert_eq!(plain.to_string(), "git@forge:22");
+    assert!(!plain.identities.only_credential, "without a credential, whatever there is");
+    let config = "Host forge\n User me\n ProxyJump door\n IdentityFile /keys/me\n";
+    let mut given = spec("forge");
+    given["credentialsRef"] = "deploy".into();
+    let forge = server(config, given);
+    assert_eq!(forge.to_string(), "me@forge:22");
+    assert!(forge.identities.only_credential);
+    let door = forge.jump.unwrap();
+    assert_eq!(door.to_string(), "me@door:22", "as a target's jump host");
+    assert!(!door.identities.only_credential, "a jump host knows other keys");
 }
 
 #[test]

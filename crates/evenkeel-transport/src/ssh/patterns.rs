@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn patterns_match_as_ssh_matches_them() {
-        let cases: [(&[&str], &str, bool); 10] = [
+        let cases: [(&[&str], &str, bool); 13] = [
             (&["web1"], "web1", true),
             (&["WEB1"], "web1", true),
             (&["web?"], "web", false),
@@ -74,6 +74,9 @@ mod tests {
             (&["!bad"], "good", false),
             (&["[*.example.net]:2222"], "[a.example.net]:2222", true),
             (&["*a*b*c"], "xxaxxbxxbxc", true),
+            (&["*@example.net"], "me@example.net", true),
+            (&["*@example.net", "!bad@example.net"], "bad@example.net", false),
+            (&[], "x", false),
         ];
         for (patterns, name, expected) in cases {
             assert_eq!(match_host(patterns.iter().copied(), name), expected, "{patterns:?} {name}");
