@@ -30,7 +30,8 @@ fn sources_table(sources: &[SourceStatus], now: Timestamp) -> Table {
     for source in sources {
         let revision = source.revision.as_ref().map_or("-", |revision| revision.short());
         let (verdict, message) = verdict(source);
-        let line = message.lines().next().unwrap_or_default().to_owned();
+        let suspended = if source.suspended { "suspended, nothing new is taken; " } else { "" };
+        let line = format!("{suspended}{}", message.lines().next().unwrap_or_default());
         table.add_row([
             source.name.clone(),
             revision.to_owned(),

@@ -112,6 +112,6 @@ pub struct Metrics {
     pub changes: BTreeMap<String, u64>,
     /// Fetches of sources since the start, by `ok`, `unchanged`, `failed`.
     pub fetches: BTreeMap<String, u64>,
-    /// Seconds since each source was last fetched with success.
+    /// Seconds since each source that is not suspended was last fetched with success, or since the start.
     pub source_age_seconds: BTreeMap<String, f64>,
 }

@@ -287,6 +287,9 @@ impl State {
     fn install(&mut self, source: &str, world: &Arc<World>, now: Timestamp, batch: &mut Batch) {
         let Some(found) = self.sources.get_mut(source) else { return };
         let old = found.world.replace(Arc::clone(world));
+        if found.status.revision.as_ref().is_none_or(|before| before.id != world.revision.id) {
+            found.status.since = now;
+        }
         found.held = None;
         found.status.revision = Some(world.revision.clone());
         found.status.resources = world.wanted.len() as u64;

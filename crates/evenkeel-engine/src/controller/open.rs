@@ -129,9 +129,11 @@ fn add(
         verdict: SourceVerdict::Pending,
         checked_at: None,
         since: now,
+        suspended: false,
     };
     // Where it is now counts, not where it was; and it is looked at anew before anybody relies on it.
-    let status = known.map_or(fresh, |known| SourceStatus { url: url.clone(), checked_at: None, ..known });
+    let known = known.unwrap_or(fresh);
+    let status = SourceStatus { url: url.clone(), checked_at: None, suspended: terms.suspend, ..known };
     batch.sources.push(status.clone());
     let (bell, intake) = (Notify::new(), tokio::sync::Mutex::new(()));
     let watched = Arc::new(Watched { name: name.clone(), source, url, reference, bell, intake });

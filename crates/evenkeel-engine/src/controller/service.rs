@@ -138,7 +138,9 @@ fn metrics(shared: &Shared) -> Metrics {
         let reason = status.conditions.first().map_or("Unknown", |condition| condition.reason.as_str());
         *metrics.resources.entry(reason.to_owned()).or_default() += 1;
     }
-    let ages = state.sources.iter().filter_map(|(name, source)| Some((name, source.fetched?)));
+    // Who watches the age has to see, too, that a source was never fetched since the start.
+    let ages = state.sources.iter().filter(|(_, source)| !source.terms.suspend);
+    let ages = ages.map(|(name, source)| (name, source.fetched.unwrap_or(shared.started)));
     metrics.source_age_seconds = ages.map(|(name, at)| (name.clone(), seconds_between(at, now))).collect();
     metrics
 }

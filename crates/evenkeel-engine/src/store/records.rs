@@ -98,8 +98,11 @@ pub struct SourceStatus {
     /// When it was last looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked_at: Option<Timestamp>,
-    /// Since when the verdict is this one.
+    /// Since when the verdict is this one, of this revision.
     pub since: Timestamp,
+    /// True where nothing new is taken, as the configuration wishes (`suspend: true`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspended: bool,
 }
 
 /// What came of a look at a source.

@@ -102,6 +102,7 @@ async fn a_suspended_source_goes_on_with_what_is_in_force() {
     assert_eq!(atime(&bench), "off", "drift is still met");
     assert_ne!(bench.ask("kiwi", "zfs get -Ho value compression tank"), "zstd");
     assert!(bench.handle().health().ready, "{:?}", bench.handle().health());
+    assert!(bench.source().suspended, "and says so");
 }
 
 /// Somebody sets it again and again.

@@ -82,7 +82,7 @@ fn render(health: &Health, m: &Metrics, webhooks: &BTreeMap<(String, Received), 
     page.one("commands_total", counter, "Commands that were sent.", m.commands);
     page.each("changes_total", counter, "Differences that were put right, by why.", "intent", &m.changes);
     page.each("fetches_total", counter, "Fetches of sources by what came of them.", "result", &m.fetches);
-    let help = "Since a source was last fetched with success.";
+    let help = "Since a source was last fetched with success, or since the start.";
     page.each("source_age_seconds", gauge, help, "source", &m.source_age_seconds);
     page.head("webhooks_total", counter, "Webhooks by what came of them.");
     for ((name, outcome), count) in webhooks {

@@ -82,6 +82,7 @@ pub(crate) fn source(name: &str, resources: u64) -> SourceStatus {
         verdict: SourceVerdict::Held { revision: revision("abd"), reasons: vec!["too much".into()] },
         checked_at: Some(at(9)),
         since: at(8),
+        suspended: false,
     }
 }
 

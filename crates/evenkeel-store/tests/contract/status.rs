@@ -47,7 +47,7 @@ pub(crate) async fn every_verdict_about_a_source_comes_back(store: &dyn Store) {
         SourceVerdict::Held { revision: revision("abc"), reasons: vec![] },
     ];
     for verdict in verdicts {
-        let written = SourceStatus { verdict, ..source("a", 1) };
+        let written = SourceStatus { verdict, suspended: true, ..source("a", 1) };
         let batch = Batch { sources: vec![written.clone()], ..Batch::default() };
         store.commit(fence, batch).await.unwrap();
         assert_eq!(store.sources().await.unwrap(), [written]);
