@@ -106,9 +106,12 @@ impl Works {
                     self.spawn(job.clone(), Phase::Looking, async move { (job, work.await) });
                 }
                 Start::Write(id) => {
-                    let prepared = state.prepared.remove(&id);
+                    let Some(prepared) = state.prepared.remove(&id) else {
+                        // Nothing is known of it, so nothing may hold its place.
+                        state.scheduler.done(id, &[], now);
+                        continue;
+                    };
                     drop(state);
-                    let Some(prepared) = prepared else { continue };
                     let job = prepared.errand.job.clone();
                     let work = write(Arc::clone(shared), prepared);
                     self.spawn(job.clone(), Phase::Writing, async move {

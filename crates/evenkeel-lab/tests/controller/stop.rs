@@ -6,6 +6,7 @@ use evenkeel_engine::store::RunState;
 
 use crate::bench::Bench;
 use crate::origin::{dataset, site};
+use crate::store::Fails;
 
 fn wish(compression: &str) -> String {
     let more = format!("properties: {{ compression: {compression} }}");
@@ -111,4 +112,15 @@ async fn the_end_does_not_wait_for_looks() {
     bench.drain();
     assert_eq!(bench.ended().await, Ok(()));
     assert!(bench.now().duration_since(before).as_secs() < 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_with_a_store_that_takes_nothing_says_so() {
+    let mut bench = Bench::new().begun(&wish("lz4")).await;
+    bench.store.fail(Fails::Writes);
+    bench.wire.hosts.set_down("kiwi", true);
+    bench.run_for(60).await;
+    bench.drain();
+    let said = bench.ended().await.unwrap_err().to_string();
+    assert!(said.contains("what happened last is lost: the disk is full"), "{said}");
 }
