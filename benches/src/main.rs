@@ -12,10 +12,13 @@
 mod bare;
 mod child;
 mod floors;
+mod http;
+mod process;
 mod report;
 mod work;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -30,6 +33,9 @@ enum Args {
         /// Measure these only.
         #[arg(long, value_name = "NAME")]
         only: Vec<floors::Group>,
+        /// How long the controller is left to itself.
+        #[arg(long, value_name = "MINUTES", default_value_t = 4)]
+        soak: u16,
     },
     /// One workload, in this process; its phases go to standard output.
     #[command(subcommand, hide = true)]
@@ -47,8 +53,8 @@ fn main() -> ExitCode {
             eprintln!("floors are kept by release builds: cargo run --release -p evenkeel-bench -- floors");
             ExitCode::FAILURE
         }
-        Args::Floors { json, only } => {
-            let report = floors::measure(&only);
+        Args::Floors { json, only, soak } => {
+            let report = floors::measure(&only, Duration::from_secs(60 * u64::from(soak)));
             println!("{}", if json { report.to_json() } else { report.to_tables() });
             if report.is_kept() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }

@@ -11,6 +11,7 @@ use crate::child::Ran;
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
     figures: Vec<Figure>,
+    values: Vec<Value>,
     floors: Vec<Floor>,
 }
 
@@ -22,6 +23,14 @@ struct Figure {
     wall_seconds: f64,
     cpu_seconds: f64,
     peak_megabytes: f64,
+}
+
+/// Something that has no bound.
+#[derive(Debug, Serialize)]
+struct Value {
+    what: String,
+    unit: &'static str,
+    found: f64,
 }
 
 /// A bound, and what was found.
@@ -51,6 +60,11 @@ impl Report {
         self.figure(what, ran.wall, ran.cpu, ran.peak);
     }
 
+    /// Notes something that has no bound.
+    pub(crate) fn value(&mut self, what: impl Into<String>, unit: &'static str, found: f64) {
+        self.values.push(Value { what: what.into(), unit, found });
+    }
+
     /// Holds something against its bound.
     pub(crate) fn floor(&mut self, what: impl Into<String>, unit: &'static str, found: f64, at_most: f64) {
         self.floors.push(Floor { what: what.into(), unit, found, at_most, kept: found <= at_most });
@@ -75,6 +89,10 @@ impl Report {
             ];
             figures.add_row(row(&f.what, &numbers));
         }
+        let mut values = table(&["", "found", "unit"]);
+        for v in &self.values {
+            values.add_row(row(&v.what, &[format!("{:.2}", v.found), v.unit.to_owned()]));
+        }
         let mut floors = table(&["floor", "found", "at most", "unit", ""]);
         for f in &self.floors {
             let numbers = [
@@ -85,7 +103,8 @@ impl Report {
             ];
             floors.add_row(row(&f.what, &numbers));
         }
-        format!("{figures}\n\n{floors}")
+        let tables = [figures, values, floors].map(|table| (!table.is_empty()).then(|| table.to_string()));
+        tables.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::hint::black_box;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,8 @@ use rustix::time::{ClockId, clock_gettime};
 use saphyr_parser::Parser;
 use serde::{Deserialize, Serialize};
 
-use crate::bare;
+use crate::process::memory;
+use crate::{bare, http};
 
 /// What a process can be asked to do.
 #[derive(Debug, Subcommand)]
@@ -27,6 +29,11 @@ pub(crate) enum Workload {
     Events { folder: PathBuf },
     /// Connect, log in and run one command on each host, the peer of `evenkeel plan`.
     Bare { settings: PathBuf },
+    /// Connect and log in, and then run so many commands with so many milliseconds before each: the peer of looks with
+    /// open connections.
+    BareAgain { settings: PathBuf, times: usize, pause: u64 },
+    /// Send an HTTP request that stands in a file, as a forge sends a webhook.
+    Send { address: String, request: PathBuf },
 }
 
 /// [`Drift`] as an argument.
@@ -66,11 +73,27 @@ pub(crate) fn run(workload: &Workload) -> Vec<Phase> {
             vec![phase("events", || files.iter().map(count).sum::<usize>()).1]
         }
         Workload::Bare { settings } => {
-            let text = fs::read_to_string(settings).expect("settings");
-            let fleet: bare::Fleet = serde_json::from_str(&text).expect("JSON of settings");
+            let fleet = fleet_of(settings);
             vec![phase("bare", || bare::run(fleet)).1]
         }
+        Workload::BareAgain { settings, times, pause } => {
+            let fleet = fleet_of(settings);
+            let (open, connect) = phase("connect", || bare::Open::connect(fleet));
+            vec![connect, phase("exec", || open.exec(*times, Duration::from_millis(*pause))).1]
+        }
+        Workload::Send { address, request } => {
+            let request = fs::read(request).expect("a request");
+            let stream = TcpStream::connect(address.as_str()).expect("a connection");
+            let answer = http::ask(stream, &request);
+            assert!(answer.starts_with("HTTP/1.1 2"), "{answer}");
+            Vec::new()
+        }
     }
+}
+
+fn fleet_of(settings: &Path) -> bare::Fleet {
+    let text = fs::read_to_string(settings).expect("settings");
+    serde_json::from_str(&text).expect("JSON of settings")
 }
 
 fn plan(fleet: Fleet, drift: DriftArg) -> Vec<Phase> {
@@ -90,10 +113,10 @@ fn plan(fleet: Fleet, drift: DriftArg) -> Vec<Phase> {
 
 /// Does something and says what it took; its result is kept alive by the caller.
 fn phase<T>(name: &str, work: impl FnOnce() -> T) -> (T, Phase) {
-    let (before, wall, cpu) = (memory("VmRSS:"), Instant::now(), cpu_time());
+    let (before, wall, cpu) = (memory("self", "VmRSS:"), Instant::now(), cpu_time());
     let result = black_box(work());
     let (wall, cpu) = (wall.elapsed(), cpu_time().saturating_sub(cpu));
-    (result, Phase { name: name.to_owned(), wall, cpu, before, peak: memory("VmHWM:") })
+    (result, Phase { name: name.to_owned(), wall, cpu, before, peak: memory("self", "VmHWM:") })
 }
 
 /// What all threads of this process have used so far.
@@ -101,14 +124,6 @@ fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
-}
-
-/// A line of what the system says of this process's memory, in bytes.
-fn memory(line: &str) -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("/proc");
-    let found = status.lines().find_map(|text| text.strip_prefix(line));
-    let kilobytes = found.and_then(|text| text.split_whitespace().next()).and_then(|text| text.parse().ok());
-    kilobytes.map_or(0, |kilobytes: u64| kilobytes * 1024)
 }
 
 fn read(folder: &Path) -> Vec<SourceFile> {

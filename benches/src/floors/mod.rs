@@ -1,5 +1,6 @@
 //! The floors, in groups.
 
+mod controller;
 mod folder;
 mod hostile;
 mod memory;
@@ -8,6 +9,7 @@ mod wire;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use evenkeel_core::manifest::SourceFile;
@@ -28,10 +30,18 @@ pub(crate) enum Group {
     Hostile,
     /// 200 hosts over SSH, against the bare least; and one host with 5,000 datasets.
     Wire,
+    /// `evenkeel serve`: all of the following.
+    Controller,
+    /// From a push to the first command on a host.
+    Push,
+    /// What a look costs while connections are open.
+    Look,
+    /// 10,000 resources that are left to themselves.
+    Soak,
 }
 
-/// Measures the groups `only`, or all.
-pub(crate) fn measure(only: &[Group]) -> Report {
+/// Measures the groups `only`, or all. The controller is left to itself for `soak`.
+pub(crate) fn measure(only: &[Group], soak: Duration) -> Report {
     build_program();
     let mut report = Report::default();
     let wanted = |group| only.is_empty() || only.contains(&group);
@@ -46,6 +56,16 @@ pub(crate) fn measure(only: &[Group]) -> Report {
     }
     if wanted(Group::Wire) {
         wire::measure(&mut report);
+    }
+    let of_controller = |group| wanted(Group::Controller) || only.contains(&group);
+    if of_controller(Group::Push) {
+        controller::push::measure(&mut report);
+    }
+    if of_controller(Group::Look) {
+        controller::look::measure(&mut report);
+    }
+    if of_controller(Group::Soak) {
+        controller::soak::measure(&mut report, soak);
     }
     report
 }

@@ -12,10 +12,38 @@ use tempfile::TempDir;
 /// sshd listens on sixteen addresses at most, and one of them is its own.
 const ADDRESSES_EACH: usize = 15;
 
+/// What `zfs` is on a host: it answers what it is asked out of the host's file, keeps what is set, and notes when it was
+/// run, where, and for what.
+const ZFS: &str = r#"#!/bin/sh
+host=${SSH_CONNECTION#* * }
+host=${host%% *}
+echo "$(date +%s%N) $host $1" >>{folder}/log
+case $1 in
+get) exec awk -v words="$*" '
+  BEGIN {
+    FS = "\t"
+    n = split(words, word, " ")
+    m = split(word[5], property, ",")
+    for (i = 1; i <= m; i++) wanted[property[i]] = 1
+    for (i = 6; i <= n; i++) named[word[i]] = 1
+  }
+  ($1 in named) && ($2 in wanted)' "{folder}/$host" ;;
+set) awk -v words="$*" '
+  BEGIN {
+    FS = OFS = "\t"
+    n = split(words, word, " ")
+    for (i = 2; i <= n; i++) if (split(word[i], pair, "=") == 2) value[pair[1]] = pair[2]; else named[word[i]] = 1
+  }
+  ($1 in named) && ($2 in value) { $3 = value[$2]; $4 = "local" }
+  { print }' "{folder}/$host" >"{folder}/$host.new" && mv "{folder}/$host.new" "{folder}/$host" ;;
+*) echo "zfs $1: not here" >&2; exit 2 ;;
+esac
+"#;
+
 /// Hosts by address.
 pub(super) struct Servers {
     /// They end with this.
-    _running: Vec<TestSshd>,
+    running: Vec<TestSshd>,
     folder: TempDir,
     pub(super) addresses: Vec<String>,
     pub(super) port: u16,
@@ -26,17 +54,39 @@ pub(super) struct Servers {
 impl Servers {
     /// So many hosts, all of which print `answer` whatever `zfs` is asked.
     pub(super) fn start(hosts: usize, answer: &[u8]) -> Self {
-        let folder = stand_in(answer);
+        let script = "#!/bin/sh\necho >>{folder}/log\nexec cat {folder}/answer\n";
+        Servers::of(&addresses(hosts), (ADDRESSES_EACH, "INFO"), script, &["answer".to_owned()], answer)
+    }
+
+    /// So many hosts with a server each, which print `answer` at first and keep what is set.
+    pub(super) fn stateful(hosts: usize, answer: &[u8]) -> Self {
+        let addresses = addresses(hosts);
+        Servers::of(&addresses, (1, "VERBOSE"), ZFS, &addresses, answer)
+    }
+
+    fn of(
+        addresses: &[String],
+        (each, level): (usize, &str),
+        zfs: &str,
+        answers: &[String],
+        answer: &[u8],
+    ) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let at = folder.path();
+        for name in answers {
+            fs::write(at.join(name), answer).expect("an answer");
+        }
+        let program = at.join("zfs");
+        fs::write(&program, zfs.replace("{folder}", &at.display().to_string())).expect("the stand-in");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("permissions");
         // A login shell that thinks it is not the first one leaves the user's start-up files alone: what they take
         // says nothing about us.
-        let environment = format!("SetEnv PATH={}:/usr/bin:/bin SHLVL=2", folder.path().display());
-        let addresses: Vec<String> =
-            (0..hosts).map(|nth| format!("127.1.{}.{}", nth / 250, nth % 250 + 1)).collect();
+        let environment = format!("SetEnv PATH={}:/usr/bin:/bin SHLVL=2", at.display());
         let port = TcpListener::bind("127.1.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
         let mut running: Vec<TestSshd> = Vec::new();
         let mut known = String::new();
-        for group in addresses.chunks(ADDRESSES_EACH) {
-            let mut settings = vec!["LogLevel INFO".to_owned(), environment.clone()];
+        for group in addresses.chunks(each) {
+            let mut settings = vec![format!("LogLevel {level}"), environment.clone()];
             settings.extend(group.iter().map(|address| format!("ListenAddress {address}:{port}")));
             let server = TestSshd::with(&settings.iter().map(String::as_str).collect::<Vec<_>>());
             if let Some(first) = running.first() {
@@ -48,10 +98,10 @@ impl Servers {
             }
             running.push(server);
         }
-        let known_hosts = folder.path().join("known_hosts");
+        let known_hosts = at.join("known_hosts");
         fs::write(&known_hosts, known).expect("known hosts");
         let key = running.first().expect("a server").key();
-        Servers { _running: running, folder, addresses, port, key, known_hosts }
+        Servers { running, folder, addresses: addresses.to_vec(), port, key, known_hosts }
     }
 
     /// The `ssh` settings of the `nth` host, for a manifest.
@@ -73,16 +123,35 @@ impl Servers {
         fs::write(&log, "").expect("the log");
         lines
     }
+
+    /// When the first command after `since` began on any host, in nanoseconds since 1970; of stateful hosts only.
+    pub(super) fn first_after(&self, since: u128) -> Option<u128> {
+        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        let times = log.lines().filter_map(|line| line.split(' ').next()?.parse().ok());
+        times.filter(|at| *at >= since).min()
+    }
+
+    /// How many commands were begun over SSH, whatever they were; of stateful hosts only.
+    pub(super) fn execs(&self) -> usize {
+        self.running.iter().map(TestSshd::execs).sum()
+    }
+
+    /// Replaces text of what the `nth` host prints; of stateful hosts only.
+    pub(super) fn by_hand(&self, nth: usize, from: &str, to: &str) {
+        let file = self.folder.path().join(self.addresses.get(nth).expect("a host"));
+        let text = fs::read_to_string(&file).expect("an answer");
+        assert!(text.contains(from), "host {nth} has no {from:?}");
+        let new = file.with_extension("hand");
+        fs::write(&new, text.replace(from, to)).expect("an answer");
+        fs::rename(&new, &file).expect("an answer");
+    }
+
+    /// The server of the `nth` host; of stateful hosts only.
+    pub(super) fn server(&mut self, nth: usize) -> &mut TestSshd {
+        self.running.get_mut(nth).expect("a host")
+    }
 }
 
-/// A folder with a `zfs` that prints `answer` and counts how often it is run.
-fn stand_in(answer: &[u8]) -> TempDir {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let at = folder.path();
-    fs::write(at.join("answer"), answer).expect("the answer");
-    let shown = at.display();
-    let script = format!("#!/bin/sh\necho >>{shown}/log\nexec cat {shown}/answer\n");
-    fs::write(at.join("zfs"), script).expect("the stand-in");
-    fs::set_permissions(at.join("zfs"), fs::Permissions::from_mode(0o755)).expect("permissions");
-    folder
+fn addresses(hosts: usize) -> Vec<String> {
+    (0..hosts).map(|nth| format!("127.1.{}.{}", nth / 250, nth % 250 + 1)).collect()
 }

@@ -79,7 +79,7 @@ fn one_host(report: &mut Report) {
 }
 
 /// What the first host is asked.
-fn first_request(fleet: Fleet) -> Request {
+pub(super) fn first_request(fleet: Fleet) -> Request {
     let files = Fleet { hosts: 1, ..fleet }.in_memory();
     let loaded = load_all(&evenkeel_drivers::registry(), &files);
     let requests = ask(&loaded.instances).into_values().next().unwrap_or_default();
