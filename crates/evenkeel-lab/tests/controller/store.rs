@@ -39,6 +39,7 @@ pub(crate) struct Memory {
 pub(crate) enum Fails {
     Nothing,
     Writes,
+    Commits,
     Journal,
 }
 
@@ -77,14 +78,14 @@ impl MemoryStore {
     fn write<T: Send + 'static>(
         &self,
         fence: Option<Fence>,
-        is_journal: bool,
+        what: Fails,
         act: impl FnOnce(&mut Memory) -> Result<T, StoreError> + Send + 'static,
     ) -> Answer<'_, T> {
         Box::pin(async move {
             self.kill
                 .around(|| {
                     let fails = *self.fails.lock().unwrap();
-                    if fails == Fails::Writes || (fails == Fails::Journal && is_journal) {
+                    if fails == Fails::Writes || (fails == what && what != Fails::Nothing) {
                         return Err(StoreError::Failed { message: "the disk is full".to_owned() });
                     }
                     let mut memory = self.memory();
@@ -174,18 +175,18 @@ fn is_about(filter: &ResourceFilter, event: &NewEvent) -> bool {
 impl Store for MemoryStore {
     fn claim<'a>(&'a self, holder: &'a str, now: Timestamp, until: Timestamp) -> Answer<'a, Fence> {
         let holder = holder.to_owned();
-        self.write(None, false, move |memory| memory.claim(&holder, now, until))
+        self.write(None, Fails::Nothing, move |memory| memory.claim(&holder, now, until))
     }
 
     fn release(&self, fence: Fence) -> Answer<'_, ()> {
-        self.write(Some(fence), false, |memory| {
+        self.write(Some(fence), Fails::Nothing, |memory| {
             memory.holder = None;
             Ok(())
         })
     }
 
     fn begin_run(&self, fence: Fence, run: NewRun) -> Answer<'_, RunId> {
-        self.write(Some(fence), false, |memory| Ok(memory.begin(run)))
+        self.write(Some(fence), Fails::Nothing, |memory| Ok(memory.begin(run)))
     }
 
     fn journal<'a>(
@@ -197,14 +198,14 @@ impl Store for MemoryStore {
         at: Timestamp,
     ) -> Answer<'a, ()> {
         let line = Journaled { target: target.to_owned(), command: command.to_owned(), at };
-        self.write(Some(fence), true, move |memory| {
+        self.write(Some(fence), Fails::Journal, move |memory| {
             memory.runs.get_mut(&run.0).expect("a run that began").1.push(line);
             Ok(())
         })
     }
 
     fn commit(&self, fence: Fence, batch: Batch) -> Answer<'_, Vec<Event>> {
-        self.write(Some(fence), false, |memory| memory.commit(batch))
+        self.write(Some(fence), Fails::Commits, |memory| memory.commit(batch))
     }
 
     fn unfinished_runs(&self) -> Answer<'_, Vec<RunRecord>> {
@@ -265,7 +266,7 @@ impl Store for MemoryStore {
     }
 
     fn expire(&self, fence: Fence, _: HistorySpec, _: Timestamp) -> Answer<'_, u64> {
-        self.write(Some(fence), false, |_| Ok(0))
+        self.write(Some(fence), Fails::Nothing, |_| Ok(0))
     }
 
     fn backup<'a>(&'a self, _: &'a Path) -> Answer<'a, ()> {
