@@ -29,8 +29,10 @@ impl Sshd {
         let mut text =
             "PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nLogLevel VERBOSE\n\
                         KbdInteractiveAuthentication no\nPermitRootLogin yes\nSetEnv GIT_CONFIG_COUNT=1 \
-                        GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=*\n"
+                        GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=*"
                 .to_owned();
+        // What the user's shell reads at its start is none of the test's business, and takes its time.
+        writeln!(text, " HOME={}", at.display()).unwrap();
         writeln!(text, "AuthorizedKeysFile {}/authorized_keys", at.display()).unwrap();
         for kind in host_keys {
             keygen(&at.join(format!("host_{kind}")), kind, "");
