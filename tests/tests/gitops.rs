@@ -10,6 +10,8 @@
 
 #[path = "gitops/drift.rs"]
 mod drift;
+#[path = "gitops/foreign.rs"]
+mod foreign;
 #[path = "gitops/killed.rs"]
 mod killed;
 #[path = "gitops/push.rs"]

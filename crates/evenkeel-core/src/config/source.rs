@@ -11,6 +11,7 @@ use crate::period::Period;
 #[serde(rename_all = "camelCase")]
 pub struct GitSourceSpec {
     /// The repository: `https://…`, `http://…`, `ssh://user@host/path`, `user@host:path`, or `file:///path` (also a bare one).
+    /// Of ssh the host may be a `Host` alias of `~/.ssh/config`, which may also say user, port, key and jump host.
     pub url: String,
     /// What of it is followed; at most one of these is given. Default: the branch that the repository's HEAD names.
     #[serde(default, rename = "ref")]
@@ -25,10 +26,12 @@ pub struct GitSourceSpec {
     /// Also fetch submodules. Default: false.
     #[serde(default)]
     pub submodules: bool,
-    /// The credential with `privateKey` (and `passphrase`) for ssh, or `token` or `username` and `password` for https.
+    /// The credential with `privateKey` (and `passphrase`) for ssh, or `token` or `username` and `password` for https. For
+    /// ssh its key is then all that is offered. Default: for ssh the keys of the agent and of `~/.ssh`, for https none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_ref: Option<String>,
-    /// File with the host keys to trust for ssh. Default: `~/.ssh/known_hosts` and `/etc/ssh/ssh_known_hosts`.
+    /// File with the host keys to trust for ssh; nothing is trusted that is not in it. Default: the files that
+    /// `~/.ssh/config` names, else `~/.ssh/known_hosts` and `/etc/ssh/ssh_known_hosts`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_hosts: Option<String>,
     /// File with the certificate authorities to trust for https, instead of the system's.
@@ -56,6 +59,11 @@ pub struct GitSourceSpec {
     /// How much one commit may change or prune before it waits for a person.
     #[serde(default)]
     pub caps: Caps,
+    /// Let its manifests use this machine: targets that are `local`, and a `knownHosts` file of their choice for
+    /// `hostKeyChecking: accept-new` to write to. Whoever can change the manifests can then run commands as the user that
+    /// the controller runs as. Default: false.
+    #[serde(default)]
+    pub allow_local: bool,
     /// Go on with the commit in force and take no new one. Default: false.
     #[serde(default)]
     pub suspend: bool,
@@ -86,6 +94,9 @@ pub struct DirectorySourceSpec {
     /// How much one change of the files may change or prune before it waits for a person.
     #[serde(default)]
     pub caps: Caps,
+    /// As for a `GitSource`.
+    #[serde(default)]
+    pub allow_local: bool,
     /// Go on with what is in force and take nothing new. Default: false.
     #[serde(default)]
     pub suspend: bool,
@@ -114,6 +125,8 @@ pub struct Reconcile {
     pub prune: bool,
     /// How much may change at once.
     pub caps: Caps,
+    /// Its manifests may use the controller's machine.
+    pub allow_local: bool,
     /// Take nothing new.
     pub suspend: bool,
 }
@@ -121,11 +134,16 @@ pub struct Reconcile {
 impl SourceSpec {
     /// What the loop needs of it, with the defaults filled in.
     pub fn reconcile(&self) -> Reconcile {
-        let (interval, on_push, drift, prune, caps, suspend) = match self {
-            SourceSpec::Git(s) => (s.interval, s.on_push, s.drift, s.prune, s.caps, s.suspend),
-            SourceSpec::Directory(s) => (s.interval, s.on_push, s.drift, s.prune, s.caps, s.suspend),
+        let (interval, on_push, drift) = match self {
+            SourceSpec::Git(s) => (s.interval, s.on_push, s.drift),
+            SourceSpec::Directory(s) => (s.interval, s.on_push, s.drift),
         };
-        Reconcile { interval: interval.unwrap_or(Period::minutes(5)), on_push, drift, prune, caps, suspend }
+        let (prune, caps, allow_local, suspend) = match self {
+            SourceSpec::Git(s) => (s.prune, s.caps, s.allow_local, s.suspend),
+            SourceSpec::Directory(s) => (s.prune, s.caps, s.allow_local, s.suspend),
+        };
+        let interval = interval.unwrap_or(Period::minutes(5));
+        Reconcile { interval, on_push, drift, prune, caps, allow_local, suspend }
     }
 }
 

@@ -45,6 +45,9 @@ pub struct Loaded {
     pub instances: Vec<Instance>,
     /// How many resources there are.
     pub resources: usize,
+    /// What in the targets uses the machine that Evenkeel runs on, as errors for who does not let these manifests do
+    /// that. They are not among `diagnostics`.
+    pub on_this_machine: Vec<Diagnostic>,
     /// All problems of all files, by file and line.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -66,7 +69,7 @@ pub fn load(registry: &Registry, files: &[SourceFile], values: &[SourceFile], no
     for file in files {
         reading.file(file, &mut problems);
     }
-    let Reading { targets, secrets, resources, .. } = reading;
+    let Reading { targets, secrets, resources, on_this_machine, .. } = reading;
     let targets: BTreeMap<String, Arc<Target>> = targets.into_iter().map(|(n, (t, _))| (n, t)).collect();
     let levels = depends::levels(&resources, &mut problems);
     let (instances, owners) = expand(&resources, &targets, &levels, now, &mut problems);
@@ -76,6 +79,7 @@ pub fn load(registry: &Registry, files: &[SourceFile], values: &[SourceFile], no
         secrets,
         instances,
         resources: resources.len(),
+        on_this_machine: on_this_machine.into_diagnostics(),
         diagnostics: problems.into_diagnostics(),
     }
 }
@@ -116,6 +120,7 @@ struct Reading {
     known: HashMap<(&'static str, String), usize>,
     /// Every set of labels once: thousands of resources have the same.
     labels: HashSet<Arc<BTreeMap<String, String>>>,
+    on_this_machine: Problems,
 }
 
 impl Reading {
@@ -134,6 +139,7 @@ impl Reading {
             resources: Vec::new(),
             known: HashMap::new(),
             labels: HashSet::new(),
+            on_this_machine: Problems::default(),
         }
     }
 
@@ -199,6 +205,9 @@ impl Reading {
         let (name, labels) = (metadata.name, metadata.labels);
         let node = Node::new(Arc::clone(source), spec, &[]);
         let spec = target::read(&node, problems);
+        if let Some(spec) = &spec {
+            target::refuse_this_machine(spec, &node, &mut self.on_this_machine);
+        }
         if let Some((_, first)) = self.targets.get(&name) {
             let message = format!("there are two targets `{}`", short(&name));
             let hint = format!("the first one is at {first}: rename one of them");

@@ -6,7 +6,7 @@ use super::node::Node;
 use super::problems::Problems;
 use super::read_spec;
 use super::suggest::nearest;
-use crate::target::TargetSpec;
+use crate::target::{HostKeyChecking, TargetSpec};
 
 /// The kind of the manifests that describe targets.
 pub(super) const KIND: &str = "Target";
@@ -41,19 +41,41 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<TargetSpec> {
     Some(spec)
 }
 
-/// Host and user become arguments of other programs: neither may look like an option.
+/// What of a target uses the machine that Evenkeel runs on, as errors: for manifests of somebody who may not.
+pub(super) fn refuse_this_machine(spec: &TargetSpec, node: &Node, problems: &mut Problems) {
+    let allow = "`allowLocal: true` of the source, in the controller's configuration, lets its manifests do that; \
+                 whoever can change them can then run commands on the controller's machine";
+    if spec.local.is_some() {
+        let message = "a source's manifests may not use the controller's own machine".to_owned();
+        let hint = format!("reach the machine by `ssh`; {allow}");
+        problems.at_path(node, &["local".to_owned()], message, Some(hint), false);
+    }
+    let Some(ssh) = &spec.ssh else { return };
+    if ssh.host_key_checking == Some(HostKeyChecking::AcceptNew) && ssh.known_hosts.is_some() {
+        let message = "a source's manifests may not name the file that `accept-new` writes to".to_owned();
+        let hint =
+            format!("take `knownHosts` away, or add the host's key to that file and check strictly; {allow}");
+        problems.at_path(node, &["ssh".to_owned(), "knownHosts".to_owned()], message, Some(hint), false);
+    }
+}
+
+/// Host and user become arguments of other programs: neither may look like an option. A host's name is also written
+/// into `known_hosts`, where patterns would be about other hosts, and shown in commands for people to copy.
 fn check_ssh(spec: &TargetSpec, node: &Node, problems: &mut Problems) {
     let Some(ssh) = &spec.ssh else { return };
-    for (field, text) in [("host", Some(&ssh.host)), ("user", ssh.user.as_ref())] {
+    let user = ssh.user.as_ref().filter(|user| !is_word(user));
+    let host = Some(&ssh.host).filter(|host| !is_host(host));
+    for (field, text) in [("host", host), ("user", user)] {
         let Some(text) = text else { continue };
-        let odd = text.is_empty()
-            || text.starts_with('-')
-            || text.chars().any(|c| c.is_whitespace() || c.is_control());
-        if odd {
-            let message = format!("`{}` cannot be a {field} name", short(text));
-            let hint = Some("write it without blanks and without a `-` in front".to_owned());
-            problems.at_path(node, &["ssh".to_owned(), field.to_owned()], message, hint, false);
-        }
+        let message = format!("`{}` cannot be a {field} name", short(text));
+        let hint = Some("write it without blanks and signs, and without a `-` in front".to_owned());
+        problems.at_path(node, &["ssh".to_owned(), field.to_owned()], message, hint, false);
+    }
+    let jumps = ssh.proxy_jump.as_deref().unwrap_or("none").split(',').map(str::trim);
+    if let Some(odd) = jumps.map(jump_host).find(|host| !is_host(host)) {
+        let message = format!("`{}` cannot be a host name", short(odd));
+        let hint = Some("write jump hosts as `[user@]host[:port]`, with a comma between them".to_owned());
+        problems.at_path(node, &["ssh".to_owned(), "proxyJump".to_owned()], message, hint, false);
     }
     let times = [
         ("connectTimeoutSeconds", ssh.connect_timeout_seconds),
@@ -65,4 +87,19 @@ fn check_ssh(spec: &TargetSpec, node: &Node, problems: &mut Problems) {
         let hint = Some("take it away for the default".to_owned());
         problems.at_path(node, &["ssh".to_owned(), field.to_owned()], message, hint, false);
     }
+}
+
+/// Host and port of a jump host.
+fn jump_host(text: &str) -> &str {
+    let text = text.strip_prefix("ssh://").unwrap_or(text).trim_end_matches('/');
+    text.rsplit('@').next().unwrap_or_default()
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with('-') && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+}
+
+fn is_host(text: &str) -> bool {
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%' | '[' | ']');
+    is_word(text) && text.chars().all(fits)
 }

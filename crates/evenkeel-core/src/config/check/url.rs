@@ -43,6 +43,13 @@ pub(super) fn parse(url: &str) -> Result<Url<'_>, UrlProblem> {
             is_secret: true,
         });
     }
+    if is_web && url.contains(['?', '#']) {
+        return Err(UrlProblem {
+            message: "the address holds a question mark or `#`: repositories have none".to_owned(),
+            hint: "take away what follows it; a token is given as `credentialsRef`",
+            is_secret: true,
+        });
+    }
     if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(problem("the address holds a blank or control character", "write a blank as %20"));
     }

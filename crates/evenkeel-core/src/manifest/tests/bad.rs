@@ -215,7 +215,7 @@ fn the_head_of_a_manifest() {
         ),
         (
             "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: { name: a }\nspec: { ssh: { host: -oProxyCommand=x } }\n",
-            "f.yaml:4:22: error: `-oProxyCommand=x` cannot be a host name (write it without blanks and without a `-` in front)",
+            "f.yaml:4:22: error: `-oProxyCommand=x` cannot be a host name (write it without blanks and signs, and without a `-` in front)",
         ),
         (
             "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: { name: a }\nspec: { ssh: { host: h, connectTimeoutSeconds: 0 } }\n",

@@ -67,3 +67,62 @@ fn the_configuration_does_not_stand_among_manifests() {
         );
     }
 }
+
+#[test]
+fn what_uses_this_machine_is_told_apart_with_its_place() {
+    let target = |spec: &str| {
+        let text = format!(
+            "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: {{ name: t }}\nspec: {spec}\n"
+        );
+        let loaded = load_text(text);
+        assert_eq!(lines(&loaded), Vec::<String>::new(), "on a workstation it is taken");
+        loaded.on_this_machine.iter().map(line).collect::<Vec<_>>()
+    };
+    for (spec, expected) in [
+        ("{ local: {} }", "f.yaml:4:9: error: a source's manifests may not use the controller's own machine"),
+        (
+            "{ ssh: { host: a, knownHosts: /b, hostKeyChecking: accept-new } }",
+            "f.yaml:4:37: error: a source's manifests may not name the file that `accept-new` writes to",
+        ),
+    ] {
+        let found = target(spec);
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{spec}: {found:?}");
+        assert!(found[0].contains("`allowLocal: true`"), "{found:?}");
+    }
+    for fine in [
+        "{ ssh: { host: a, knownHosts: /b } }",
+        "{ ssh: { host: a, hostKeyChecking: accept-new } }",
+        "{ ssh: { host: a, knownHosts: /b, hostKeyChecking: strict } }",
+    ] {
+        assert_eq!(target(fine), Vec::<String>::new(), "{fine}");
+    }
+}
+
+/// `accept-new` writes the name into a file, messages show it as a part of commands to copy.
+#[test]
+fn a_host_that_is_no_name_is_refused() {
+    let target = |ssh: &str| {
+        let head = "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: { name: t }\n";
+        lines(&load_text(format!("{head}spec: {{ ssh: {{ {ssh} }} }}\n")))
+    };
+    for odd in ["*", "a,b", "|1|x", "@revoked", "#a", "x;id", "$(id)", "`id`", "x'y", "../a", "a\\\\b", "a&b"]
+    {
+        for ssh in [format!("host: \"{odd}\""), format!("host: a, proxyJump: \"b,ops@{odd};:22\"")] {
+            let found = target(&ssh);
+            assert!(found.len() == 1 && found[0].contains("cannot be a host"), "{ssh}: {found:?}");
+        }
+    }
+    for fine in [
+        "host: olive.teppi.net",
+        "host: olive_1",
+        "host: 'fe80::1%eth0'",
+        "host: 192.0.2.7",
+        "host: みかん",
+        "host: a, proxyJump: 'ops@jump:2222,[2001:db8::1]:22'",
+        "host: a, proxyJump: 'ssh://ops@jump:2222/'",
+        "host: a, proxyJump: none",
+        "host: a, proxyJump: 'a, b'",
+    ] {
+        assert_eq!(target(fine), Vec::<String>::new(), "{fine}");
+    }
+}
