@@ -43,8 +43,8 @@ pub(super) struct Connection {
 /// A session channel, counted while it lives, on a connection that is in use as long.
 pub(super) struct SessionChannel {
     pub(super) channel: Channel<Msg>,
-    pub(super) _permit: OwnedSemaphorePermit,
-    pub(super) _lease: Lease,
+    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) lease: Lease,
 }
 
 /// Why a connection gives no session. Nothing was sent in either case.

@@ -51,7 +51,7 @@ pub(super) struct IdentitySettings {
 
 /// Whom an endpoint is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part<'a> {
+enum Role<'a> {
     Target,
     /// A server that runs a command, and who logs in there where nothing says otherwise.
     Server(&'a str),
@@ -79,7 +79,7 @@ impl<'a> Resolver<'a> {
 
     /// The endpoint of a target.
     pub(super) fn resolve(&self, spec: &SshSpec) -> Result<Endpoint, TransportError> {
-        self.endpoint(spec, Part::Target, 0)
+        self.endpoint(spec, Role::Target, 0)
     }
 
     /// The endpoint of a server that is no target; see [`SshClient::run`](super::SshClient::run).
@@ -88,10 +88,10 @@ impl<'a> Resolver<'a> {
         spec: &SshSpec,
         default_user: &str,
     ) -> Result<Endpoint, TransportError> {
-        self.endpoint(spec, Part::Server(default_user), 0)
+        self.endpoint(spec, Role::Server(default_user), 0)
     }
 
-    fn endpoint(&self, spec: &SshSpec, part: Part<'_>, depth: usize) -> Result<Endpoint, TransportError> {
+    fn endpoint(&self, spec: &SshSpec, role: Role<'_>, depth: usize) -> Result<Endpoint, TransportError> {
         if depth > LONGEST_CHAIN {
             return Err(problem(format!("the jump hosts of {} lead in a circle", spec.host)));
         }
@@ -116,9 +116,9 @@ impl<'a> Resolver<'a> {
         let user = match (&spec.user, config.first("user")) {
             (Some(user), _) => user.clone(),
             (None, Some(value)) => expand(&Tokens { host: &host, port, ..tokens }, &value)?,
-            (None, None) => match part {
-                Part::Server(default) => default.to_owned(),
-                Part::Target | Part::Hop => self.options.user.clone(),
+            (None, None) => match role {
+                Role::Server(default) => default.to_owned(),
+                Role::Target | Role::Hop => self.options.user.clone(),
             },
         };
         tokens = Tokens { host: &host, port, remote_user: &user, ..tokens };
@@ -127,10 +127,10 @@ impl<'a> Resolver<'a> {
             host_key_name: alias.unwrap_or_else(|| HostName::new(&host, port)),
             known_hosts: self.known_hosts(spec, &config, &tokens)?,
             accept_new: accept_new(spec, &config)?,
-            identities: self.identities(spec, &config, &tokens, part)?,
+            identities: self.identities(spec, &config, &tokens, role)?,
             connect_timeout: seconds(spec.connect_timeout_seconds, config.first("connecttimeout"))?,
             keepalive: seconds(spec.keepalive_seconds, config.first("serveraliveinterval"))?,
-            legacy_algorithms: spec.legacy_algorithms && part != Part::Hop,
+            legacy_algorithms: spec.legacy_algorithms && role != Role::Hop,
             jump: self.jump(spec, &config, depth)?.map(Box::new),
             host,
             port,
@@ -163,13 +163,13 @@ impl<'a> Resolver<'a> {
         spec: &SshSpec,
         config: &HostConfig<'_>,
         tokens: &Tokens<'_>,
-        part: Part<'_>,
+        role: Role<'_>,
     ) -> Result<IdentitySettings, TransportError> {
         let manifest = spec.identity.as_deref().map(|path| tilde(&self.options.home, path));
         let configured = paths(tokens, &config.all("identityfile").collect::<Vec<_>>())?;
         // A jump host that ssh_config has a key for inherits none, nor the credential: so targets with credentials
         // of their own can share its connection.
-        let inherits = part != Part::Hop || configured.is_empty();
+        let inherits = role != Role::Hop || configured.is_empty();
         let required = manifest.filter(|_| inherits);
         let explicit = required.is_some() || !configured.is_empty();
         let default = |name: &&str| self.options.home.join(".ssh").join(name);
@@ -186,7 +186,7 @@ impl<'a> Resolver<'a> {
             agent,
             only_files: yes(config.first("identitiesonly"))?,
             credentials_ref: spec.credentials_ref.clone().filter(|_| inherits),
-            only_credential: matches!(part, Part::Server(_)) && spec.credentials_ref.is_some(),
+            only_credential: matches!(role, Role::Server(_)) && spec.credentials_ref.is_some(),
         })
     }
 
@@ -228,7 +228,7 @@ impl<'a> Resolver<'a> {
             keepalive_seconds: None,
             ..spec.clone()
         };
-        self.endpoint(&inherited, Part::Hop, depth + 1).map(Some)
+        self.endpoint(&inherited, Role::Hop, depth + 1).map(Some)
     }
 }
 

@@ -3,13 +3,14 @@ use std::path::Path;
 use super::*;
 
 fn resolve(config: &str, spec: serde_json::Value) -> Result<Endpoint, TransportError> {
-    resolve_by(config, spec, |resolver, spec| resolver.resolve(spec))
+    resolve_for(config, spec, None)
 }
 
-fn resolve_by(
+/// With a default user, for a server that is no target.
+fn resolve_for(
     config: &str,
     spec: serde_json::Value,
-    by: impl Fn(&Resolver<'_>, &SshSpec) -> Result<Endpoint, TransportError>,
+    default_user: Option<&str>,
 ) -> Result<Endpoint, TransportError> {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("config");
@@ -17,7 +18,8 @@ fn resolve_by(
     let config = ConfigFile::read(&[file], Path::new("/home/me")).unwrap();
     let mut options = SshOptions::isolated("/home/me", "me");
     options.agent_socket = Some("/run/agent".into());
-    by(&Resolver::new(&config, &options), &serde_json::from_value(spec).unwrap())
+    let (resolver, spec) = (Resolver::new(&config, &options), serde_json::from_value(spec).unwrap());
+    default_user.map_or_else(|| resolver.resolve(&spec), |user| resolver.resolve_server(&spec, user))
 }
 
 fn spec(host: &str) -> serde_json::Value {
@@ -93,9 +95,7 @@ fn jump_hosts_form_a_chain_and_have_their_own_configuration() {
 
 #[test]
 fn a_server_that_is_no_target_has_a_default_user_and_the_key_of_its_credential_only() {
-    let server = |config: &str, spec: serde_json::Value| {
-        resolve_by(config, spec, |resolver, spec| resolver.resolve_server(spec, "git")).unwrap()
-    };
+    let server = |config: &str, spec: serde_json::Value| resolve_for(config, spec, Some("git")).unwrap();
     let plain = server("", spec("forge"));
     assert_eq!(plain.to_string(), "git@forge:22");
     assert!(!plain.identities.only_credential, "without a credential, whatever there is");

@@ -16,7 +16,7 @@ const STDERR: u32 = 1;
 
 /// Runs a round in a session. `name` is the target's name for messages.
 pub(super) async fn run(session: SessionChannel, name: &str, round: Round, limits: Limits) -> Replies {
-    let SessionChannel { channel, _permit, _lease } = session;
+    let SessionChannel { channel, permit: _permit, lease: _lease } = session;
     let (reader, writer) = channel.split();
     let mut remote = Remote::new(reader);
     let writer = Closing::new(writer);

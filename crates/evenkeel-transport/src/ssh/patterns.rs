@@ -13,7 +13,7 @@ pub fn match_name<'a>(patterns: impl IntoIterator<Item = &'a str>, name: &str) -
 }
 
 fn any<'a>(patterns: impl IntoIterator<Item = &'a str>, matches: impl Fn(&str) -> bool) -> bool {
-    let mut matched = false;
+    let mut found = false;
     for pattern in patterns {
         let (negated, pattern) = match pattern.strip_prefix('!') {
             Some(rest) => (true, rest),
@@ -23,10 +23,10 @@ fn any<'a>(patterns: impl IntoIterator<Item = &'a str>, matches: impl Fn(&str) -
             if negated {
                 return false;
             }
-            matched = true;
+            found = true;
         }
     }
-    matched
+    found
 }
 
 /// `*` stands for any text, `?` for one character. Linear in memory, and it never backtracks further than the last

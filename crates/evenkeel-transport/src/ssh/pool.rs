@@ -281,7 +281,7 @@ impl Lease {
     /// Opens a session channel, which keeps the connection in use while it lives.
     pub(super) async fn session(&self, patience: Duration) -> Result<SessionChannel, NoSession> {
         let (channel, permit) = self.connection.session(patience).await?;
-        Ok(SessionChannel { channel, _permit: permit, _lease: self.clone() })
+        Ok(SessionChannel { channel, permit, lease: self.clone() })
     }
 }
 

@@ -55,12 +55,12 @@ impl Running {
         endpoint: Endpoint,
         command: &str,
     ) -> Result<Self, TransportError> {
-        let SessionChannel { channel, _permit, _lease: lease } = session;
+        let SessionChannel { channel, permit, lease } = session;
         let (reader, writer) = channel.split();
         let pool = Arc::clone(pool);
         let started = writer.exec(true, command).await;
         let writer = Closing::new(writer);
-        let open = Open { remote: Remote::new(reader), writer, _permit, lease, pool, endpoint };
+        let open = Open { remote: Remote::new(reader), writer, _permit: permit, lease, pool, endpoint };
         started.map_err(|e| {
             open.discard();
             let message = format!("the connection to {} broke: {e}", open.endpoint);
