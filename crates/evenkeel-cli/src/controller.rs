@@ -1,6 +1,8 @@
 //! Where the controller is: its state directory by its configuration, or its address.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use evenkeel_core::config::{self, ControllerSpec, SecretSpec, SourceSpec};
@@ -130,6 +132,14 @@ impl Place {
             Place::Here(state) => Ok(Memory::Store(open_store(state)?)),
             Place::There(client) => Ok(Memory::Server(client.clone())),
         }
+    }
+
+    /// False where surely no controller listens there.
+    pub(crate) fn is_running(&self) -> bool {
+        let Place::Here(state) = self else { return true };
+        // Who may read the store may still be kept out of the socket.
+        let nobody = [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused];
+        !UnixStream::connect(state.socket()).is_err_and(|error| nobody.contains(&error.kind()))
     }
 
     /// The way to ask the running controller for something.

@@ -34,6 +34,11 @@ pub(crate) enum Door {
 }
 
 impl Door {
+    /// Who it is, for the log.
+    pub(crate) fn name(self) -> String {
+        self.address().map_or_else(|| "the socket".to_owned(), |address| address.to_string())
+    }
+
     /// The address, for counting.
     pub(crate) fn address(self) -> Option<IpAddr> {
         match self {

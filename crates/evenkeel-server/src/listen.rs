@@ -51,7 +51,7 @@ pub enum ListenError {
         listen: String,
     },
     /// The system refuses.
-    #[error("{what} cannot be opened: {source}")]
+    #[error("{what} cannot be opened")]
     Failed {
         /// Which door.
         what: String,

@@ -66,6 +66,11 @@ impl Problem {
     }
 
     #[must_use]
+    /// What is wrong, in one sentence.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

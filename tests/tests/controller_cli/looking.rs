@@ -5,6 +5,7 @@ use evenkeel_engine::store::{Batch, Store as _};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::keeper::Keeper;
 use crate::stored::{HELD, REVISION, key, status, stored};
 
 const CONFIG: &str = "--config=evenkeel.yaml";
@@ -33,6 +34,22 @@ fn status_shows_sources_and_resources_out_of_the_store() {
         ]
         .map(|line| line.replace("in 3h29m", &next(&ran.stdout)))
     );
+}
+
+#[test]
+fn status_says_where_no_controller_runs_and_what_was_not_looked_at_yet() {
+    let stored = stored();
+    let ran = stored.work.expect(1, &["status", CONFIG]);
+    assert!(
+        ran.stderr
+            .contains("warning: no controller is running; this is what it wrote down, the last of it at ")
+    );
+    assert!(ran.stderr.contains("not looked at yet: 6 resources in force"), "{}", ran.stderr);
+    let json = stored.work.expect(1, &["status", CONFIG, "--output", "json"]).stdout;
+    assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["running"], false);
+    let _keeper = Keeper::start(&stored);
+    let ran = stored.work.expect(1, &["status", CONFIG]);
+    assert!(!ran.stderr.contains("no controller"), "{}", ran.stderr);
 }
 
 /// What the table says of the next look: a minute or more may have gone by since the store was written.
@@ -82,7 +99,7 @@ fn history_lists_runs_the_newest_first() {
         lines(&ran.stdout),
         [
             "RUN STARTED SOURCE TARGET TRIGGER BY REVISION CHANGES STATE COMMANDS",
-            "3 2026-11-01T13:00:00Z site beta interval - 3f2a9c1d77e0 - interrupted 0",
+            "3 2026-11-01T13:00:00Z site beta interval - 3f2a9c1d77e0 ? interrupted ?",
             "2 2026-11-01T12:00:00Z site alpha operator ops 3f2a9c1d77e0 1 drift failed 1",
             "1 2026-11-01T10:00:00Z site alpha push - 3f2a9c1d77e0 2 manifest done 2",
         ]

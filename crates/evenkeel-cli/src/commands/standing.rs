@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::memory::Memory;
 use crate::picked::Known;
 use crate::session;
+use crate::times;
 use crate::ui;
 
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
@@ -30,15 +31,40 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         Ok(found) => found?,
         Err(interrupted) => return Ok(interrupted),
     };
+    let running = place.is_running();
     match output {
         Output::Human => ui::show_standing(&sources, &resources, SystemClock.now()),
         Output::Json => ui::print_json(&json!({
             "formatVersion": FORMAT_VERSION,
+            "running": running,
             "sources": sources,
             "resources": resources,
         }))?,
     }
-    Ok(exit(&sources, &resources))
+    if !running {
+        ui::note(&not_running(&sources, &resources));
+    }
+    let everything = args.manifests.paths.is_empty() && args.manifests.target.is_empty();
+    let unseen = if everything { unseen(&sources, &resources) } else { 0 };
+    if unseen > 0 {
+        ui::note(&format!("not looked at yet: {} in force\n", ui::count(unseen, "resource")));
+    }
+    Ok(worst([exit(&sources, &resources), if unseen > 0 { Exit::Pending } else { Exit::Done }].into_iter()))
+}
+
+/// What was true when it was written down may not be so any more.
+fn not_running(sources: &[SourceStatus], resources: &[ResourceStatus]) -> String {
+    let looks = sources.iter().map(|source| source.checked_at);
+    let last = looks.chain(resources.iter().map(|status| status.observed_at)).flatten().max();
+    let last = last.map(|at| format!(", the last of it at {}", times::shown(at))).unwrap_or_default();
+    format!("warning: no controller is running; this is what it wrote down{last}\n")
+}
+
+/// How many resources the revisions in force have that the controller says nothing of yet.
+fn unseen(sources: &[SourceStatus], resources: &[ResourceStatus]) -> usize {
+    let seen = |name: &str| resources.iter().filter(|status| status.key.source == name).count();
+    let of = |source: &SourceStatus| usize::try_from(source.resources).unwrap_or(usize::MAX);
+    sources.iter().map(|source| of(source).saturating_sub(seen(&source.name))).sum()
 }
 
 /// What was asked for: all of it, or the resources that a name and a target let through, and their sources.

@@ -30,6 +30,10 @@ pub(crate) fn show_history(runs: &[RunRecord]) {
         "RUN", "STARTED", "SOURCE", "TARGET", "TRIGGER", "BY", "REVISION", "CHANGES", "STATE", "COMMANDS",
     ]);
     for run in runs {
+        // Its journal has what was about to be sent; the record is written at the end.
+        let is_open = matches!(run.state, RunState::Running | RunState::Interrupted);
+        let (changes, commands) =
+            if is_open { ("?".into(), "?".into()) } else { (changes(run), run.commands.len().to_string()) };
         table.add_row([
             run.id.to_string(),
             shown(run.started),
@@ -38,9 +42,9 @@ pub(crate) fn show_history(runs: &[RunRecord]) {
             trigger(run.trigger).to_owned(),
             run.by.clone().unwrap_or_else(|| "-".to_owned()),
             short(&run.revision).to_owned(),
-            changes(run),
+            changes,
             state(run.state).0.to_owned(),
-            run.commands.len().to_string(),
+            commands,
         ]);
     }
     print(&(table.trim_fmt() + "\n"));

@@ -73,14 +73,21 @@ pub(crate) async fn receive(
         }
         Ok(()) => match take(&app, webhook, &headers, body).await {
             Ok(answer) => answer,
-            Err(problem) => (Received::Refused, problem.into_response()),
+            Err(problem) => {
+                if let Some(name) = &counted {
+                    tracing::warn!(
+                        "webhook {name}: refused what came from {}: {}",
+                        door.name(),
+                        problem.detail()
+                    );
+                }
+                (Received::Refused, problem.into_response())
+            }
         },
     };
     if let Some(name) = counted {
+        // Those over the limit are counted only: whoever sends thousands of them must not fill the log as well.
         app.count(&name, outcome);
-        if matches!(outcome, Received::Refused | Received::Limited) {
-            tracing::warn!(webhook = %name, from = ?door.address(), status = %response.status(), "webhook refused");
-        }
     }
     response
 }
@@ -125,6 +132,12 @@ async fn pass_on(
         return Ok((Received::Duplicate, Answer::of("duplicate", true).into_response()));
     }
     let woken = app.ask(|handle| async move { handle.notify(&notice).await }).await?;
+    if woken.is_empty() {
+        tracing::info!(
+            "webhook {}: a push woke nothing: no source follows that branch of that repository",
+            webhook.spec.name
+        );
+    }
     Ok((Received::Accepted, Answer::of("woken", woken).status(StatusCode::ACCEPTED).into_response()))
 }
 
