@@ -8,6 +8,7 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use evenkeel_engine::controller::{Controller, Drain, Parts, Settings};
 use evenkeel_engine::store::{Store, StoreError};
@@ -91,20 +92,27 @@ async fn serve(state: &StateDirectory, pieces: Pieces, output: Output) -> Result
     Ok(Exit::Done)
 }
 
+/// Signals that come this soon after the first are the same wish: whatever passes a signal on to a program and its
+/// group, as `timeout` does, sends it twice.
+const SAME_WISH: Duration = Duration::from_millis(500);
+
 /// The first wish to end drains, the second one ends at once.
 async fn signals(drain: Drain) {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let mut heard: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
-    let mut asked = false;
+    let mut asked: Option<Instant> = None;
     loop {
         futures_util::future::select_all(heard.iter_mut().map(|signal| Box::pin(signal.recv()))).await;
-        if asked {
+        if asked.is_some_and(|at| at.elapsed() < SAME_WISH) {
+            continue;
+        }
+        if asked.is_some() {
             ui::note(
                 "ended; what was in flight may or may not have happened, and is looked at after the start\n",
             );
             std::process::exit(Exit::Interrupted as i32);
         }
-        asked = true;
+        asked = Some(Instant::now());
         ui::note("stopping after the steps in flight; once more ends at once\n");
         drain.request();
     }
