@@ -14,6 +14,7 @@ mod peers;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use evenkeel_engine::source::{Fetched, Source, SourceErrorKind};
@@ -22,6 +23,7 @@ use evenkeel_transport::SshOptions;
 use peers::http::{HttpServer, Manner};
 use peers::sshd::{Sshd, keygen};
 use peers::{Site, failure, fetch, files};
+use tokio::sync::Notify;
 
 const WITH_KEY: &str = r#"{"credentialsRef": "forge"}"#;
 
@@ -370,6 +372,43 @@ async fn a_server_that_says_nothing_is_given_up() {
             assert!(error.to_string().contains("within 1 s"), "{error}");
         }
     }
+}
+
+/// A firewall that forgets connections: what is sent over them goes nowhere. New ones are let through.
+#[tokio::test]
+async fn a_connection_that_is_forgotten_fails_one_look_only() {
+    let (site, sshd) = (Site::new(), Sshd::start(&["ed25519"], ""));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (port, beyond) = (listener.local_addr().unwrap().port(), sshd.port);
+    let (forget, forgetting) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (to_forget, forgotten) = (Arc::clone(&forget), Arc::clone(&forgetting));
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let (to_forget, forgotten) = (Arc::clone(&to_forget), Arc::clone(&forgotten));
+            tokio::spawn(async move {
+                let mut far = tokio::net::TcpStream::connect(("127.0.0.1", beyond)).await.unwrap();
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                    () = to_forget.notified() => {
+                        forgotten.notify_one();
+                        std::future::pending().await
+                    }
+                }
+            });
+        }
+    });
+    let known = sshd.known_host("ed25519").replace(&format!(":{beyond}"), &format!(":{port}"));
+    fs::write(site.path("home/.ssh/known_hosts"), known).unwrap();
+    let url = sshd.url(&site.bare()).replace(&format!(":{beyond}"), &format!(":{port}"));
+    let settings = r#"{"credentialsRef": "forge", "timeout": "12s"}"#;
+    let source = site.source_with(&url, settings, &[("privateKey", sshd.private_key())]);
+    let known = fetch(&source).await.revision.id;
+    forget.notify_waiters();
+    forgetting.notified().await;
+    let error = source.fetch(Some(&known)).await.unwrap_err();
+    assert!(error.to_string().contains("within 12 s"), "{error}");
+    // Keepalives would notice after a minute.
+    assert_eq!(source.fetch(Some(&known)).await, Ok(Fetched::Unchanged));
 }
 
 /// A `git-upload-pack` that hangs: the login is good, and then nothing comes.

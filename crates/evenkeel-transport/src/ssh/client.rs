@@ -10,7 +10,7 @@ use super::config_file::ConfigFile;
 use super::config_now::ConfigNow;
 use super::connect::{NoSession, SessionChannel};
 use super::endpoint::{Endpoint, Resolver};
-use super::pool::Pool;
+use super::pool::{Lease, Pool};
 use super::running::Running;
 use crate::credentials::Credentials;
 
@@ -84,7 +84,10 @@ impl SshClient {
     pub(super) async fn session(&self, endpoint: &Endpoint) -> Result<SessionChannel, TransportError> {
         let patience = endpoint.connect_timeout;
         let kept = self.pool.get(endpoint).await.map_err(|e| self.blame(e))?;
-        match kept.session(patience).await {
+        let mut unanswered = Unanswered { pool: &self.pool, endpoint, kept: Some(&kept) };
+        let answer = kept.session(patience).await;
+        unanswered.kept = None;
+        match answer {
             Ok(session) => return Ok(session),
             Err(NoSession::Refused(error)) => return Err(error),
             Err(NoSession::Dead(why)) => tracing::debug!(%endpoint, why, "the kept connection is dead"),
@@ -118,6 +121,21 @@ impl SshClient {
         }
         let hints: Vec<String> = error.hint.iter().cloned().chain(warnings).collect();
         TransportError { hint: Some(hints.join("; ")), ..error }
+    }
+}
+
+/// Somebody waits for a session. Where he gives up, the connection may be dead, and the next one gets a new one.
+struct Unanswered<'a> {
+    pool: &'a Pool,
+    endpoint: &'a Endpoint,
+    kept: Option<&'a Lease>,
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if let Some(kept) = self.kept {
+            self.pool.discard(self.endpoint, kept);
+        }
     }
 }
 
