@@ -1,7 +1,7 @@
 //! What is managed, and what becomes of it when it leaves the manifests: forgotten, or removed and kept on the list
 //! until that is confirmed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_core::plan::{Action, Change, InstanceId};
 use jiff::Timestamp;
@@ -164,11 +164,15 @@ pub(super) fn swept(
     batch: &mut Batch,
 ) {
     let is_unread = removals.iter().any(|(change, _)| change.error.is_some());
+    // By name: ten thousand may leave a target at once, and the state is locked meanwhile.
+    let removals: BTreeMap<Named<'_>, &(&Change, Option<&Verdict>)> =
+        removals.iter().map(|removal| (named(&removal.0.id.kind, &removal.0.object), removal)).collect();
+    let wanted = wanted(errand);
     let known = errand.leaving.iter().filter_map(|key| state.inventory.get(key));
     for mut entry in known.filter(|entry| is_leaving(entry)).cloned().collect::<Vec<_>>() {
         let key = entry.key.clone();
         let (kind, object) = (key.id.kind.clone(), entry.object.clone());
-        let removal = removals.iter().find(|(c, _)| c.id.kind == kind && c.object == object);
+        let removal = removals.get(&named(&kind, &object)).copied();
         let why = match (removal, &errand.doubt) {
             (_, Some(doubt)) => Some(doubt.clone()),
             (Some((_, Some(Verdict::Applied))), _) => None,
@@ -189,7 +193,7 @@ pub(super) fn swept(
         }
         let (word, became) = match removal {
             Some(_) => ("Pruned", "left the manifests and was removed"),
-            None if is_wanted(errand, &kind, &object) => ("Forgotten", "is wanted under another name"),
+            None if wanted.contains(&named(&kind, &object)) => ("Forgotten", "is wanted under another name"),
             None => ("Forgotten", "left the manifests and no longer carries our mark, or is gone"),
         };
         batch.events.push(about_resource(&key, now, Weight::Normal, word, format!("{object} {became}")));
@@ -198,12 +202,18 @@ pub(super) fn swept(
     }
 }
 
-/// True where another resource wants the object on the same machine.
-fn is_wanted(errand: &Errand, kind: &str, object: &str) -> bool {
-    let is_it = |(k, o): (&str, &str)| k == kind && o == object;
-    let mut here = errand.scope.instances.iter().map(|i| (i.id.kind.as_str(), i.object.as_str()));
-    let mut elsewhere = errand.scope.pruning.wanted_elsewhere.iter().map(|(k, o)| (k.as_str(), o.as_str()));
-    here.any(is_it) || elsewhere.any(is_it)
+/// Kind and object.
+type Named<'a> = (&'a str, &'a str);
+
+fn named<'a>(kind: &'a str, object: &'a str) -> Named<'a> {
+    (kind, object)
+}
+
+/// The objects that other resources want on the same machine.
+fn wanted(errand: &Errand) -> BTreeSet<Named<'_>> {
+    let here = errand.scope.instances.iter().map(|i| named(&i.id.kind, &i.object));
+    let elsewhere = errand.scope.pruning.wanted_elsewhere.iter().map(|(k, o)| named(k, o));
+    here.chain(elsewhere).collect()
 }
 
 fn still_here(change: &Change, verdict: Option<&Verdict>) -> String {
