@@ -116,5 +116,49 @@ fn was_looked_at(old: &ResourceStatus, new: &ResourceStatus) -> bool {
         (Some(next), Some(seen)) => next <= seen,
         _ => false,
     };
-    is_suspended || (new != old && !is_due)
+    // The wish itself clears what the fight detector remembers: that is no look yet.
+    let is_as_before = ResourceStatus { corrections: old.corrections.clone(), ..new.clone() } == *old;
+    is_suspended || (!is_as_before && !is_due)
+}
+
+#[cfg(test)]
+mod tests {
+    use evenkeel_core::plan::InstanceId;
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn only_a_look_after_the_wish_counts() {
+        let now: Timestamp = "2026-11-20T18:00:00Z".parse().unwrap();
+        let later = |minutes| now.saturating_add(SignedDuration::from_mins(minutes)).unwrap();
+        let id = InstanceId { target: "alpha".into(), kind: "ZfsDataset".into(), name: "vm".into() };
+        let fought = ResourceStatus {
+            key: ResourceKey { source: "site".into(), id },
+            object: "tank/vm".into(),
+            location: None,
+            observed_generation: 1,
+            digest: "d".into(),
+            fulfilled: None,
+            last_attempted_revision: "r".into(),
+            last_applied_revision: None,
+            conditions: Vec::new(),
+            differs: Vec::new(),
+            intent: None,
+            observed_at: Some(now),
+            since: now,
+            failures: 0,
+            next: Some(later(30)),
+            corrections: BTreeMap::from([("atime".to_owned(), vec![now])]),
+        };
+        let asked = ResourceStatus { corrections: BTreeMap::new(), ..fought.clone() };
+        assert!(!was_looked_at(&fought, &fought));
+        assert!(!was_looked_at(&fought, &asked), "asking clears the corrections");
+        let looked = ResourceStatus { observed_at: Some(later(1)), next: Some(later(31)), ..asked };
+        assert!(was_looked_at(&fought, &looked));
+        let before_the_wish = ResourceStatus { next: Some(later(1)), ..looked };
+        assert!(!was_looked_at(&fought, &before_the_wish), "the one that was asked for is still to come");
+        let suspended = ResourceStatus { next: None, ..fought };
+        assert!(was_looked_at(&suspended, &suspended));
+    }
 }
