@@ -48,7 +48,7 @@ impl Controller {
         let mut state = recall(parts.store.as_ref(), limits, seed, now).await?;
         let mut batch = Batch::default();
         let configured: BTreeSet<String> = sources.iter().map(|source| source.name.clone()).collect();
-        forget_sources(&mut state, parts.store.as_ref(), &configured, &mut batch).await?;
+        forget_sources(&mut state, parts.store.as_ref(), &configured, now, &mut batch).await?;
         let known: BTreeMap<String, SourceStatus> =
             parts.store.sources().await?.into_iter().map(|status| (status.name.clone(), status)).collect();
         for source in sources {
@@ -99,10 +99,18 @@ async fn forget_sources(
     state: &mut State,
     store: &dyn Store,
     configured: &BTreeSet<String>,
+    now: Timestamp,
     batch: &mut Batch,
 ) -> Result<(), StoreError> {
-    let gone = store.sources().await?.into_iter().map(|s| s.name).filter(|name| !configured.contains(name));
-    batch.gone_sources.extend(gone);
+    let known = store.sources().await?.into_iter().map(|source| source.name);
+    for name in known.filter(|name| !configured.contains(name)) {
+        let left = state.inventory.keys().filter(|key| key.source == name).count();
+        let message = format!(
+            "{name} left the configuration: it is forgotten, and its objects ({left}) are left as they are"
+        );
+        batch.events.push(about_source(&name, now, Weight::Warning, "SourceForgotten", message, None));
+        batch.gone_sources.push(name);
+    }
     let is_gone = |key: &ResourceKey| !configured.contains(&key.source);
     batch.gone.extend(state.resources.keys().filter(|key| is_gone(key)).cloned());
     batch.released.extend(state.inventory.keys().filter(|key| is_gone(key)).cloned());

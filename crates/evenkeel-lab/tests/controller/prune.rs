@@ -179,6 +179,26 @@ async fn another_source_that_wants_it_keeps_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_source_that_leaves_the_configuration_is_forgotten_and_says_so() {
+    let mut bench = Bench::new().two_sources();
+    bench.terms.on_push.apply = PushLimit::Destructive;
+    bench.origin.commit(&pruned(&[a()]));
+    bench.other.as_ref().unwrap().commit(&pruned(&[b()]));
+    bench.start().await;
+    bench.until("the first looks", |b| managed(b).len() == 2).await;
+    bench.events();
+    bench.kill().await;
+    bench.other = None;
+    bench.start().await;
+    bench.run_for(90).await;
+    assert_eq!(bench.reasons(), ["SourceForgotten"]);
+    assert_eq!((managed(&bench), bench.objects("kiwi").len()), (vec!["tank/a".to_owned()], 3));
+    bench.restart().await;
+    bench.run_for(90).await;
+    assert_eq!(bench.reasons(), [""; 0], "said once");
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_removed_while_another_source_may_want_it() {
     let wants = |field: &str| {
         let theirs = format!("{}{}", target_at("their-kiwi", "kiwi", ""), target("lime", ""));
