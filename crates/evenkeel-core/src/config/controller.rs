@@ -136,7 +136,7 @@ pub struct LimitsSpec {
     pub connections: u16,
     /// A connection that was not used for this long is closed. Default: `1h`.
     pub idle: Period,
-    /// Webhooks and notifications that are taken per minute, from one address. Default: 60.
+    /// Webhooks that are taken per minute: of each name, from one address. Default: 60.
     #[schemars(range(min = 1))]
     pub webhooks_per_minute: u16,
     /// How often one field is put right within a day before Evenkeel stops and says that somebody else keeps setting it.
