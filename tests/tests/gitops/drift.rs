@@ -1,4 +1,4 @@
-//! Changes by hand: reported, put right where that is asked for, and given up where somebody insists.
+//! Changes by hand: reported, or put right where that is asked for.
 
 use crate::Scene;
 
@@ -21,7 +21,7 @@ fn drift_is_reported_within_the_interval_and_left_as_it_is() {
 }
 
 #[test]
-fn drift_is_put_right_where_asked_until_somebody_insists() {
+fn drift_is_put_right_where_asked_as_often_as_a_person_wants() {
     let scene = Scene::new("drift: { every: 1h, mode: Correct }");
     scene.want("atime: off");
     scene.repository().push("first");
