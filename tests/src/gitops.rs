@@ -155,7 +155,8 @@ impl Followed {
         repository.push_over(&url, format!("ssh -F /dev/null -i {key} -o UserKnownHostsFile={known}"));
         let (evenkeel, config) = (program("evenkeel"), work.path().join("evenkeel.yaml"));
         repository.hook(&format!("{} notify --config {} site", evenkeel.display(), config.display()));
-        let more: String = source.lines().map(|line| format!("  {line}\n")).collect();
+        let more: Vec<String> = source.lines().map(|line| format!("  {line}\n")).collect();
+        let more = more.concat();
         let manifest = |kind: &str, name: &str, spec: String| {
             format!(
                 "---\napiVersion: evenkeel.dev/v1alpha1\nkind: {kind}\nmetadata: {{ name: {name} }}\nspec:\n{spec}"
@@ -197,10 +198,19 @@ impl Serving {
     /// # Panics
     /// Where it does not start.
     pub fn start(work: &Workdir, args: &[&str]) -> Self {
+        Serving::start_with(work, args, &[])
+    }
+
+    /// Like [`Serving::start`], with these environment variables.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub fn start_with(work: &Workdir, args: &[&str], variables: &[(&str, &str)]) -> Self {
         let log = work.path().join("serve.log");
         let file = File::create(&log).expect("a log");
         let child = work
             .command(&[&["serve"], args].concat())
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(file.try_clone().expect("a second handle"))
             .stderr(file)
@@ -277,7 +287,9 @@ impl Drop for Serving {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("--- evenkeel serve\n{}", self.said());
+            use std::io::Write as _;
+            let said = self.said();
+            let _ = writeln!(std::io::stderr(), "--- evenkeel serve\n{said}");
         }
     }
 }

@@ -9,6 +9,11 @@
     reason = "a test fails by panicking, also in its helpers"
 )]
 
+#[path = "canary/serve.rs"]
+mod serve;
+#[path = "canary/standin.rs"]
+mod standin;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use evenkeel_core::request::{Exec, Reply, Request, SecretRef};
 use evenkeel_core::target::Become;
 use evenkeel_core::transport::{TransportError, TransportErrorKind};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
@@ -132,11 +132,19 @@ impl Round {
     }
 }
 
-/// `answer` without what was sent in secret. Standard output is data, and stays as it is.
+/// In data, what is shorter than this may well be a word that has nothing to do with a secret.
+const SHORTEST_IN_DATA: usize = 8;
+
+/// `answer` without what was sent in secret. Standard output is data, which messages about it quote: only what nobody
+/// takes for a word is taken out of it.
 fn masked(answer: Result<Reply, TransportError>, sent: &[&SecretString]) -> Result<Reply, TransportError> {
     match answer {
-        Ok(reply) if sent.is_empty() || reply.stderr.is_empty() => Ok(reply),
-        Ok(reply) => Ok(Reply { stderr: mask(&reply.stderr, sent), ..reply }),
+        Ok(reply) if sent.is_empty() => Ok(reply),
+        Ok(reply) => {
+            let is_long = |secret: &&&SecretString| secret.expose_secret().len() >= SHORTEST_IN_DATA;
+            let long: Vec<&SecretString> = sent.iter().filter(is_long).copied().collect();
+            Ok(Reply { stdout: mask(&reply.stdout, &long), stderr: mask(&reply.stderr, sent), ..reply })
+        }
         Err(error) if sent.is_empty() => Err(error),
         Err(error) => {
             let message = String::from_utf8_lossy(&mask(error.message.as_bytes(), sent)).into_owned();

@@ -9,6 +9,7 @@ use crate::period::Period;
 /// A git repository with manifests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own for who writes it")]
 pub struct GitSourceSpec {
     /// The repository: `https://…`, `http://…`, `ssh://user@host/path`, `user@host:path`, or `file:///path` (also a bare one).
     /// Of ssh the host may be a `Host` alias of `~/.ssh/config`, which may also say user, port, key and jump host.

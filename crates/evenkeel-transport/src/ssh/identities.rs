@@ -18,6 +18,7 @@ use tokio::net::UnixStream;
 use zeroize::Zeroizing;
 
 use super::endpoint::IdentitySettings;
+use super::plain_file;
 use crate::credentials::Credentials;
 
 /// An agent that does not answer in this time is left out.
@@ -274,8 +275,14 @@ fn decode(text: &str, passphrase: Option<&SecretString>) -> Result<PrivateKey, S
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, String> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Zeroizing::new(text)),
+    match plain_file::read(path) {
+        Ok(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => Ok(Zeroizing::new(text)),
+            Err(e) => {
+                drop(Zeroizing::new(e.into_bytes()));
+                Err("it is not UTF-8 text".to_owned())
+            }
+        },
         Err(e) if e.kind() == ErrorKind::NotFound => Err("there is no such file".to_owned()),
         Err(e) => Err(e.to_string()),
     }

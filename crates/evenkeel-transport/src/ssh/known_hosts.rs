@@ -10,7 +10,7 @@ use ring::hmac;
 use russh::keys::ssh_key::known_hosts::{HostPatterns, Marker};
 use russh::keys::{Algorithm, HashAlg, PublicKey};
 
-use super::patterns;
+use super::{patterns, plain_file};
 
 const SSH_PORT: u16 = 22;
 
@@ -60,7 +60,7 @@ impl KnownHosts {
     pub(super) fn look_up(name: HostName, files: Vec<PathBuf>) -> Result<Self, TransportError> {
         let mut lines = Vec::new();
         for file in &files {
-            let text = match std::fs::read(file) {
+            let text = match plain_file::read(file) {
                 Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
                 Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => continue,
                 Err(e) => {

@@ -131,3 +131,11 @@ fn an_unknown_key_comes_with_the_command_that_adds_it() {
     assert!(error.message.contains(&fingerprint(&key(A))), "{error}");
     assert!(error.hint.unwrap().contains(&format!("echo 'web {A}' >>")));
 }
+
+#[test]
+fn a_file_without_an_end_is_an_error() {
+    let error = KnownHosts::look_up(HostName::new("a", 22), vec!["/dev/zero".into()]).unwrap_err();
+    assert!(error.message.contains("/dev/zero: it is not a file"), "{error}");
+    // Where `/dev/null` stands for no file, it has no keys.
+    KnownHosts::look_up(HostName::new("a", 22), vec!["/dev/null".into()]).unwrap();
+}

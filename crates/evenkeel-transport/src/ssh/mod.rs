@@ -16,6 +16,7 @@ mod identities;
 mod known_hosts;
 mod local_user;
 pub mod patterns;
+mod plain_file;
 mod pool;
 mod quickack;
 mod running;

@@ -1,5 +1,6 @@
 //! `evenkeel serve`
 
+mod discreet;
 mod log;
 mod pieces;
 mod secrets;

@@ -15,6 +15,7 @@ use evenkeel_transport::credentials::CredentialChain;
 use evenkeel_transport::{Credentials, LocalTransport, Router, SshOptions, SshTransport};
 use secrecy::SecretString;
 
+use super::discreet::Discreet;
 use super::secrets;
 use crate::controller::Configuration;
 use crate::error::CliError;
@@ -56,8 +57,12 @@ impl Pieces {
         let http = http_settings(&configuration.controller, &chain)?;
         let folder = configuration.folder().to_owned();
         let sources = configuration.sources.into_iter();
-        let sources =
-            sources.map(|(name, spec)| source(name, spec, &folder, &git)).collect::<Result<_, _>>()?;
+        let discreet = |found: ConfiguredSource| ConfiguredSource {
+            source: Arc::new(Discreet { source: found.source, chain: Arc::clone(&chain) }),
+            ..found
+        };
+        let sources = sources.map(|(name, spec)| source(name, spec, &folder, &git).map(discreet));
+        let sources = sources.collect::<Result<_, _>>()?;
         let on_snapshot: OnSnapshot =
             Arc::new(move |source, snapshot| secrets::take(&declared, source, snapshot));
         Ok(Pieces { controller: configuration.controller, sources, chain, transport, ssh, on_snapshot, http })
