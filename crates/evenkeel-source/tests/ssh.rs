@@ -391,7 +391,7 @@ async fn a_connection_that_is_forgotten_fails_one_look_only() {
                     _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
                     () = to_forget.notified() => {
                         forgotten.notify_one();
-                        std::future::pending().await
+                        std::future::pending::<()>().await;
                     }
                 }
             });
