@@ -1,10 +1,10 @@
 //! What became different between two times, and which run did it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use evenkeel_core::diff::FieldPath;
 use evenkeel_core::driver::Registry;
-use evenkeel_core::plan::Action;
+use evenkeel_core::plan::{Action, InstanceId};
 use evenkeel_engine::Verdict;
 use evenkeel_engine::store::{Observation, ResourceKey, RunEntry, RunId, RunRecord};
 use jiff::Timestamp;
@@ -67,18 +67,42 @@ pub(crate) fn differences(
     registry: &Registry,
 ) -> Vec<Difference> {
     let before: BTreeMap<&ResourceKey, &Observation> = before.iter().map(|seen| (&seen.key, seen)).collect();
-    after.iter().filter_map(|now| difference(before.get(&now.key).copied(), now, runs, registry)).collect()
+    let sent = Sent::of(runs);
+    after.iter().filter_map(|now| difference(before.get(&now.key).copied(), now, &sent, registry)).collect()
+}
+
+/// For what something was sent: of each resource of a source its entries in runs, the newest first. Ten thousand
+/// resources, each with fields, are asked for.
+struct Sent<'r>(HashMap<(&'r str, &'r InstanceId), Vec<(RunId, &'r RunEntry)>>);
+
+impl<'r> Sent<'r> {
+    /// `runs`, the newest first.
+    fn of(runs: &'r [RunRecord]) -> Self {
+        let mut sent: HashMap<_, Vec<_>> = HashMap::new();
+        for run in runs {
+            for entry in run.entries.iter().filter(|entry| was_sent(&entry.verdict)) {
+                sent.entry((run.source.as_str(), &entry.id)).or_default().push((run.id, entry));
+            }
+        }
+        Sent(sent)
+    }
+
+    /// The newest of the runs that sent something for a resource of which `did` says something.
+    fn who<T>(&self, key: &ResourceKey, did: impl Fn(&RunEntry) -> Option<T>) -> Option<(RunId, T)> {
+        let entries = self.0.get(&(key.source.as_str(), &key.id))?;
+        entries.iter().find_map(|(run, entry)| Some((*run, did(entry)?)))
+    }
 }
 
 fn difference(
     before: Option<&Observation>,
     after: &Observation,
-    runs: &[RunRecord],
+    sent: &Sent<'_>,
     registry: &Registry,
 ) -> Option<Difference> {
     let run = |actions: &[Action]| {
         let did = |entry: &RunEntry| actions.contains(&entry.action).then_some(());
-        who(runs, &after.key, did).map(|(run, ())| run)
+        sent.who(&after.key, did).map(|(run, ())| run)
     };
     let (what, run, fields) = match (before.map(|seen| &seen.state), &after.state) {
         (None, Some(_)) => (What::FirstSeen, run(&[Action::Create]), Vec::new()),
@@ -86,7 +110,7 @@ fn difference(
         (Some(Some(_)), None) => (What::Gone, run(&[Action::Delete, Action::Replace]), Vec::new()),
         (None | Some(None), None) => return None,
         (Some(Some(old)), Some(new)) => {
-            let fields = fields(old, new, &after.key, runs, registry);
+            let fields = fields(old, new, &after.key, sent, registry);
             let is_other = before.is_some_and(|seen| seen.object != after.object);
             if fields.is_empty() && !is_other {
                 return None;
@@ -109,7 +133,7 @@ fn fields(
     old: &Value,
     new: &Value,
     key: &ResourceKey,
-    runs: &[RunRecord],
+    sent: &Sent<'_>,
     registry: &Registry,
 ) -> Vec<FieldDifference> {
     let mut differing = Vec::new();
@@ -124,7 +148,7 @@ fn fields(
                 after: after.cloned(),
                 before_text: text(before),
                 after_text: text(after),
-                run: writer(runs, key, &path, after),
+                run: writer(sent, key, &path, after),
                 path,
             }
         })
@@ -181,20 +205,12 @@ fn shown(registry: &Registry, kind: &str, path: &FieldPath, value: &Value) -> St
 }
 
 /// The run that last wrote this field, if what it wrote is what is there.
-fn writer(runs: &[RunRecord], key: &ResourceKey, path: &FieldPath, after: Option<&Value>) -> Option<RunId> {
+fn writer(sent: &Sent<'_>, key: &ResourceKey, path: &FieldPath, after: Option<&Value>) -> Option<RunId> {
     let wrote = |entry: &RunEntry| {
         let field = entry.fields.iter().find(|field| field.change.path == *path)?;
         Some(field.change.after.as_ref() == after)
     };
-    who(runs, key, wrote).filter(|(_, as_it_is)| *as_it_is).map(|(run, _)| run)
-}
-
-/// The newest of the runs that sent something for a resource of which `did` says something.
-fn who<T>(runs: &[RunRecord], key: &ResourceKey, did: impl Fn(&RunEntry) -> Option<T>) -> Option<(RunId, T)> {
-    runs.iter().filter(|run| run.source == key.source).find_map(|run| {
-        let mut entries = run.entries.iter().filter(|entry| entry.id == key.id && was_sent(&entry.verdict));
-        entries.find_map(&did).map(|said| (run.id, said))
-    })
+    sent.who(key, wrote).filter(|(_, as_it_is)| *as_it_is).map(|(run, _)| run)
 }
 
 /// True where something may have been sent for it.
@@ -212,7 +228,7 @@ fn was_sent(verdict: &Verdict) -> bool {
 #[cfg(test)]
 mod tests {
     use evenkeel_core::diff::FieldChange;
-    use evenkeel_core::plan::{Field, InstanceId};
+    use evenkeel_core::plan::Field;
     use evenkeel_engine::RunSummary;
     use evenkeel_engine::controller::{Intent, Trigger};
     use evenkeel_engine::store::RunState;
