@@ -19,9 +19,6 @@ const FLEET: Fleet = Fleet { hosts: 50, datasets: 50 };
 /// How long it is watched; each host is looked at every ten seconds.
 const WATCHED: Duration = Duration::from_mins(1);
 
-/// A look's CPU against that of one command on an open connection.
-const AT_MOST: f64 = 4.0;
-
 pub(in crate::floors) fn measure(report: &mut Report) {
     let scene = Scene::new(FLEET, "drift: { every: 10s }", "");
     let serving = scene.serve();
@@ -41,7 +38,7 @@ pub(in crate::floors) fn measure(report: &mut Report) {
     report.value("looks in a minute (50 hosts, every 10 s)", "looks", looks);
     report.value("a look at 50 datasets that finds nothing", "ms CPU", each * 1000.0);
     report.value("one more command on an open connection (russh)", "ms CPU", least * 1000.0);
-    report.floor("a look at 50 datasets / one more command", "x CPU", each / least, AT_MOST);
+    report.value("a look at 50 datasets / one more command", "x CPU", each / least);
 }
 
 /// The CPU seconds of one command on an open connection, as often as the controller looks: what was done a while ago is in
