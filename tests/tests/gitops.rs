@@ -29,7 +29,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// `source` are further fields of the GitSource.
+    /// `source` are further fields of the `GitSource`.
     pub(crate) fn new(source: &str) -> Self {
         let site = Site::of_one();
         let followed = Followed::new(&site.work, source);

@@ -6,7 +6,7 @@ mod pieces;
 mod secrets;
 
 use std::fs::{DirBuilder, File, TryLockError};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -121,8 +121,19 @@ async fn signals(drain: Drain) {
 
 /// The folder for what the controller keeps; only its owner can look into it.
 fn make_private(folder: &Path) -> Result<(), CliError> {
-    if folder.is_dir() {
-        return Ok(());
+    if let Ok(found) = std::fs::metadata(folder)
+        && found.is_dir()
+    {
+        let mode = found.mode() & 0o7777;
+        if mode & 0o022 == 0 {
+            return Ok(());
+        }
+        let folder = folder.display();
+        // They could put a store or a socket of their own in the place of ours.
+        return Err(CliError::new(format!(
+            "{folder} is not used: other users can write to it (mode {mode:04o})"
+        ))
+        .hint(format!("run `chmod 700 {folder}`, or name a folder of its own as `stateDirectory`")));
     }
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| {
         CliError::new(format!("cannot create {}", folder.display()))
@@ -135,7 +146,7 @@ fn make_private(folder: &Path) -> Result<(), CliError> {
 fn lock(state: &StateDirectory) -> Result<File, CliError> {
     let file = state.lock();
     let about = || CliError::new(format!("cannot lock {}", file.display()));
-    let opened = File::options().create(true).truncate(false).write(true).open(&file);
+    let opened = File::options().create(true).truncate(false).write(true).mode(0o600).open(&file);
     let opened = opened.map_err(|e| about().because(e))?;
     match opened.try_lock() {
         Ok(()) => Ok(opened),
