@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::source::Snapshot;
 
-/// A right to write, which grows with every writer.
+/// A right to write, which grows with every new holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fence(pub u64);
 
