@@ -1,5 +1,7 @@
 //! What is written, within a transaction that somebody else begins and ends.
 
+use std::path::Path;
+
 use evenkeel_engine::RunSummary;
 use evenkeel_engine::store::{
     Batch, Event, Fence, NewEvent, NewRun, Observation, ResourceKey, RunId, RunRecord, RunState, StoreError,
@@ -42,8 +44,12 @@ pub(crate) fn release(connection: &Connection, fence: Fence) -> Result<(), Fault
     Ok(())
 }
 
-/// Refuses a writer that lost the right, or gave it up.
+/// Refuses a writer that lost the right, or gave it up; and one whose file somebody removed, who would write to nobody.
 pub(crate) fn check(connection: &Connection, fence: Fence) -> Result<(), Fault> {
+    if connection.path().is_some_and(|path| !path.is_empty() && !Path::new(path).exists()) {
+        let said = "its file was removed while it was in use; stop the controller and restore a backup";
+        return Err(Fault::Other(said.to_owned()));
+    }
     let mut ask = connection.prepare_cached("SELECT 1 FROM claim WHERE fence = ?1 AND holder IS NOT NULL")?;
     if ask.exists([fence.0.cast_signed()])? { Ok(()) } else { Err(StoreError::Fenced.into()) }
 }

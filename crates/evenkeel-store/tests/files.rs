@@ -55,6 +55,17 @@ async fn count(store: &SqliteStore) -> usize {
 }
 
 #[tokio::test]
+async fn a_file_that_was_removed_while_in_use_takes_nothing_without_a_word() {
+    let place = place();
+    let store = SqliteStore::open(&place.file, Mode::Create).unwrap();
+    let fence = fence(&store).await;
+    store.commit(fence, some_resources(3)).await.unwrap();
+    fs::remove_file(&place.file).unwrap();
+    let error = store.commit(fence, some_resources(4)).await.unwrap_err().to_string();
+    assert!(error.contains("its file was removed while it was in use"), "{error}");
+}
+
+#[tokio::test]
 async fn folder_and_file_are_made_for_their_owner_only_and_opened_again() {
     let place = place();
     let store = SqliteStore::open(&place.file, Mode::Create).unwrap();

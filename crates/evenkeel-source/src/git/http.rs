@@ -295,8 +295,12 @@ fn not_sent(base: &Url, error: reqwest::Error) -> SourceError {
     let why = chain(&error);
     if why.to_ascii_lowercase().contains("certificate") {
         let message = format!("the certificate of {base} is not to be trusted: {why}");
-        return SourceError::new(SourceErrorKind::Untrusted, message)
-            .hint("for an authority of your own, give the source its certificate as `caFile`");
+        let hint = if why.contains("CaUsedAsEndEntity") {
+            "an authority's certificate is no server's: sign one for the server with it, or make one with CA:FALSE"
+        } else {
+            "for an authority of your own, give the source its certificate as `caFile`"
+        };
+        return SourceError::new(SourceErrorKind::Untrusted, message).hint(hint);
     }
     SourceError::new(SourceErrorKind::Unreachable, format!("{base} cannot be reached: {why}"))
         .hint("check the `url` of the source, and that the server is up")
