@@ -24,7 +24,7 @@ pub struct GitSourceSpec {
     /// before them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<String>,
-    /// Also fetch submodules. Default: false.
+    /// Also fetch submodules: not supported yet, `true` is refused. Default: false.
     #[serde(default)]
     pub submodules: bool,
     /// The credential with `privateKey` (and `passphrase`) for ssh, or `token` or `username` and `password` for https. For
