@@ -38,7 +38,7 @@ fn notify_takes_what_git_writes_to_a_hook() {
     let stored = stored();
     let _keeper = Keeper::start(&stored);
     let line = b"0000000000000000000000000000000000000000 3f2a9c1d77e0 refs/heads/main\n";
-    for input in [line.repeat(1), line.repeat(20_000), Vec::new()] {
+    for input in [line.to_vec(), line.repeat(20_000), Vec::new()] {
         let ran = with_input(stored.work.command(&["notify", "site"]), &input);
         assert_eq!((ran.code, ran.stdout.as_str()), (0, "evenkeel: looking at site\n"), "{}", ran.stderr);
     }

@@ -69,7 +69,7 @@ pub(crate) fn stored() -> Stored {
                         .into_iter()
                         .enumerate()
                 {
-                    let at = record.started + SignedDuration::from_secs(nth as i64);
+                    let at = record.started + SignedDuration::from_secs(i64::try_from(nth).unwrap());
                     stored.store.journal(stored.fence, id, "beta", command, at).await.unwrap();
                 }
             }
