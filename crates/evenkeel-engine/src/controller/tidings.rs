@@ -1,5 +1,6 @@
 //! What is worth an event: once per transition, in words that tell wishes from drift.
 
+use evenkeel_core::condition::Status;
 use evenkeel_core::plan::{Action, Change, ChangeError};
 use evenkeel_core::transport::TransportErrorKind;
 use jiff::Timestamp;
@@ -101,7 +102,9 @@ fn is_known(old: &ResourceStatus, one: &Fared<'_>) -> bool {
     if passing && standing.is_ready() {
         return true;
     }
-    let same = ready.status == standing.ready && ready.reason == standing.reason;
+    // What cannot be read is told in one word after a look and in another after a run.
+    let unread_as_before = standing.ready == Status::Unknown && ready.message == standing.message;
+    let same = ready.status == standing.ready && (ready.reason == standing.reason || unread_as_before);
     // What drifted further, or is held for another reason, is news.
     let detailed = matches!(standing.reason.as_str(), "Drifted" | "Held" | "Failed");
     same && (!detailed || ready.message == standing.message)
