@@ -14,6 +14,9 @@ use crate::store::StoreError;
 /// How often what is too old is forgotten.
 const TIDY_EVERY: Duration = Duration::from_hours(1);
 
+/// The first time, after the start.
+const TIDY_FIRST: Duration = Duration::from_mins(1);
+
 /// The right to write is prolonged when it was taken so long ago.
 const PROLONG_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
@@ -88,8 +91,11 @@ pub(super) async fn prolong(shared: Arc<Shared>, holder: String) {
 
 /// Forgets what is too old, now and then.
 pub(super) async fn tidy(shared: Arc<Shared>, history: HistorySpec) {
+    // The first time soon: some controllers do not live for an hour.
+    let mut pause = TIDY_FIRST;
     loop {
-        tokio::time::sleep(TIDY_EVERY).await;
+        tokio::time::sleep(pause).await;
+        pause = TIDY_EVERY;
         if let Err(error) = shared.parts.store.expire(shared.fence, history, shared.now()).await {
             tracing::error!("what is too old could not be forgotten: {error}");
         }

@@ -81,7 +81,9 @@ impl World {
             named.entry(format!("{kind}/{name}")).or_default().push(instance.id.clone());
         }
         let wanted = instances.into_iter().map(|instance| {
-            let digest = instance.node.digest(NO_WISH);
+            let wish = instance.node.digest(NO_WISH);
+            let machine = targets.get(&instance.id.target).map(|target| machine(target)).unwrap_or_default();
+            let digest = digest(&wish, &machine);
             (instance.id.clone(), Wanted { instance, digest })
         });
         let warnings = diagnostics.into_iter().filter(|d| d.severity == Severity::Warning).collect();
@@ -121,6 +123,12 @@ impl World {
         let ids = instance.depends_on.iter().filter_map(|name| self.named.get(name)).flatten();
         ids.map(|id| ResourceKey { source: source.to_owned(), id: id.clone() }).collect()
     }
+}
+
+/// A hash of a wish and of the machine that it is about: the same wish for another machine is another wish, which was
+/// never fulfilled there.
+fn digest(wish: &str, machine: &str) -> String {
+    format!("{wish}-{:016x}", first_bytes(&Sha256::digest(machine.as_bytes())))
 }
 
 /// How a new revision differs from the one in force.

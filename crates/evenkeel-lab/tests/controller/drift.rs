@@ -154,3 +154,20 @@ async fn a_wish_that_was_taken_back_half_way_is_no_drift() {
     bench.pushed(&one("")).await;
     assert_eq!(atime(&bench), "off", "{}", bench.story());
 }
+
+#[tokio::test(start_paused = true)]
+async fn another_machine_behind_a_target_was_never_as_wished() {
+    let mut bench = reporting(&one("")).await;
+    bench.run_for(60).await;
+    bench.by_hand("kiwi", "zfs set atime=on tank");
+    bench.run_for(60).await;
+    assert_eq!(bench.reasons(), ["DriftFound kiwi-tank"]);
+    bench.pushed(&one("").replace("host: kiwi", "host: new-kiwi")).await;
+    assert_eq!(
+        bench.reasons(),
+        ["RevisionInForce", "Applied kiwi-tank"],
+        "it is a wish, not drift to report"
+    );
+    assert_eq!(atime(&bench), "off");
+    assert_eq!(bench.runs().pop().unwrap().entries[0].intent, Intent::Intentional);
+}

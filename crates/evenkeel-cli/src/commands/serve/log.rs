@@ -7,6 +7,7 @@ use evenkeel_engine::controller::Handle;
 use evenkeel_engine::store::{Event, EventFilter};
 use evenkeel_transport::credentials::CredentialChain;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::oneshot;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
@@ -61,13 +62,22 @@ impl Write for Line {
 /// Events that are read at once where too many came at once.
 const PAGE: usize = 1000;
 
-/// Tells every event: for people on standard error, for scripts as one JSON object per line on standard output.
-pub(super) async fn tell(handle: Arc<dyn Handle>, output: Output) {
+/// Tells every event until the `end`, and then what is left: for people on standard error, for scripts as one JSON object
+/// per line on standard output.
+pub(super) async fn tell(handle: Arc<dyn Handle>, output: Output, mut end: oneshot::Receiver<()>) {
     let mut events = handle.subscribe();
     let newest = EventFilter { last: Some(1), ..EventFilter::default() };
     let mut last = handle.store().events(&newest).await.ok().and_then(|e| Some(e.last()?.seq)).unwrap_or(0);
     loop {
-        match events.recv().await {
+        let next = tokio::select! {
+            biased;
+            next = events.recv() => next,
+            _ = &mut end => {
+                catch_up(handle.as_ref(), last, output).await;
+                return;
+            }
+        };
+        match next {
             // What was already read from the store is not told again.
             Ok(event) if event.seq <= last => {}
             Ok(event) => {

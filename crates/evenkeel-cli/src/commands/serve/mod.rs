@@ -18,6 +18,7 @@ use evenkeel_server::Listeners;
 use evenkeel_store::{Mode, SqliteStore};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use crate::args::{Output, Serve as Args};
 use crate::controller::{Configuration, StateDirectory};
@@ -69,7 +70,8 @@ async fn serve(state: &StateDirectory, pieces: Pieces, output: Output) -> Result
     })?;
     let address = listeners.address().map(|at| format!(" and at {at}")).unwrap_or_default();
     let handle = controller.handle();
-    let telling = tokio::spawn(log::tell(Arc::clone(&handle), output));
+    let (told, telling) = oneshot::channel::<()>();
+    let telling = tokio::spawn(log::tell(Arc::clone(&handle), output, telling));
     ui::note(&format!(
         "evenkeel {} serves {}; it is asked at {}{address}\n",
         env!("CARGO_PKG_VERSION"),
@@ -80,17 +82,45 @@ async fn serve(state: &StateDirectory, pieces: Pieces, output: Output) -> Result
     let doors = tokio::spawn(evenkeel_server::serve(listeners, handle, http, async {
         let _ = ending.await;
     }));
+    let doors = tokio::spawn(guarded(doors, controller.drain()));
     let signals = tokio::spawn(signals(controller.drain()));
     let outcome = controller.run().await;
     signals.abort();
-    // Requests that came in last get their answers.
+    // Requests that came in last get their answers, and what happened last is told.
     let _ = ended.send(());
-    let _ = doors.await;
-    telling.abort();
+    let doors = doors.await.unwrap_or(Doors::Fallen);
+    let _ = told.send(());
+    let _ = telling.await;
     ssh.close().await;
     outcome.map_err(|e| of_store(&e))?;
+    if doors == Doors::Fallen {
+        return Err(CliError::new(
+            "the HTTP server ended by a mistake in the program, and the controller with it",
+        )
+        .hint("see the log above, and please report it"));
+    }
     ui::note("stopped; nothing is left half-done\n");
     Ok(Exit::Done)
+}
+
+/// How the HTTP server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doors {
+    /// It was asked to.
+    Closed,
+    /// By a mistake in the program.
+    Fallen,
+}
+
+/// A controller that nobody can ask any more ends: whoever keeps it starts it again.
+async fn guarded(doors: JoinHandle<()>, drain: Drain) -> Doors {
+    match doors.await {
+        Ok(()) => Doors::Closed,
+        Err(_) => {
+            drain.request();
+            Doors::Fallen
+        }
+    }
 }
 
 /// Signals that come this soon after the first are the same wish: whatever passes a signal on to a program and its

@@ -30,6 +30,14 @@ pub(in crate::config) fn git_source(spec: &GitSourceSpec, node: &Node, problems:
     if let Some(name) = &spec.credentials_ref {
         report.name(&["credentialsRef"], name);
     }
+    if spec.submodules {
+        let message = "submodules cannot be fetched yet".to_owned();
+        report.error(
+            &["submodules"],
+            message,
+            "take it away, and make a GitSource of each submodule with manifests",
+        );
+    }
     report.optional_path(&["knownHosts"], spec.known_hosts.as_ref());
     report.optional_path(&["caFile"], spec.ca_file.as_ref());
     report.at_least(&["timeout"], spec.timeout, Period::seconds(1), "take it away for the default, `1m`");

@@ -165,6 +165,10 @@ fn paths_periods_and_percents_of_sources() {
                 "2:20 unknown value `safe`, did you mean `Safe`? (it can be one of: `Destructive`, `Disruptive`, `None`, `Safe`)",
             ),
             (
+                "url: 'h:x'\nsubmodules: true",
+                "2:15 submodules cannot be fetched yet (take it away, and make a GitSource of each submodule with manifests)",
+            ),
+            (
                 "url: 'h:x'\ncaps: { prunePercent: 101 }",
                 "2:25 `caps.prunePercent` must be at most 100, found 101 (it is a share in percent; 100 is no cap)",
             ),

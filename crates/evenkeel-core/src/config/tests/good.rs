@@ -44,7 +44,7 @@ spec:
   ref: { semver: '>=1.2.0 <2.0.0' }
   path: sites/teppi
   values: [common/tokyo.yaml]
-  submodules: true
+  submodules: false
   credentialsRef: infra-key
   knownHosts: /etc/evenkeel/known_hosts
   timeout: 30s
