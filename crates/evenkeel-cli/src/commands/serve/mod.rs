@@ -114,13 +114,11 @@ enum Doors {
 
 /// A controller that nobody can ask any more ends: whoever keeps it starts it again.
 async fn guarded(doors: JoinHandle<()>, drain: Drain) -> Doors {
-    match doors.await {
-        Ok(()) => Doors::Closed,
-        Err(_) => {
-            drain.request();
-            Doors::Fallen
-        }
+    if doors.await.is_ok() {
+        return Doors::Closed;
     }
+    drain.request();
+    Doors::Fallen
 }
 
 /// Signals that come this soon after the first are the same wish: whatever passes a signal on to a program and its
