@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use evenkeel_core::driver::Evaluation;
+use evenkeel_core::driver::{Evaluation, Terms};
 use evenkeel_core::plan::{Action, Instance};
 use evenkeel_fuzz::{Host, instances};
 use libfuzzer_sys::fuzz_target;
@@ -28,7 +28,7 @@ fuzz_target!(|input: &[u8]| {
         let found = instance.driver.evaluate(
             &instance.spec,
             &replies,
-            &instance.id.name,
+            Terms { owner: &instance.id.name, ignore: &instance.ignore },
             jiff::Timestamp::UNIX_EPOCH,
         );
         if let Ok(Evaluation::Known { action, .. }) = found {
