@@ -168,11 +168,15 @@ impl Table {
     }
 }
 
+/// What a terminal may leave at the end of a line. Any other character makes it another line than `zfs` prints.
+const BLANKS: [char; 3] = [' ', '\t', '\r'];
+
 /// `cannot open 'tank/x': dataset does not exist`, by name.
 fn refusals(stderr: &[u8]) -> HashMap<String, String> {
     let text = String::from_utf8_lossy(stderr);
-    let lines =
-        text.lines().filter_map(|line| line.trim_end().strip_prefix("cannot open '")?.split_once("': "));
+    let lines = text
+        .lines()
+        .filter_map(|line| line.trim_end_matches(BLANKS).strip_prefix("cannot open '")?.split_once("': "));
     lines.map(|(name, reason)| (name.to_owned(), reason.to_owned())).collect()
 }
 

@@ -67,6 +67,14 @@ fn what_cannot_be_opened_is_refused_and_the_rest_is_read() {
 }
 
 #[test]
+fn a_line_that_zfs_does_not_print_denies_nothing() {
+    // A vertical tab: it counts as a blank elsewhere.
+    let odd = "cannot open 'tank/nope': dataset does not exist\u{b}\n";
+    let table = Table::parse(&request(&["sync"], &["tank/nope"]), &reply(1, b"", odd)).unwrap();
+    assert_ne!(table.of("tank/nope"), Said::Refused("dataset does not exist"));
+}
+
+#[test]
 fn a_user_value_may_hold_tabs_and_line_breaks() {
     let text = b"t\tcom.acme:nl\tline1\nline2\tx\tlocal\nt\tsync\talways\tlocal\n";
     let table = read(&["com.acme:nl", "sync"], &["t"], text);
