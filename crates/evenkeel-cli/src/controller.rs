@@ -185,14 +185,14 @@ impl From<ClientError> for CliError {
             }
             _ => error.hint().map(str::to_owned),
         };
-        hint.into_iter().fold(CliError::new(error.to_string()), CliError::hint)
+        CliError::new(error.to_string()).hint_if_any(hint)
     }
 }
 
 /// Why the store gave nothing.
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
-        error.hint().into_iter().fold(CliError::new(error.to_string()), CliError::hint)
+        CliError::new(error.to_string()).hint_if_any(error.hint())
     }
 }
 

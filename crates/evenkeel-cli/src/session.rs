@@ -1,7 +1,7 @@
 //! Putting the pieces together: manifests loaded, targets reachable.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use evenkeel_core::diagnostic::{Diagnostic, Severity};
@@ -104,8 +104,7 @@ pub(crate) fn check(diagnostics: &[Diagnostic]) -> Result<(), CliError> {
 
 /// Where secrets come from: the environment, then the credentials folder, then what the manifests declare.
 pub(crate) fn credentials(reach: &Reach, secrets: Vec<NamedSecret>) -> Arc<CredentialChain> {
-    let default = || std::env::home_dir().map(|home| home.join(".config/evenkeel/credentials"));
-    let stored = reach.credentials.clone().or_else(default).map(DirectoryCredentials::new);
+    let stored = reach.credentials.clone().or_else(credentials_folder).map(DirectoryCredentials::new);
     let mut sources: Vec<Box<dyn Credentials>> = vec![Box::new(EnvironmentCredentials::from_env())];
     if let Some(stored) = &stored {
         sources.push(Box::new(stored.clone()));
@@ -117,6 +116,11 @@ pub(crate) fn credentials(reach: &Reach, secrets: Vec<NamedSecret>) -> Arc<Crede
         sources.push(Box::new(SecretCredentials::new(secrets, settings)));
     }
     Arc::new(CredentialChain::new(sources))
+}
+
+/// The folder of credentials where no other is named.
+pub(crate) fn credentials_folder() -> Option<PathBuf> {
+    std::env::home_dir().map(|home| home.join(".config/evenkeel/credentials"))
 }
 
 /// The transports for `reach`.

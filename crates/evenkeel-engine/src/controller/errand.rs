@@ -65,7 +65,7 @@ pub(super) fn prepare(shared: &Shared, job: &Job, stop: Stop) -> Option<Errand> 
     } else {
         job.keys.iter().map(|key| &key.id).collect()
     };
-    let mut terms = Terms { state: &state, source: &job.source, ids: &ids, limit, shared, now };
+    let terms = Terms { state: &state, source: &job.source, ids: &ids, limit, shared, now };
     let (mut instances, mut holds, mut intents) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
     for id in &ids {
         let Some(wanted) = world.wanted.get(*id) else { continue };
@@ -109,7 +109,7 @@ struct Terms<'a> {
 }
 
 impl Terms<'_> {
-    fn of(&mut self, world: &World, instance: &Instance, digest: &str) -> (Intent, Option<Hold>) {
+    fn of(&self, world: &World, instance: &Instance, digest: &str) -> (Intent, Option<Hold>) {
         let key = ResourceKey { source: self.source.to_owned(), id: instance.id.clone() };
         let status = self.state.resources.get(&key);
         let fulfilled = status.and_then(|status| status.fulfilled.as_deref());

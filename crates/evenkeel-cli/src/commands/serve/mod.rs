@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use evenkeel_engine::controller::{Controller, Drain, Parts, Settings};
-use evenkeel_engine::store::{Store, StoreError};
+use evenkeel_engine::store::Store;
 use evenkeel_engine::{Clock as _, SystemClock};
 use evenkeel_server::Listeners;
 use evenkeel_store::{Mode, SqliteStore};
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
 
 async fn serve(state: &StateDirectory, pieces: Pieces, output: Output) -> Result<Exit, CliError> {
     let Pieces { controller: spec, sources, transport, ssh, on_snapshot, http, .. } = pieces;
-    let store = SqliteStore::open(state.store(), Mode::Create).map_err(|e| of_store(&e))?;
+    let store = SqliteStore::open(state.store(), Mode::Create)?;
     let parts = Parts {
         registry: evenkeel_drivers::registry(),
         transport,
@@ -63,7 +63,7 @@ async fn serve(state: &StateDirectory, pieces: Pieces, output: Output) -> Result
         holder: format!("the controller on {}", rustix::system::uname().nodename().to_string_lossy()),
         seed: SystemClock.now().as_microsecond().unsigned_abs(),
     };
-    let controller = Controller::open(settings, parts).await.map_err(|e| of_store(&e))?;
+    let controller = Controller::open(settings, parts).await?;
     let listeners = Listeners::open(spec.http.as_ref(), Some(&state.socket())).await.map_err(|e| {
         let hint = e.hint().to_owned();
         CliError::new("the controller cannot be reached").because(e).hint(hint)
@@ -92,7 +92,7 @@ async fn serve(state: &StateDirectory, pieces: Pieces, output: Output) -> Result
     let _ = told.send(());
     let _ = telling.await;
     ssh.close().await;
-    outcome.map_err(|e| of_store(&e))?;
+    outcome?;
     if doors == Doors::Fallen {
         return Err(CliError::new(
             "the HTTP server ended by a mistake in the program, and the controller with it",
@@ -183,13 +183,5 @@ fn lock(state: &StateDirectory) -> Result<File, CliError> {
                 .hint("stop it first, or give this one another `stateDirectory`"))
         }
         Err(TryLockError::Error(e)) => Err(about().because(e)),
-    }
-}
-
-fn of_store(error: &StoreError) -> CliError {
-    let failed = CliError::new(error.to_string());
-    match error.hint() {
-        Some(hint) => failed.hint(hint),
-        None => failed,
     }
 }

@@ -88,11 +88,7 @@ fn source(
 ) -> Result<ConfiguredSource, CliError> {
     let terms = spec.reconcile();
     let failed = |error: SourceError| {
-        let failed = CliError::new(format!("the source {name} cannot work: {error}"));
-        match error.hint {
-            Some(hint) => failed.hint(hint),
-            None => failed,
-        }
+        CliError::new(format!("the source {name} cannot work: {error}")).hint_if_any(error.hint)
     };
     let (source, url, reference): (Arc<dyn Source>, String, Option<String>) = match spec {
         SourceSpec::Git(spec) => {
@@ -119,11 +115,7 @@ fn http_settings(spec: &ControllerSpec, chain: &CredentialChain) -> Result<Setti
     let secret = |whose: String, credential: &str, key: &str| -> Result<SecretString, CliError> {
         let wanted = SecretRef { name: credential.to_owned(), key: key.to_owned() };
         chain.get(&wanted).map_err(|TransportError { message, hint, .. }| {
-            let failed = CliError::new(format!("{whose}: {message}"));
-            match hint {
-                Some(hint) => failed.hint(hint),
-                None => failed,
-            }
+            CliError::new(format!("{whose}: {message}")).hint_if_any(hint)
         })
     };
     let tokens = spec.tokens.iter().map(|token| {

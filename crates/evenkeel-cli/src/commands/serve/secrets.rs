@@ -17,6 +17,7 @@ use evenkeel_transport::credentials::{
 use secrecy::SecretString;
 
 use crate::controller::Configuration;
+use crate::session::credentials_folder;
 
 /// The chain of all sources of secrets, and the one that repositories declare theirs in.
 pub(super) fn chain(configuration: &Configuration) -> (Arc<CredentialChain>, Arc<SecretCredentials>) {
@@ -27,9 +28,8 @@ pub(super) fn chain(configuration: &Configuration) -> (Arc<CredentialChain>, Arc
         base: Base::Folder(folder.to_owned()),
         trusted: true,
     });
-    let default = || std::env::home_dir().map(|home| home.join(".config/evenkeel/credentials"));
     let spec = &configuration.controller;
-    let stored = spec.credentials.as_ref().map(|path| folder.join(path)).or_else(default);
+    let stored = spec.credentials.as_ref().map(|path| folder.join(path)).or_else(credentials_folder);
     let stored = || stored.iter().map(|path| DirectoryCredentials::new(path.clone()));
     let mut settings = SecretSettings::from_env();
     settings.age_identity = spec.age_identity.as_ref().map(|path| folder.join(path));
