@@ -88,7 +88,13 @@ pub(crate) fn scope(
     partial: bool,
 ) -> Scope {
     let prunable = if partial { Registry::default() } else { registry.clone() };
-    Scope { targets: loaded.targets, instances, prunable, pruning: Pruning::default() }
+    Scope {
+        targets: loaded.targets,
+        beside: BTreeMap::new(),
+        instances,
+        prunable,
+        pruning: Pruning::default(),
+    }
 }
 
 /// Prints what was found in manifests; errors end the command.

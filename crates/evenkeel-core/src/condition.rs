@@ -93,7 +93,7 @@ fn ready(change: &Change) -> (Status, String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::driver::Risk;
+    use crate::driver::{Report, Risk};
     use crate::plan::{ChangeError, InstanceId};
 
     fn change(action: Action) -> Change {
@@ -111,6 +111,8 @@ mod tests {
             error: None,
             fields: vec![],
             steps: vec![],
+            withheld: None,
+            report: Report::default(),
             notes: vec![],
             read: std::collections::BTreeMap::new(),
             seen: None,

@@ -4,6 +4,7 @@
 //! Nothing here does I/O, reads a clock or draws a random number: everything that varies is an argument.
 //! The map of the whole house is in `docs/ARCHITECTURE.md`.
 
+pub mod backup;
 pub mod condition;
 pub mod config;
 pub mod diagnostic;

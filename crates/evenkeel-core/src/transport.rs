@@ -7,7 +7,7 @@ use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
 
-use crate::request::{Reply, Request};
+use crate::request::{Reply, Request, Transfer};
 use crate::target::Target;
 
 /// A boxed future, so that `dyn Transport` works.
@@ -24,6 +24,30 @@ pub trait Transport: Send + Sync {
         target: &'a Target,
         requests: &'a [Request],
     ) -> BoxFuture<'a, Vec<Result<Reply, TransportError>>>;
+
+    /// Moves bytes `from` one target `to` another, or within one; see [`Transfer`] for what is promised. Where the
+    /// future is dropped or `watch` says stop, the goal has nothing under its final name.
+    fn transfer<'a>(
+        &'a self,
+        from: &'a Target,
+        to: &'a Target,
+        transfer: &'a Transfer,
+        watch: &'a dyn Watch,
+    ) -> BoxFuture<'a, Result<Reply, TransportError>> {
+        let _ = (transfer, watch);
+        let message = format!("nothing can be moved from {} to {}", from.name, to.name);
+        let error = TransportError::new(TransportErrorKind::Configuration, message);
+        Box::pin(std::future::ready(Err(error)))
+    }
+}
+
+/// Who watches a transfer.
+pub trait Watch: Send + Sync {
+    /// So many bytes were moved so far, of so many where that is known. Called often; must not block.
+    fn moved(&self, bytes: u64, of: Option<u64>);
+
+    /// True once the transfer shall end before its time. Asked at least once a second.
+    fn is_stopped(&self) -> bool;
 }
 
 /// Why a request has no reply.
@@ -72,6 +96,8 @@ pub enum TransportErrorKind {
     Configuration,
     /// A replayed recording has no answer to this request.
     NotRecorded,
+    /// It was ended before its time because somebody asked for that.
+    Stopped,
 }
 
 impl TransportErrorKind {
@@ -91,6 +117,7 @@ impl TransportErrorKind {
             TransportErrorKind::Protocol => "Protocol",
             TransportErrorKind::Configuration => "Configuration",
             TransportErrorKind::NotRecorded => "NotRecorded",
+            TransportErrorKind::Stopped => "Stopped",
         }
     }
 
@@ -101,6 +128,7 @@ impl TransportErrorKind {
             TransportErrorKind::OutputTooLarge
                 | TransportErrorKind::Protocol
                 | TransportErrorKind::NotRecorded
+                | TransportErrorKind::Stopped
         )
     }
 }
@@ -123,7 +151,8 @@ impl TransportError {
         match self.kind {
             TransportErrorKind::Unreachable
             | TransportErrorKind::Timeout
-            | TransportErrorKind::ConnectionLost => true,
+            | TransportErrorKind::ConnectionLost
+            | TransportErrorKind::Stopped => true,
             TransportErrorKind::AuthenticationFailed
             | TransportErrorKind::HostKeyUnknown
             | TransportErrorKind::HostKeyChanged

@@ -73,7 +73,8 @@ impl Engine {
             return done;
         }
         let planned: Vec<&Change> = share.changes.iter().map(|(_, change)| *change).collect();
-        let fresh = self.look_again(&share.part, &planned).await;
+        let now = self.clock.now();
+        let fresh = self.look_again(&share.part, &planned, now).await;
         let mut go = Vec::new();
         for (at, change) in &share.changes {
             match compare(change, &fresh, &share.written) {
@@ -82,10 +83,11 @@ impl Engine {
             }
         }
         let changes: Vec<Change> = go.iter().map(|(_, change)| (*change).clone()).collect();
-        let (works, sent) = self.send(share.part.target, &changes).await;
+        let (works, sent) = self.send(&share.part, &changes).await;
         let touched =
             changes.iter().chain(share.settled.iter().map(|(_, change, _)| *change)).collect::<Vec<_>>();
-        let after = if sent.is_empty() { Look::new() } else { self.look_again(&share.part, &touched).await };
+        let after =
+            if sent.is_empty() { Look::new() } else { self.look_again(&share.part, &touched, now).await };
         for ((at, change), work) in go.iter().zip(works) {
             done.results.push((*at, verdict_after(change, &work, &after), work.sent));
         }

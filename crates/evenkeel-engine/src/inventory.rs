@@ -7,7 +7,7 @@ use evenkeel_core::target::Target;
 
 use crate::observe::Survey;
 use crate::progress::Event;
-use crate::reconcile::Engine;
+use crate::reconcile::{Engine, Scope};
 
 impl Engine {
     /// Every object of `driver`'s kind on `target`, as the manifests that leave it as it is. Sends queries only.
@@ -18,7 +18,8 @@ impl Engine {
     ) -> Result<Vec<Found>, ObserveError> {
         self.progress.on(&Event::Observing { target: &target.name, instances: 0 });
         let inventory = vec![Arc::clone(driver)];
-        let survey = Survey { target, instances: Vec::new(), inventory, marked: Vec::new() };
+        let scope = Scope::default();
+        let survey = Survey { target, scope: &scope, instances: Vec::new(), inventory, marked: Vec::new() };
         let replies = self.observe_target(&survey).await;
         self.progress.on(&Event::Observed { target: &target.name });
         driver.inventory(&replies)

@@ -12,7 +12,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 
 use crate::progress::Event;
-use crate::reconcile::Engine;
+use crate::reconcile::{Engine, Scope};
 
 /// A driver that has still something to ask after this many rounds goes without.
 pub(crate) const MAX_ROUNDS: usize = 4;
@@ -24,6 +24,8 @@ const READERS: usize = 128;
 #[derive(Clone)]
 pub(crate) struct Survey<'a> {
     pub(crate) target: &'a Arc<Target>,
+    /// Where what an instance uses besides its own target is found.
+    pub(crate) scope: &'a Scope,
     pub(crate) instances: Vec<&'a Instance>,
     /// Kinds whose objects are all listed too.
     pub(crate) inventory: Vec<Arc<dyn ErasedDriver>>,
@@ -53,16 +55,40 @@ impl Engine {
     pub(crate) async fn observe_target(&self, survey: &Survey<'_>) -> Replies {
         let mut replies = Replies::default();
         for _ in 0..MAX_ROUNDS {
-            let requests = join_queries(open_queries(survey, &replies));
-            if requests.is_empty() {
+            let queries = join_queries(open_queries(survey, &replies));
+            if queries.is_empty() {
                 break;
             }
-            let answers = self.exchange(survey.target, &requests).await;
-            for (request, answer) in requests.into_iter().zip(answers) {
-                replies.insert(request, answer);
+            for (query, answer) in self.ask(survey, queries).await {
+                replies.insert(query, answer);
             }
         }
         replies
+    }
+
+    /// One round: the queries of each target in one exchange, all targets at once.
+    async fn ask(
+        &self,
+        survey: &Survey<'_>,
+        queries: Vec<Query>,
+    ) -> Vec<(Query, Result<Reply, TransportError>)> {
+        let mut by_target: BTreeMap<Option<String>, Vec<Query>> = BTreeMap::new();
+        for query in queries {
+            by_target.entry(query.target().map(str::to_owned)).or_default().push(query);
+        }
+        let asked = by_target.into_iter().map(|(name, queries)| async move {
+            let target = match &name {
+                None => Some(survey.target),
+                Some(name) => survey.scope.find(name),
+            };
+            let requests: Vec<Request> = queries.iter().map(|query| query.request().clone()).collect();
+            let answers = match target {
+                Some(target) => self.exchange(target, &requests).await,
+                None => vec![Err(unknown_target(name.as_deref())); requests.len()],
+            };
+            queries.into_iter().zip(answers).collect::<Vec<_>>()
+        });
+        futures_util::future::join_all(asked).await.into_iter().flatten().collect()
     }
 
     /// Sends a round; every request gets an answer, whatever the transport does.
@@ -87,4 +113,10 @@ fn open_queries(survey: &Survey<'_>, replies: &Replies) -> Vec<Query> {
     let listing = survey.inventory.iter().flat_map(|driver| driver.inventory_queries(replies));
     let marks = survey.marked.iter().flat_map(|driver| driver.marked_queries(replies));
     own.chain(listing).chain(marks).filter(|query| !replies.has(query)).collect()
+}
+
+/// A driver asks a target that its `uses` did not name.
+pub(crate) fn unknown_target(name: Option<&str>) -> TransportError {
+    let message = format!("target `{}` is not among those of this run", name.unwrap_or_default());
+    TransportError::new(TransportErrorKind::Configuration, message)
 }

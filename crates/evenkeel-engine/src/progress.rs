@@ -29,6 +29,15 @@ pub enum Event<'a> {
         /// The command as a person would type it, without secrets.
         command: &'a str,
     },
+    /// Bytes are on their way from one target to another.
+    Moving {
+        /// The target whose change it is.
+        target: &'a str,
+        /// So many bytes so far.
+        bytes: u64,
+        /// Of so many, where that is known.
+        of: Option<u64>,
+    },
     /// A command ended.
     Sent {
         /// The target's name.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use evenkeel_core::driver::{ErasedDriver, Registry};
 use evenkeel_core::plan::{self, Blueprint, Change, Instance, Plan, Policy, Removal, removals};
 use evenkeel_core::request::Replies;
-use evenkeel_core::target::{SshSpec, Target};
+use evenkeel_core::target::Target;
 use evenkeel_core::transport::Transport;
 use jiff::Timestamp;
 
@@ -16,9 +16,6 @@ use crate::observe::Survey;
 use crate::progress::Progress;
 use crate::run::Run;
 use crate::stop::Stop;
-
-/// The port of a target that names none.
-const SSH_PORT: u16 = 22;
 
 /// Observes, plans and applies.
 pub struct Engine {
@@ -37,10 +34,12 @@ impl std::fmt::Debug for Engine {
 }
 
 /// What a run is about: instances, their targets, and the kinds that may be pruned.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Scope {
     /// Every target that instances refer to, by name.
     pub targets: BTreeMap<String, Arc<Target>>,
+    /// More targets that instances use besides their own, such as stores. Nothing is ever pruned on them.
+    pub beside: BTreeMap<String, Arc<Target>>,
     /// The instances, selected or all.
     pub instances: Vec<Instance>,
     /// The drivers whose objects may be pruned on targets that say `prune: true`. Empty where only a part of
@@ -114,11 +113,17 @@ impl Scope {
         let mut by_target = self.by_target();
         let surveys = self.targets.values().map(|target| Survey {
             target,
+            scope: self,
             instances: by_target.remove(target.name.as_str()).unwrap_or_default(),
             inventory: Vec::new(),
             marked: self.pruned_on(target),
         });
         surveys.filter(|s| !s.instances.is_empty() || !s.marked.is_empty()).collect()
+    }
+
+    /// The target of this name, if the scope has it.
+    pub(crate) fn find(&self, name: &str) -> Option<&Arc<Target>> {
+        self.targets.get(name).or_else(|| self.beside.get(name))
     }
 
     /// The drivers whose objects are pruned on `target`.
@@ -185,6 +190,5 @@ impl Pruning {
 
 /// The machine behind a target, as far as its address tells: `host:port`, or `local`.
 pub(crate) fn machine(target: &Target) -> String {
-    let at = |ssh: &SshSpec| format!("{}:{}", ssh.host.to_ascii_lowercase(), ssh.port.unwrap_or(SSH_PORT));
-    target.spec.ssh.as_ref().map_or_else(|| "local".to_owned(), at)
+    target.address()
 }

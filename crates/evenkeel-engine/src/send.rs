@@ -4,12 +4,13 @@ use std::collections::{BTreeSet, HashMap};
 
 use evenkeel_core::plan::{Batch, Change, batches};
 use evenkeel_core::request::{Reply, Request};
-use evenkeel_core::target::Target;
-use evenkeel_core::transport::TransportError;
+use evenkeel_core::transport::{TransportError, Watch};
 
+use crate::observe::unknown_target;
 use crate::progress::Event;
 use crate::reconcile::Engine;
 use crate::run::Sent;
+use crate::verify::Part;
 
 /// What was sent for one change, and what came of it.
 #[derive(Debug, Default, Clone)]
@@ -25,45 +26,113 @@ pub(crate) struct Work {
 }
 
 impl Engine {
-    /// Sends the writes for `changes`, one at a time. Stops between two when asked, and when the target is lost:
-    /// each further command could only wait for another timeout, or try a password once more.
-    pub(crate) async fn send(&self, target: &Target, changes: &[Change]) -> (Vec<Work>, Vec<Sent>) {
+    /// Sends the writes for `changes`, all of the instances of one target, one at a time. Stops between two when asked.
+    /// Nothing more is sent to a target that is lost: each further command could only wait for another timeout, or try
+    /// a password once more.
+    pub(crate) async fn send(&self, part: &Part<'_>, changes: &[Change]) -> (Vec<Work>, Vec<Sent>) {
         let mut works = vec![Work::default(); changes.len()];
         let batches = batches(changes);
-        let (mut sent, mut lost) = (Vec::new(), false);
-        self.progress.on(&Event::Applying { target: &target.name, steps: batches.len() });
+        let (mut sent, mut lost) = (Vec::new(), Lost::default());
+        let own = part.target.name.as_str();
+        self.progress.on(&Event::Applying { target: own, steps: batches.len() });
         for batch in batches {
             let Some(batch) = without_failed(batch, changes, &works) else { continue };
-            if lost || self.stop.is_requested() {
-                for at in batch.serves {
-                    if let Some(work) = works.get_mut(at) {
-                        work.cut_short = true;
-                    }
-                }
+            if lost.concerns(&batch) || self.stop.is_requested() {
+                cut_short(&mut works, &batch, None);
                 continue;
             }
             let command = batch.request.display();
-            if let Some(complaint) = self.not_journaled(&target.name, &command).await {
-                lost = true;
-                for at in batch.serves {
-                    if let Some(work) = works.get_mut(at) {
-                        (work.complaint, work.cut_short) = (Some((complaint.clone(), None)), true);
-                    }
-                }
+            if let Some(complaint) = self.not_journaled(&batch.target, &command).await {
+                lost.all = true;
+                cut_short(&mut works, &batch, Some(&complaint));
                 continue;
             }
-            self.progress.on(&Event::Sending { target: &target.name, command: &command });
-            let Some(answer) = self.exchange(target, std::slice::from_ref(&batch.request)).await.pop() else {
-                continue;
-            };
+            self.progress.on(&Event::Sending { target: own, command: &command });
+            let answer = self.deliver(part, &batch).await;
             let ok = matches!(&answer, Ok(reply) if reply.exit == 0);
-            self.progress.on(&Event::Sent { target: &target.name, ok });
-            lost = answer.as_ref().is_err_and(|error| error.kind.loses_target());
+            self.progress.on(&Event::Sent { target: own, ok });
+            if answer.as_ref().is_err_and(|error| error.kind.loses_target()) {
+                lost.by(&batch);
+            }
             note(&mut works, changes, &batch, sent.len(), &answer);
             let exit = answer.ok().map(|reply| reply.exit);
-            sent.push(Sent { target: target.name.clone(), command, exit });
+            sent.push(Sent { target: batch.target, command, exit });
         }
         (works, sent)
+    }
+
+    /// Sends one batch to where it belongs.
+    async fn deliver(&self, part: &Part<'_>, batch: &Batch) -> Result<Reply, TransportError> {
+        let find = |name: &str| {
+            if name == part.target.name {
+                return Ok(part.target);
+            }
+            part.scope.find(name).ok_or_else(|| unknown_target(Some(name)))
+        };
+        if let Request::Transfer(transfer) = &batch.request {
+            let from = find(transfer.from_target().unwrap_or(&batch.target))?;
+            let to = find(transfer.to_target().unwrap_or(&batch.target))?;
+            let watch = Watching { engine: self, target: &part.target.name };
+            return self.transport.transfer(from, to, transfer, &watch).await;
+        }
+        let requests = std::slice::from_ref(&batch.request);
+        let answer = self.exchange(find(&batch.target)?, requests).await.pop();
+        answer.unwrap_or_else(|| Err(unknown_target(Some(&batch.target))))
+    }
+}
+
+/// Tells of a transfer, and ends it when the run shall stop.
+struct Watching<'a> {
+    engine: &'a Engine,
+    target: &'a str,
+}
+
+impl Watch for Watching<'_> {
+    fn moved(&self, bytes: u64, of: Option<u64>) {
+        self.engine.progress.on(&Event::Moving { target: self.target, bytes, of });
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.engine.stop.is_requested()
+    }
+}
+
+/// The targets that nothing more is sent to.
+#[derive(Default)]
+struct Lost {
+    all: bool,
+    targets: BTreeSet<String>,
+}
+
+impl Lost {
+    /// A batch found its target lost. Of a transfer it is not known which of the two it was.
+    fn by(&mut self, batch: &Batch) {
+        self.targets.extend(ends(batch).map(str::to_owned));
+    }
+
+    fn concerns(&self, batch: &Batch) -> bool {
+        self.all || ends(batch).any(|name| self.targets.contains(name))
+    }
+}
+
+/// The targets that a batch reaches.
+fn ends(batch: &Batch) -> impl Iterator<Item = &str> {
+    let ends = match &batch.request {
+        Request::Transfer(transfer) => [transfer.from_target(), transfer.to_target()],
+        _ => [None, None],
+    };
+    std::iter::once(batch.target.as_str()).chain(ends.into_iter().flatten())
+}
+
+/// What a batch serves does not go on.
+fn cut_short(works: &mut [Work], batch: &Batch, complaint: Option<&str>) {
+    for at in &batch.serves {
+        if let Some(work) = works.get_mut(*at) {
+            work.cut_short = true;
+            if let Some(complaint) = complaint {
+                work.complaint = Some((complaint.to_owned(), None));
+            }
+        }
     }
 }
 
@@ -82,17 +151,17 @@ fn without_failed(mut batch: Batch, changes: &[Change], works: &[Work]) -> Optio
     if going.is_empty() {
         return None;
     }
-    let Request::Exec(joined) = &mut batch.request;
+    batch.serves = going;
+    let Request::Exec(joined) = &mut batch.request else { return Some(batch) };
     let operands = |of: &[usize]| -> BTreeSet<String> {
         let steps = of.iter().filter_map(|at| changes.get(*at)).flat_map(|change| &change.steps);
-        let equal = steps.map(|step| &step.request).filter_map(|Request::Exec(exec)| {
+        let equal = steps.filter_map(|step| step.request.as_exec()).filter_map(|exec| {
             (exec.argv == joined.argv && exec.stdin == joined.stdin).then_some(&exec.operands)
         });
         equal.flatten().cloned().collect()
     };
-    let (gone, kept) = (operands(&failed), operands(&going));
+    let (gone, kept) = (operands(&failed), operands(&batch.serves));
     joined.operands.retain(|operand| !gone.contains(operand) || kept.contains(operand));
-    batch.serves = going;
     Some(batch)
 }
 

@@ -8,6 +8,7 @@ use evenkeel_core::plan::{
     Action, Blueprint, Change, ChangeError, Gate, Instance, InstanceId, Policy, build,
 };
 use evenkeel_core::target::Target;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::observe::Survey;
@@ -40,18 +41,19 @@ pub(crate) struct Part<'a> {
 pub(crate) type Look = HashMap<(InstanceId, String), Change>;
 
 impl Engine {
-    /// Plans the instances of `changes` anew from a new look at their target.
-    pub(crate) async fn look_again(&self, part: &Part<'_>, changes: &[&Change]) -> Look {
+    /// Plans the instances of `changes` anew from a new look at their target, as of `now`: what was sent is held against
+    /// what was wanted when it was sent, though a schedule may want more by the time it is done.
+    pub(crate) async fn look_again(&self, part: &Part<'_>, changes: &[&Change], now: Timestamp) -> Look {
         let wanted: HashSet<&InstanceId> = changes.iter().map(|c| &c.id).collect();
         let removes = changes.iter().any(|c| c.action == Action::Delete);
         let survey = Survey {
             target: part.target,
+            scope: part.scope,
             instances: part.instances.iter().copied().filter(|i| wanted.contains(&i.id)).collect(),
             inventory: Vec::new(),
             marked: if removes { part.scope.pruned_on(part.target) } else { Vec::new() },
         };
         let replies = BTreeMap::from([(part.target.name.clone(), self.observe_target(&survey).await)]);
-        let now = self.clock.now();
         let blueprint = Blueprint { replies: &replies, policy: part.policy, now, keep_seen: false };
         let mut fresh = build(&survey.instances, &blueprint).changes;
         if let (true, Some(replies)) = (removes, replies.get(&part.target.name)) {
@@ -145,6 +147,10 @@ pub(crate) fn verdict_after(change: &Change, work: &Work, after: &Look) -> Verdi
     match now {
         Change { error: Some(error), .. } => unknown_after(error, complaint),
         now if now.action == Action::NoOp && now.busy.is_none() => Verdict::Applied,
+        // What may be sent was; the rest waits for a person.
+        Change { gate: Gate::Held { reasons }, .. } if complaint.is_none() && change.withheld.is_some() => {
+            Verdict::Held { reasons: reasons.clone() }
+        }
         now => {
             let (message, hint) = complaint.unwrap_or_else(|| still_differs(now, work.cut_short));
             Verdict::Failed { message, hint }

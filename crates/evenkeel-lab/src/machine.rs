@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use evenkeel_core::request::Reply;
+use evenkeel_core::request::{Reply, Request};
 
 use crate::random::Random;
 use crate::zfs::{Dataset, ZfsHost};
@@ -14,6 +14,17 @@ const MARK: &str = "dev.evenkeel:managed-by";
 pub trait Machine: Send {
     /// Runs a command line.
     fn run(&mut self, argv: &[String]) -> Reply;
+
+    /// Does what is asked of one of the targets that it plays. The default plays one that runs commands.
+    fn answer(&mut self, target: &str, request: &Request) -> Reply {
+        match request.as_exec() {
+            Some(exec) => self.run(&exec.words()),
+            None => {
+                let stderr = format!("{target} runs commands only, not `{}`\n", request.display());
+                Reply { exit: 127, stdout: Vec::new(), stderr: stderr.into_bytes() }
+            }
+        }
+    }
 
     /// A number that is equal for equal states, clocks and counters included.
     fn fingerprint(&self) -> u64;

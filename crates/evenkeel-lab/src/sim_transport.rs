@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use evenkeel_core::request::{Reply, Request};
+use evenkeel_core::request::{Exec, Reply, Request};
 use evenkeel_core::target::Target;
 use evenkeel_core::transport::{BoxFuture, Transport, TransportError, TransportErrorKind};
 
@@ -130,9 +130,8 @@ impl SimTransport {
     }
 
     fn run(&self, target: &str, watched: &mut Watched, request: &Request) -> Reply {
-        let Request::Exec(exec) = request;
-        let argv = exec.words();
-        let reply = watched.machine.run(&argv);
+        let argv = request.as_exec().map_or_else(|| vec![request.display()], Exec::words);
+        let reply = watched.machine.answer(target, request);
         let before = std::mem::replace(&mut watched.fingerprint, watched.machine.fingerprint());
         let wrote = watched.fingerprint != before;
         locked(&self.log).push(Record { target: target.to_owned(), argv, wrote });
@@ -195,8 +194,6 @@ impl Transport for SimTransport {
 
 #[cfg(test)]
 mod tests {
-    use evenkeel_core::request::Exec;
-
     use super::*;
     use crate::zfs::{Version, ZfsHost};
 

@@ -69,6 +69,7 @@ impl World {
         let transport = Arc::new(SimTransport::new(machines));
         let scope = Scope {
             targets: loaded.targets,
+            beside: BTreeMap::new(),
             instances: loaded.instances,
             prunable: registry.clone(),
             pruning: Pruning::default(),

@@ -45,6 +45,7 @@ impl LocalTransport {
         };
         let seconds = spec.command_timeout_seconds.unwrap_or(DEFAULT_COMMAND_TIMEOUT_SECONDS);
         let limits = Limits { time: Duration::from_secs(seconds.into()), output: self.output_limit };
+        let limits = round.limits(limits);
         let mut collector = round.collector(limits.output);
         if round.is_empty() {
             return round.replies(collector, &End::Complete, name, limits);

@@ -5,9 +5,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use evenkeel_core::request::{Reply, Request};
+use evenkeel_core::request::{Reply, Request, Transfer};
 use evenkeel_core::target::Target;
-use evenkeel_core::transport::{BoxFuture, Transport, TransportError, TransportErrorKind};
+use evenkeel_core::transport::{BoxFuture, Transport, TransportError, TransportErrorKind, Watch};
 use jiff::Timestamp;
 
 use crate::credentials::CredentialChain;
@@ -102,5 +102,16 @@ impl Transport for Recorder {
             }
             answers
         })
+    }
+
+    fn transfer<'a>(
+        &'a self,
+        from: &'a Target,
+        to: &'a Target,
+        transfer: &'a Transfer,
+        watch: &'a dyn Watch,
+    ) -> BoxFuture<'a, Result<Reply, TransportError>> {
+        // Only what plans are made of is recorded: a recording is replayed by `plan`.
+        self.inner.transfer(from, to, transfer, watch)
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Round {
     refused: Vec<Option<TransportError>>,
     commands: Vec<Command>,
     nonce: Nonce,
+    /// The longest time that one of the commands asks for.
+    seconds: Option<u64>,
 }
 
 /// How a shell session ended.
@@ -71,9 +73,12 @@ impl Round {
         let nonce = Nonce::random().ok_or_else(|| {
             TransportError::new(TransportErrorKind::Configuration, "the system gives no random numbers")
         })?;
-        let mut round = Round { become_root, refused: Vec::new(), commands: Vec::new(), nonce };
-        for Request::Exec(exec) in requests {
-            let refused = match command(exec, credentials) {
+        let mut round =
+            Round { become_root, refused: Vec::new(), commands: Vec::new(), nonce, seconds: None };
+        for request in requests {
+            let sent = request.as_exec().ok_or_else(|| no_command(request));
+            round.seconds = round.seconds.max(sent.as_ref().ok().and_then(|exec| exec.seconds));
+            let refused = match sent.and_then(|exec| command(exec, credentials)) {
                 Ok(command) => {
                     let root = round.become_root.as_ref();
                     round.commands.push(match root {
@@ -87,6 +92,12 @@ impl Round {
             round.refused.push(refused);
         }
         Ok(round)
+    }
+
+    /// The limits of a target, with the time that the commands ask for where that is more.
+    pub(crate) fn limits(&self, of_target: Limits) -> Limits {
+        let time = of_target.time.max(Duration::from_secs(self.seconds.unwrap_or_default()));
+        Limits { time, ..of_target }
     }
 
     /// True where there is nothing to send.
@@ -255,6 +266,12 @@ fn become_root(
         None => None,
     };
     Ok(BecomeRoot::new(program, password))
+}
+
+/// A shell runs commands; other requests are for other transports.
+fn no_command(request: &Request) -> TransportError {
+    let message = format!("`{}` cannot be run by a shell", request.display());
+    TransportError::new(TransportErrorKind::Configuration, message)
 }
 
 fn command(exec: &Exec, credentials: &dyn Credentials) -> Result<Command, TransportError> {

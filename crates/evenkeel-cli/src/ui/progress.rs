@@ -5,7 +5,7 @@ use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
 
 use evenkeel_engine::{Event, Progress};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::note;
 
@@ -65,6 +65,10 @@ impl Progress for Bars {
             Event::Applying { target, steps } => self.with(target, |bar| bar.set_length(*steps as u64)),
             Event::Sending { target, command } => {
                 self.with(target, |bar| bar.set_message((*command).to_owned()));
+            }
+            Event::Moving { target, bytes, of } => {
+                let of = of.map(|of| format!(" of {}", HumanBytes(of))).unwrap_or_default();
+                self.with(target, |bar| bar.set_message(format!("{}{of}", HumanBytes(*bytes))));
             }
             Event::Sent { target, .. } => self.with(target, |bar| bar.inc(1)),
             Event::Applied { target } => self.with(target, ProgressBar::finish_and_clear),

@@ -7,10 +7,13 @@ use jiff::Timestamp;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
-use super::{Delta, Driver, Finding, Found, Marked, ObserveError, Observed, Step};
+use super::{
+    Delta, Demand, Driver, Finding, Found, Marked, ObserveError, Observed, Report, Restoration, Step, Use,
+    Verification, Wish,
+};
 use crate::diff::{FieldChange, FieldPath, unmet};
 use crate::manifest::{Node, Problems, read_spec};
-use crate::plan::Action;
+use crate::plan::{Action, InstanceId};
 use crate::request::{Query, Replies};
 
 /// A spec whose type only its driver knows.
@@ -38,6 +41,8 @@ pub enum Evaluation {
         ignored: Vec<FieldPath>,
         /// For a Create: the containing object, where that is missing too.
         lacks: Option<String>,
+        /// What there is to tell beside the difference.
+        report: Report,
     },
 }
 
@@ -48,6 +53,8 @@ pub struct Terms<'a> {
     pub owner: &'a str,
     /// Fields (dotted paths, with everything below them) that are given to a new object and then left alone.
     pub ignore: &'a [String],
+    /// The resource and its target.
+    pub id: &'a InstanceId,
 }
 
 /// What a resource claims: an object, and the fields of it with their values.
@@ -70,6 +77,8 @@ pub trait ErasedDriver: Send + Sync {
     fn backend(&self) -> Option<&'static str>;
     /// [`Driver::VOLATILE`]
     fn volatile(&self) -> &'static [&'static str];
+    /// [`Driver::EXCLUSIVE`]
+    fn is_exclusive(&self) -> bool;
     /// The JSON Schema of the driver's part of `spec`.
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
     /// Reads and checks a spec. Problems go to `problems`; `None` where it could not be read.
@@ -86,6 +95,25 @@ pub trait ErasedDriver: Send + Sync {
         terms: Terms<'_>,
         now: Timestamp,
     ) -> Result<Evaluation, ObserveError>;
+    /// [`Driver::uses`]
+    fn uses(&self, spec: &ErasedSpec) -> Vec<Use>;
+    /// [`Driver::on_demand`]
+    fn on_demand(&self, spec: &ErasedSpec, demand: Demand) -> Option<ErasedSpec>;
+    /// [`Driver::verifications`] of what was read.
+    fn verifications(
+        &self,
+        spec: &ErasedSpec,
+        replies: &Replies,
+        now: Timestamp,
+    ) -> Result<Vec<Verification>, ObserveError>;
+    /// [`Driver::restoration`] from what was read.
+    fn restoration(
+        &self,
+        spec: &ErasedSpec,
+        replies: &Replies,
+        wish: &Wish,
+        now: Timestamp,
+    ) -> Result<Result<Restoration, String>, ObserveError>;
     /// [`Driver::show`]
     fn show(&self, path: &FieldPath, value: &Value) -> Option<String>;
     /// [`Driver::inventory_queries`]
@@ -111,6 +139,10 @@ impl<D: Driver> ErasedDriver for D {
 
     fn volatile(&self) -> &'static [&'static str] {
         D::VOLATILE
+    }
+
+    fn is_exclusive(&self) -> bool {
+        D::EXCLUSIVE
     }
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
@@ -152,11 +184,12 @@ impl<D: Driver> ErasedDriver for D {
             Observed::Present(state) => (Some(state), None),
         };
         let observed = before.as_ref().map(to_json::<D>).transpose()?;
+        let report = Driver::report(self, spec, before.as_ref(), now);
         let Some(after) = self.desired(spec, before.as_ref(), now) else {
-            return Ok(nothing_to_do(observed));
+            return Ok(nothing_to_do(observed, report));
         };
         if before.as_ref().is_some_and(|before| reads_same::<D>(before, &after)) {
-            return Ok(nothing_to_do(observed));
+            return Ok(nothing_to_do(observed, report));
         }
         let is_left_alone =
             |c: &FieldChange| before.is_some() && terms.ignore.iter().any(|f| c.path.is_within(f));
@@ -172,6 +205,7 @@ impl<D: Driver> ErasedDriver for D {
                 steps,
                 ignored,
                 lacks: None,
+                report,
             });
         }
         let action = match &before {
@@ -181,9 +215,50 @@ impl<D: Driver> ErasedDriver for D {
         };
         let steps = self.steps(
             spec,
-            &Delta { action, before: before.as_ref(), after: &after, changes: &changes, owner: terms.owner },
+            &Delta {
+                action,
+                before: before.as_ref(),
+                after: &after,
+                changes: &changes,
+                owner: terms.owner,
+                id: terms.id,
+            },
         );
-        Ok(Evaluation::Known { action, observed, changes, steps, ignored, lacks })
+        Ok(Evaluation::Known { action, observed, changes, steps, ignored, lacks, report })
+    }
+
+    fn uses(&self, spec: &ErasedSpec) -> Vec<Use> {
+        spec.downcast_ref::<D::Spec>().map_or_else(Vec::new, |spec| Driver::uses(self, spec))
+    }
+
+    fn on_demand(&self, spec: &ErasedSpec, demand: Demand) -> Option<ErasedSpec> {
+        let spec = Driver::on_demand(self, spec.downcast_ref::<D::Spec>()?, demand)?;
+        Some(Arc::new(spec))
+    }
+
+    fn verifications(
+        &self,
+        spec: &ErasedSpec,
+        replies: &Replies,
+        now: Timestamp,
+    ) -> Result<Vec<Verification>, ObserveError> {
+        let spec = spec.downcast_ref::<D::Spec>().ok_or_else(foreign_spec::<D>)?;
+        let seen = present(self, spec, replies)?;
+        Ok(seen.map_or_else(Vec::new, |seen| Driver::verifications(self, spec, &seen, now)))
+    }
+
+    fn restoration(
+        &self,
+        spec: &ErasedSpec,
+        replies: &Replies,
+        wish: &Wish,
+        now: Timestamp,
+    ) -> Result<Result<Restoration, String>, ObserveError> {
+        let spec = spec.downcast_ref::<D::Spec>().ok_or_else(foreign_spec::<D>)?;
+        Ok(match present(self, spec, replies)? {
+            Some(seen) => Driver::restoration(self, spec, &seen, wish, now),
+            None => Err(format!("there is no copy of {}", Driver::object(self, spec))),
+        })
     }
 
     fn show(&self, path: &FieldPath, value: &Value) -> Option<String> {
@@ -211,9 +286,21 @@ impl<D: Driver> ErasedDriver for D {
     }
 }
 
-fn nothing_to_do(observed: Option<Value>) -> Evaluation {
+/// What is there, for what is done with copies; `None` where it is not known or not there.
+fn present<D: Driver>(
+    driver: &D,
+    spec: &D::Spec,
+    replies: &Replies,
+) -> Result<Option<D::State>, ObserveError> {
+    Ok(match driver.observe(spec, replies)? {
+        Observed::Present(state) => Some(state),
+        Observed::Absent { .. } | Observed::Busy { .. } => None,
+    })
+}
+
+fn nothing_to_do(observed: Option<Value>, report: Report) -> Evaluation {
     let (changes, steps, ignored) = (Vec::new(), Vec::new(), Vec::new());
-    Evaluation::Known { action: Action::NoOp, observed, changes, steps, ignored, lacks: None }
+    Evaluation::Known { action: Action::NoOp, observed, changes, steps, ignored, lacks: None, report }
 }
 
 fn is_within_any(path: &FieldPath, prefixes: &[&str]) -> bool {

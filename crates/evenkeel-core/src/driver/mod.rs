@@ -4,15 +4,21 @@
 //! apply and verify are not driver methods: they are written once, in [`crate::diff`], [`crate::plan`] and the
 //! engine.
 
+mod demand;
 mod erased;
 mod error;
 mod registry;
+mod report;
 mod step;
+mod uses;
 
+pub use demand::{Demand, Restoration, Verification, Wish};
 pub use erased::{ErasedDriver, ErasedSpec, Evaluation, Object, Terms};
 pub use error::ObserveError;
 pub use registry::Registry;
+pub use report::{Fate, Generation, Health, Report};
 pub use step::{Hazard, Risk, Step};
+pub use uses::{Role, Use};
 
 use std::collections::BTreeMap;
 
@@ -35,6 +41,8 @@ pub trait Driver: Send + Sync + 'static {
     const IMMUTABLE: &'static [&'static str] = &[];
     /// Fields of the State that are shown but never compared.
     const VOLATILE: &'static [&'static str] = &[];
+    /// True where an object belongs to one resource alone, whatever fields others would claim.
+    const EXCLUSIVE: bool = false;
 
     /// What people write under `spec`, without the fields common to all kinds.
     type Spec: DeserializeOwned + JsonSchema + Send + Sync + 'static;
@@ -60,6 +68,42 @@ pub trait Driver: Send + Sync + 'static {
 
     /// The writes that close the difference, in order. For a Replace: those that remove and create anew.
     fn steps(&self, spec: &Self::Spec, delta: &Delta<'_, Self::State>) -> Vec<Step>;
+
+    /// The targets that it needs besides its own.
+    fn uses(&self, spec: &Self::Spec) -> Vec<Use> {
+        let _ = spec;
+        Vec::new()
+    }
+
+    /// What there is to tell beside the difference. `seen` is `None` where the object is absent.
+    fn report(&self, spec: &Self::Spec, seen: Option<&Self::State>, now: Timestamp) -> Report {
+        let _ = (spec, seen, now);
+        Report::default()
+    }
+
+    /// The spec for a run with this demand; `None` where a demand makes no sense for it.
+    fn on_demand(&self, spec: &Self::Spec, demand: Demand) -> Option<Self::Spec> {
+        let _ = (spec, demand);
+        None
+    }
+
+    /// How to check every verified copy again.
+    fn verifications(&self, spec: &Self::Spec, seen: &Self::State, now: Timestamp) -> Vec<Verification> {
+        let _ = (spec, seen, now);
+        Vec::new()
+    }
+
+    /// How a copy comes back; or why it cannot.
+    fn restoration(
+        &self,
+        spec: &Self::Spec,
+        seen: &Self::State,
+        wish: &Wish,
+        now: Timestamp,
+    ) -> Result<Restoration, String> {
+        let _ = (spec, seen, wish, now);
+        Err(format!("a {} keeps no copies", Self::KIND))
+    }
 
     /// How a person writes the value of a field (`10 GiB`), where its JSON form is not good to read.
     fn show(&self, path: &FieldPath, value: &Value) -> Option<String> {
@@ -129,6 +173,8 @@ pub struct Delta<'a, S> {
     pub changes: &'a [FieldChange],
     /// The owner to write into the mark on what is created.
     pub owner: &'a str,
+    /// The resource and its target.
+    pub id: &'a crate::plan::InstanceId,
 }
 
 /// A problem found in a spec.

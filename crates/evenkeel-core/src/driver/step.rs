@@ -43,12 +43,44 @@ pub struct Step {
     /// Why it is risky; empty for a safe step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hazards: Vec<Hazard>,
+    /// The steps before it stand without it: where it may not be sent, it and what follows wait, and those are sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_wait: bool,
 }
 
 impl Step {
     /// A safe step on the instance's own target.
     pub fn new(request: Request) -> Self {
-        Step { target: None, request, hazards: Vec::new() }
+        Step { target: None, request, hazards: Vec::new(), may_wait: false }
+    }
+
+    /// A safe step on another target.
+    pub fn at(target: &str, request: Request) -> Self {
+        Step { target: Some(target.to_owned()), ..Step::new(request) }
+    }
+
+    /// The steps before it stand without it.
+    #[must_use]
+    pub fn may_wait(mut self) -> Self {
+        self.may_wait = true;
+        self
+    }
+
+    /// Names `own` as the target where none is named, and in a transfer, too.
+    pub(crate) fn settle(&mut self, own: &str) {
+        self.target.get_or_insert_with(|| own.to_owned());
+        if let Request::Transfer(transfer) = &mut self.request {
+            transfer.settle(own);
+        }
+    }
+
+    /// Every target that it reaches; the one that it is sent to first.
+    pub fn targets(&self) -> impl Iterator<Item = &str> {
+        let of_transfer = match &self.request {
+            Request::Transfer(transfer) => [transfer.from_target(), transfer.to_target()],
+            _ => [None, None],
+        };
+        self.target.as_deref().into_iter().chain(of_transfer.into_iter().flatten())
     }
 
     /// Adds a reason why it is risky.

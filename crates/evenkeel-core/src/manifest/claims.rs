@@ -33,11 +33,35 @@ pub(super) fn check(
         if problems.is_full() {
             return;
         }
+        if let [first, second, ..] = owners.as_slice()
+            && said.insert((*first, *second, FieldPath::of([""])))
+            && is_exclusive(resources, *second)
+        {
+            report_shared(resources, (*first, *second), target, object, problems);
+            continue;
+        }
         let clashes = clashes(resources, &owners, now);
         for clash in clashes.into_iter().filter(|c| said.insert((c.first, c.second, c.path.clone()))) {
             report(resources, &clash, target, object, problems);
         }
     }
+}
+
+fn is_exclusive(resources: &[Resource], at: usize) -> bool {
+    resources.get(at).and_then(|r| r.driven.as_ref()).is_some_and(|driven| driven.driver.is_exclusive())
+}
+
+fn report_shared(
+    resources: &[Resource],
+    (first, second): (usize, usize),
+    target: &str,
+    object: &str,
+    problems: &mut Problems,
+) {
+    let (Some(first), Some(second)) = (resources.get(first), resources.get(second)) else { return };
+    let message = format!("{object} on {target} is looked after by {} already", first.id());
+    let hint = format!("keep one of the two; the other one is at {}", first.location());
+    second.problem(&[], message, Some(hint), problems);
 }
 
 /// A field that two resources claim.

@@ -16,7 +16,7 @@ use super::source::Source;
 use super::suggest::{choices, did_you_mean};
 use super::values::Values;
 use super::written::Written;
-use super::{claims, depends, target, yaml};
+use super::{claims, depends, target, uses, yaml};
 use crate::config::{self, SecretSpec};
 use crate::diagnostic::{Diagnostic, Location, Severity};
 use crate::diff::FieldPath;
@@ -74,6 +74,7 @@ pub fn load(registry: &Registry, files: &[SourceFile], values: &[SourceFile], no
     let levels = depends::levels(&resources, &mut problems);
     let (instances, owners) = expand(&resources, &targets, &levels, now, &mut problems);
     claims::check(&resources, &instances, &owners, now, &mut problems);
+    uses::check(&resources, &owners, &targets, &mut problems);
     Loaded {
         targets,
         secrets,
@@ -237,6 +238,7 @@ fn expand(
         let Object { name: object, claims } = driver.object(spec, now);
         check_ignored(resource, &claims, problems);
         let ignore: Arc<[String]> = resource.common.drift.ignore.as_slice().into();
+        let uses = uses::names(resource, driver.uses(spec), targets, problems);
         let level = levels.get(at).copied().unwrap_or_default();
         for target in on.iter() {
             owners.push(at);
@@ -254,6 +256,7 @@ fn expand(
                 labels: Arc::clone(&resource.labels),
                 level,
                 depends_on: resource.common.depends_on.clone(),
+                uses: Arc::clone(&uses),
                 owner: target.owner().to_owned(),
                 suspend: resource.common.suspend,
                 accepted: resource.common.accept.data_loss.clone(),
@@ -295,17 +298,7 @@ fn places(
         if let Some(target) = targets.get(name) {
             return [Arc::clone(target)].into();
         }
-        if !problems.is_full() {
-            let near = did_you_mean(name, targets.keys().map(String::as_str));
-            let message = format!("there is no target `{}`{near}", short(name));
-            let hint = if problems.has_unread() {
-                UNREAD.to_owned()
-            } else {
-                choices("the targets are", targets.keys().map(String::as_str))
-                    .unwrap_or_else(|| "add a manifest of kind Target".to_owned())
-            };
-            resource.problem(&["target"], message, Some(hint), problems);
-        }
+        no_such_target(resource, &["target"], name, targets, problems);
     } else if let Some(selector) = &resource.common.target_selector {
         let on = selections.of(selector);
         if on.is_empty() && selector.problems().is_empty() {
@@ -317,4 +310,26 @@ fn places(
         return on;
     }
     Arc::default()
+}
+
+/// A resource names a target that there is not.
+pub(super) fn no_such_target(
+    resource: &Resource,
+    path: &[&str],
+    name: &str,
+    targets: &BTreeMap<String, Arc<Target>>,
+    problems: &mut Problems,
+) {
+    if problems.is_full() {
+        return;
+    }
+    let near = did_you_mean(name, targets.keys().map(String::as_str));
+    let message = format!("there is no target `{}`{near}", short(name));
+    let hint = if problems.has_unread() {
+        UNREAD.to_owned()
+    } else {
+        choices("the targets are", targets.keys().map(String::as_str))
+            .unwrap_or_else(|| "add a manifest of kind Target".to_owned())
+    };
+    resource.problem(path, message, Some(hint), problems);
 }

@@ -19,6 +19,7 @@ mod selector;
 mod source;
 mod suggest;
 mod target;
+mod uses;
 mod values;
 mod written;
 mod yaml;

@@ -16,7 +16,7 @@ use super::resource::Common;
 use super::target;
 use crate::config::{self, ControllerSpec, DirectorySourceSpec, GitSourceSpec, SecretSpec};
 use crate::driver::{ErasedDriver, Registry};
-use crate::target::TargetSpec;
+use crate::target::{TargetSpec, WAYS};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
@@ -107,7 +107,7 @@ fn generator() -> SchemaGenerator {
 
 fn manifest(registry: &Registry, kind: &str, generator: &mut SchemaGenerator) -> Option<Value> {
     let spec = match kind {
-        target::KIND => one_of::<TargetSpec>(&["ssh", "local"], generator),
+        target::KIND => one_of::<TargetSpec>(&WAYS, generator),
         config::SECRET => one_of::<SecretSpec>(&config::SECRET_SOURCES, generator),
         config::CONTROLLER => ControllerSpec::json_schema(generator).to_value(),
         config::GIT_SOURCE => GitSourceSpec::json_schema(generator).to_value(),

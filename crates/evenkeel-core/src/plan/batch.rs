@@ -1,11 +1,14 @@
 //! Batches: the order of writes on one target, with equal writes joined.
 
 use super::{Action, Change};
+use crate::driver::Step;
 use crate::request::{Request, join_steps};
 
 /// One write to send, and the changes that it serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
+    /// The target that it is sent to.
+    pub target: String,
     /// What is sent.
     pub request: Request,
     /// Indexes into the changes that were given to [`batches`].
@@ -33,20 +36,39 @@ pub fn batches(changes: &[Change]) -> Vec<Batch> {
 
 fn whole<'a>(changes: impl Iterator<Item = (usize, &'a Change)>, out: &mut Vec<Batch>) {
     for (at, change) in changes {
-        out.extend(change.steps.iter().map(|s| Batch { request: s.request.clone(), serves: vec![at] }));
+        out.extend(change.steps.iter().map(|step| Batch {
+            target: target_of(step, change).to_owned(),
+            request: step.request.clone(),
+            serves: vec![at],
+        }));
     }
+}
+
+/// Where a step is sent.
+fn target_of<'a>(step: &'a Step, change: &'a Change) -> &'a str {
+    step.target.as_deref().unwrap_or(&change.id.target)
 }
 
 fn stepwise(changes: &[(usize, &Change)], out: &mut Vec<Batch>) {
     let most = changes.iter().map(|(_, c)| c.steps.len()).max().unwrap_or(0);
     for nth in 0..most {
-        let steps: Vec<(usize, &Request)> =
-            changes.iter().filter_map(|(at, c)| Some((*at, &c.steps.get(nth)?.request))).collect();
-        let joined = join_steps(steps.iter().map(|(_, request)| *request));
+        let steps: Vec<(usize, &str, &Request)> = changes
+            .iter()
+            .filter_map(|(at, change)| {
+                let step = change.steps.get(nth)?;
+                Some((*at, target_of(step, change), &step.request))
+            })
+            .collect();
+        let joined = join_steps(steps.iter().map(|(_, target, request)| (Some(*target), *request)));
         let start = out.len();
-        out.extend(joined.requests.into_iter().map(|request| Batch { request, serves: Vec::new() }));
-        for ((at, _), place) in steps.iter().zip(joined.places) {
+        out.extend(joined.requests.into_iter().map(|request| Batch {
+            target: String::new(),
+            request,
+            serves: Vec::new(),
+        }));
+        for ((at, target, _), place) in steps.iter().zip(joined.places) {
             if let Some(batch) = out.get_mut(start + place) {
+                (*target).clone_into(&mut batch.target);
                 batch.serves.push(*at);
             }
         }

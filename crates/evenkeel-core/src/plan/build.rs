@@ -10,11 +10,11 @@ use sha2::{Digest, Sha256};
 
 use super::gate::{gate, has_run_out, word};
 use super::wait::wait;
-use super::{Acceptance, Action, Change, ChangeError, Field, Gate, InstanceId, Plan, Policy, Seen};
+use super::{Acceptance, Action, Change, ChangeError, Field, Gate, InstanceId, Plan, Policy, Seen, Withheld};
 use crate::config::DriftMode;
 use crate::diagnostic::Location;
 use crate::diff::{FieldChange, FieldPath, leaves};
-use crate::driver::{ErasedDriver, ErasedSpec, Evaluation, ObserveError, Step, Terms};
+use crate::driver::{ErasedDriver, ErasedSpec, Evaluation, ObserveError, Report, Step, Terms};
 use crate::manifest::Node;
 use crate::period::Period;
 use crate::request::Replies;
@@ -40,6 +40,8 @@ pub struct Instance {
     pub level: usize,
     /// The resources (`Kind/name`) that it waits for.
     pub depends_on: Vec<String>,
+    /// The targets that it needs besides its own.
+    pub uses: Arc<[String]>,
     /// The name in the mark on what is created: [`crate::target::Target::owner`].
     pub owner: String,
     /// `suspend: true`
@@ -88,11 +90,13 @@ fn changes<I: Borrow<Instance>>(instances: &[I], blueprint: &Blueprint<'_>) -> V
     for instance in instances.iter().map(Borrow::borrow) {
         let replies = blueprint.replies.get(&instance.id.target).unwrap_or(&nothing);
         let mut change = blank(instance);
-        let terms = Terms { owner: &instance.owner, ignore: &instance.ignore };
+        let terms = Terms { owner: &instance.owner, ignore: &instance.ignore, id: &instance.id };
         match instance.driver.evaluate(&instance.spec, replies, terms, blueprint.now) {
             Err(error) => fail(&mut change, instance, &error),
             Ok(Evaluation::Busy { reason }) => change.busy = Some(reason),
-            Ok(Evaluation::Known { action, observed, changes: fields, steps, ignored, lacks }) => {
+            Ok(Evaluation::Known { action, observed, changes: fields, steps, ignored, lacks, report }) => {
+                change.notes.extend(report.notes.iter().cloned());
+                change.report = report;
                 fill(&mut change, instance, Known { action, observed, fields, steps, ignored }, blueprint);
                 lacking.extend(lacks.map(|container| (changes.len(), container)));
             }
@@ -125,6 +129,8 @@ fn blank(instance: &Instance) -> Change {
         error: None,
         fields: Vec::new(),
         steps: Vec::new(),
+        withheld: None,
+        report: Report::default(),
         notes: Vec::new(),
         read: BTreeMap::new(),
         seen: None,
@@ -157,19 +163,30 @@ fn fill(change: &mut Change, instance: &Instance, known: Known, blueprint: &Blue
     if known.action == Action::NoOp {
         return;
     }
-    change.steps = known.steps;
-    for step in &mut change.steps {
-        step.target.get_or_insert_with(|| instance.id.target.clone());
-    }
-    let (gate, notes) = gate(&change.steps, blueprint.policy, &instance.accepted, blueprint.now);
-    change.gate = gate;
+    let mut steps = known.steps;
+    steps.iter_mut().for_each(|step| step.settle(&instance.id.target));
+    let (gate, notes) = gate(&steps, blueprint.policy, &instance.accepted, blueprint.now);
+    change.notes.extend(notes);
+    (change.steps, change.gate) = (steps, gate);
+    withhold(change, instance, blueprint);
     if let Some(reason) = &instance.hold {
         change.gate.hold([reason.to_string()]);
     }
-    change.notes.extend(notes);
     change.risk = change.steps.iter().map(Step::risk).max().unwrap_or_default();
     change.fields = known.fields.into_iter().map(|c| field(&*instance.driver, c)).collect();
     change.read = known.observed.as_ref().map(|state| hashes(&*instance.driver, state)).unwrap_or_default();
+}
+
+/// Lets the steps go before one that may wait, where only that one and what follows are held.
+fn withhold(change: &mut Change, instance: &Instance, blueprint: &Blueprint<'_>) {
+    let Gate::Held { reasons } = &change.gate else { return };
+    let Some(at) = change.steps.iter().position(|step| step.may_wait).filter(|at| *at > 0) else { return };
+    let before = change.steps.get(..at).unwrap_or_default();
+    if gate(before, blueprint.policy, &instance.accepted, blueprint.now).0 == Gate::Open {
+        let reasons = reasons.clone();
+        change.withheld = Some(Withheld { steps: change.steps.split_off(at), reasons });
+        change.gate = Gate::Open;
+    }
 }
 
 fn field(driver: &dyn ErasedDriver, change: FieldChange) -> Field {

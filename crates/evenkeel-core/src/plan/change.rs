@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Gate;
 use crate::diagnostic::Location;
 use crate::diff::FieldChange;
-use crate::driver::{ErasedDriver, ObserveError, Risk, Step};
+use crate::driver::{ErasedDriver, ObserveError, Report, Risk, Step};
 
 /// One resource on one target.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -144,6 +144,12 @@ pub struct Change {
     /// What is sent, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
+    /// The steps that wait while the others are sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<Withheld>,
+    /// What there is to tell beside the difference.
+    #[serde(default, skip_serializing_if = "Report::is_empty")]
+    pub report: Report,
     /// What else the reader should know: loss windows, expired acceptances.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -153,6 +159,16 @@ pub struct Change {
     /// What was seen, where that was asked for: it is not part of the JSON form.
     #[serde(skip)]
     pub seen: Option<Seen>,
+}
+
+/// Steps at the end of a change that may not be sent as things are, although what stands before them may.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Withheld {
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// Why, and what would open them.
+    pub reasons: Vec<String>,
 }
 
 /// What was seen of an object.

@@ -9,7 +9,7 @@ mod wait;
 
 pub use batch::{Batch, batches};
 pub use build::{Blueprint, Instance, build};
-pub use change::{Action, Change, ChangeError, Field, InstanceId, Seen};
+pub use change::{Action, Change, ChangeError, Field, InstanceId, Seen, Withheld};
 pub use gate::{Acceptance, Door, Gate, Policy};
 pub use removal::{Removal, removals};
 

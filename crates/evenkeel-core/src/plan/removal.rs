@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::gate::gate;
 use super::{Action, Change, ChangeError, Gate, InstanceId, Policy};
-use crate::driver::{ErasedDriver, Risk, Step};
+use crate::driver::{ErasedDriver, Report, Risk, Step};
 use crate::request::Replies;
 use crate::target::Target;
 
@@ -65,7 +65,7 @@ pub fn removals(removal: &Removal<'_>) -> Vec<Change> {
 
 fn open(change: &mut Change, mut steps: Vec<Step>, removal: &Removal<'_>) {
     for step in &mut steps {
-        step.target.get_or_insert_with(|| removal.target.name.clone());
+        step.settle(&removal.target.name);
     }
     let (gate, notes) = gate(&steps, removal.policy, &[], removal.now);
     change.risk = steps.iter().map(Step::risk).max().unwrap_or_default();
@@ -93,6 +93,8 @@ fn delete(removal: &Removal<'_>, object: &str) -> Change {
         error: None,
         fields: Vec::new(),
         steps: Vec::new(),
+        withheld: None,
+        report: Report::default(),
         notes: Vec::new(),
         read: std::collections::BTreeMap::new(),
         seen: None,

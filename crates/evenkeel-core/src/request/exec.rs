@@ -63,6 +63,9 @@ pub struct Exec {
     /// A secret passed on standard input (followed by a newline), never on the command line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdin: Option<SecretRef>,
+    /// It may take so many seconds, where that is more than the target gives a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
 }
 
 impl Exec {
@@ -72,7 +75,8 @@ impl Exec {
         I: IntoIterator<Item = A>,
         A: Into<Arg>,
     {
-        Exec { argv: argv.into_iter().map(Into::into).collect(), operands: BTreeSet::new(), stdin: None }
+        let argv = argv.into_iter().map(Into::into).collect();
+        Exec { argv, operands: BTreeSet::new(), stdin: None, seconds: None }
     }
 
     /// Adds one more leading argument.
@@ -90,6 +94,13 @@ impl Exec {
         S: Into<String>,
     {
         self.operands = operands.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// It may take so many seconds, where that is more than the target gives a command.
+    #[must_use]
+    pub fn within(mut self, seconds: u64) -> Self {
+        self.seconds = Some(seconds);
         self
     }
 

@@ -14,9 +14,13 @@ const PER_ARGUMENT: usize = 9;
 
 /// The same number for requests of one shape: those that differ in nothing but what joining may unite. Others may
 /// have the same number by chance: [`same_shape`] tells.
-pub(super) fn shape_hash(request: &Request) -> u64 {
-    let Request::Exec(exec) = request;
+pub(super) fn shape_hash(target: Option<&str>, request: &Request) -> u64 {
     let mut hasher = DefaultHasher::new();
+    target.hash(&mut hasher);
+    let Request::Exec(exec) = request else {
+        request.hash(&mut hasher);
+        return hasher.finish();
+    };
     for arg in &exec.argv {
         match arg {
             Arg::Set(_) => None,
@@ -24,7 +28,7 @@ pub(super) fn shape_hash(request: &Request) -> u64 {
         }
         .hash(&mut hasher);
     }
-    (exec.operands.is_empty(), &exec.stdin).hash(&mut hasher);
+    (exec.operands.is_empty(), &exec.stdin, exec.seconds).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -40,18 +44,19 @@ pub(super) fn same_shape(a: &Exec, b: &Exec) -> bool {
         && a.argv.iter().zip(&b.argv).all(alike)
         && a.operands.is_empty() == b.operands.is_empty()
         && a.stdin == b.stdin
+        && a.seconds == b.seconds
 }
 
-/// Joins the queries of all instances of one target into as few requests as possible, in order of first
-/// appearance. Equal queries share one request; those that differ only in operands or sets become one,
-/// split where it would grow past [`MAX_COMMAND_BYTES`].
-pub fn join_queries(queries: impl IntoIterator<Item = Query>) -> Vec<Request> {
+/// Joins the queries of all instances of one target into as few as possible, in order of first appearance. Equal
+/// queries are one; commands for one target that differ only in operands or sets become one, split where it would grow
+/// past [`MAX_COMMAND_BYTES`].
+pub fn join_queries(queries: impl IntoIterator<Item = Query>) -> Vec<Query> {
     let mut joining = Joining::default();
     for query in queries {
-        let Request::Exec(exec) = query.request();
-        joining.add(shape_hash(query.request()), exec, same_shape);
+        let hash = shape_hash(query.target(), query.request());
+        joining.add(hash, query.target(), query.request(), same_shape);
     }
-    joining.requests()
+    joining.order.into_iter().map(Joined::into_query).collect()
 }
 
 /// Steps joined.
@@ -63,50 +68,87 @@ pub struct JoinedSteps {
     pub places: Vec<usize>,
 }
 
-/// Joins the steps that differ in their operands only; one without operands stands alone. Sets are not united: a
-/// step says exactly what it writes.
-pub fn join_steps<'a>(steps: impl IntoIterator<Item = &'a Request>) -> JoinedSteps {
+/// Joins the steps, each with its target, that differ in their operands only; one without operands stands alone. Sets
+/// are not united: a step says exactly what it writes.
+pub fn join_steps<'a>(steps: impl IntoIterator<Item = (Option<&'a str>, &'a Request)>) -> JoinedSteps {
     let mut joining = Joining::default();
     let alike = |a: &Exec, b: &Exec| {
-        a.argv == b.argv && a.stdin == b.stdin && !a.operands.is_empty() && !b.operands.is_empty()
+        let equal = (&a.argv, &a.stdin, a.seconds) == (&b.argv, &b.stdin, b.seconds);
+        equal && !a.operands.is_empty() && !b.operands.is_empty()
     };
-    let add = |Request::Exec(exec): &Request| {
-        let mut hasher = DefaultHasher::new();
-        (&exec.argv, &exec.stdin, exec.operands.is_empty()).hash(&mut hasher);
-        joining.add(hasher.finish(), exec, alike)
-    };
-    let places = steps.into_iter().map(add).collect();
-    JoinedSteps { requests: joining.requests(), places }
+    let mut places = Vec::new();
+    for (target, request) in steps {
+        places.push(match request {
+            Request::Exec(exec) => {
+                let mut hasher = DefaultHasher::new();
+                (target, &exec.argv, &exec.stdin, exec.operands.is_empty()).hash(&mut hasher);
+                joining.add(hasher.finish(), target, request, alike)
+            }
+            _ => joining.alone(target, request),
+        });
+    }
+    let requests = joining.order.into_iter().map(|joined| joined.request).collect();
+    JoinedSteps { requests, places }
 }
 
-/// Commands in order of first appearance, each with its size.
+/// Requests in order of first appearance.
 #[derive(Default)]
 struct Joining {
-    order: Vec<(Exec, usize)>,
-    /// The last command of each hash, which takes more.
+    order: Vec<Joined>,
+    /// The last request of each hash, which takes more.
     open: HashMap<u64, usize>,
 }
 
-impl Joining {
-    /// Adds a command to the open one that it is alike, or opens it. Returns where it is now.
-    fn add(&mut self, hash: u64, exec: &Exec, alike: impl Fn(&Exec, &Exec) -> bool) -> usize {
-        let more = size(exec);
-        if let Some(&at) = self.open.get(&hash)
-            && let Some((joined, bytes)) = self.order.get_mut(at)
-            && *bytes + more <= MAX_COMMAND_BYTES
-            && alike(joined, exec)
-        {
-            *bytes += unite(joined, exec);
-            return at;
+struct Joined {
+    target: Option<String>,
+    request: Request,
+    bytes: usize,
+}
+
+impl Joined {
+    fn into_query(self) -> Query {
+        let query = Query::reading(self.request);
+        match &self.target {
+            Some(target) => query.at(target),
+            None => query,
         }
-        let at = self.order.len();
+    }
+}
+
+impl Joining {
+    /// Adds a request to the open one that it is alike, or opens it. Returns where it is now.
+    fn add(
+        &mut self,
+        hash: u64,
+        target: Option<&str>,
+        request: &Request,
+        alike: impl Fn(&Exec, &Exec) -> bool,
+    ) -> usize {
+        if let Some(&at) = self.open.get(&hash)
+            && let Some(known) = self.order.get_mut(at).filter(|known| known.target.as_deref() == target)
+        {
+            match (&mut known.request, request) {
+                (Request::Exec(joined), Request::Exec(exec))
+                    if known.bytes + size(exec) <= MAX_COMMAND_BYTES && alike(joined, exec) =>
+                {
+                    known.bytes += unite(joined, exec);
+                    return at;
+                }
+                (Request::Exec(_), _) => {}
+                (joined, request) if joined == request => return at,
+                _ => {}
+            }
+        }
+        let at = self.alone(target, request);
         self.open.insert(hash, at);
-        self.order.push((exec.clone(), more));
         at
     }
 
-    fn requests(self) -> Vec<Request> {
-        self.order.into_iter().map(|(exec, _)| Request::Exec(exec)).collect()
+    /// Adds a request that takes no other.
+    fn alone(&mut self, target: Option<&str>, request: &Request) -> usize {
+        let bytes = request.as_exec().map_or(0, size);
+        self.order.push(Joined { target: target.map(str::to_owned), request: request.clone(), bytes });
+        self.order.len() - 1
     }
 }
 
@@ -157,7 +199,10 @@ mod tests {
     #[test]
     fn queries_of_one_shape_become_one_command() {
         let joined = join_queries([get(&["sync"], &["b"]), get(&["atime"], &["a"]), get(&["sync"], &["b"])]);
-        assert_eq!(joined.iter().map(Request::display).collect::<Vec<_>>(), ["zfs get atime,sync a b"]);
+        assert_eq!(
+            joined.iter().map(|query| query.request().display()).collect::<Vec<_>>(),
+            ["zfs get atime,sync a b"]
+        );
     }
 
     #[test]
@@ -170,7 +215,7 @@ mod tests {
         let names: Vec<String> = (0..20_000).map(|i| format!("tank/{i:0>150}")).collect();
         let joined = join_queries(names.iter().map(|n| get(&["sync"], &[n])));
         assert_eq!(joined.len(), 8);
-        for Request::Exec(exec) in &joined {
+        for exec in joined.iter().filter_map(|query| query.request().as_exec()) {
             assert!(size(exec) <= MAX_COMMAND_BYTES);
         }
     }
@@ -178,11 +223,31 @@ mod tests {
     #[test]
     fn short_arguments_count_with_their_pointers() {
         let names: Vec<String> = (0..100_000).map(|i| format!("tank/{i:0>9}")).collect();
-        for Request::Exec(exec) in join_queries(names.iter().map(|n| get(&["sync"], &[n]))) {
-            let words = exec.words();
+        for query in join_queries(names.iter().map(|n| get(&["sync"], &[n]))) {
+            let words = query.request().as_exec().unwrap().words();
             let taken: usize = words.iter().map(|word| word.len() + 1 + size_of::<usize>()).sum();
             assert!(taken <= MAX_COMMAND_BYTES, "{} arguments take {taken} bytes", words.len());
         }
+    }
+
+    #[test]
+    fn what_is_asked_of_two_targets_is_two_queries() {
+        let listing = || {
+            Query::reading(Request::Files(super::super::FileRequest::List { folder: "d".into(), depth: 1 }))
+        };
+        let queries = [listing().at("nas"), get(&["sync"], &["a"]), get(&["sync"], &["b"]).at("nas")];
+        let again = [listing().at("nas"), listing().at("offsite"), listing()];
+        let joined = join_queries(queries.into_iter().chain(again));
+        let shown: Vec<_> = joined.iter().map(|q| (q.target(), q.request().display())).collect();
+        let ls = "ls d (depth 1)".to_owned();
+        let expected = [
+            (Some("nas"), ls.clone()),
+            (None, "zfs get sync a".to_owned()),
+            (Some("nas"), "zfs get sync b".to_owned()),
+            (Some("offsite"), ls.clone()),
+            (None, ls),
+        ];
+        assert_eq!(shown, expected);
     }
 
     #[test]
@@ -195,7 +260,7 @@ mod tests {
             set("atime=off", &[]),
             set("atime=off", &["b"]),
         ];
-        let joined = join_steps(&steps);
+        let joined = join_steps(steps.iter().map(|step| (None, step)));
         let shown: Vec<String> = joined.requests.iter().map(Request::display).collect();
         assert_eq!(
             shown,

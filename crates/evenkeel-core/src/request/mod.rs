@@ -2,13 +2,19 @@
 //!
 //! A driver that seems to need I/O lacks a word here: add the word.
 
+mod api;
 mod exec;
+mod files;
 mod join;
 mod replies;
+mod transfer;
 
+pub use api::{ApiRequest, Method};
 pub use exec::{Arg, Exec, SecretRef};
+pub use files::{Digest, Entry, FileRequest, Listing, MISSING, REFUSED};
 pub use join::{JoinedSteps, MAX_COMMAND_BYTES, join_queries, join_steps};
 pub use replies::{Answer, Replies, Reply};
+pub use transfer::{Check, Goal, Moved, Origin, Transfer};
 
 use std::sync::Arc;
 
@@ -20,6 +26,12 @@ use serde::{Deserialize, Serialize};
 pub enum Request {
     /// Run a program.
     Exec(Exec),
+    /// Look into or change a store of files.
+    Files(FileRequest),
+    /// Move bytes, perhaps from another target. Never a query.
+    Transfer(Box<Transfer>),
+    /// Call a REST interface.
+    Api(ApiRequest),
 }
 
 impl Request {
@@ -27,6 +39,17 @@ impl Request {
     pub fn display(&self) -> String {
         match self {
             Request::Exec(exec) => exec.display(),
+            Request::Files(files) => files.display(),
+            Request::Transfer(transfer) => transfer.display(),
+            Request::Api(api) => api.display(),
+        }
+    }
+
+    /// The command, where it is one.
+    pub fn as_exec(&self) -> Option<&Exec> {
+        match self {
+            Request::Exec(exec) => Some(exec),
+            Request::Files(_) | Request::Transfer(_) | Request::Api(_) => None,
         }
     }
 }
@@ -35,18 +58,32 @@ impl Request {
 ///
 /// Plan mode sends queries and nothing else; the contract suite proves for each driver that its queries
 /// leave the target as it was.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Query(Arc<Request>);
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Query {
+    target: Option<Arc<str>>,
+    request: Arc<Request>,
+}
 
 impl Query {
     /// Declares that `request` only reads.
     pub fn reading(request: Request) -> Self {
-        Query(Arc::new(request))
+        Query { target: None, request: Arc::new(request) }
+    }
+
+    /// It is asked of this target, one of those that [`crate::driver::Driver::uses`] names, and not of the instance's
+    /// own.
+    #[must_use]
+    pub fn at(self, target: &str) -> Self {
+        Query { target: Some(target.into()), ..self }
+    }
+
+    /// The target that it is asked of. `None`: the instance's own.
+    pub fn target(&self) -> Option<&str> {
+        self.target.as_deref()
     }
 
     /// The request to send.
     pub fn request(&self) -> &Request {
-        &self.0
+        &self.request
     }
 }

@@ -35,7 +35,7 @@ impl Reply {
 
 /// The answer to one request that was sent, with a memory for what was parsed from it.
 pub struct Answer {
-    request: Request,
+    query: Query,
     result: Result<Reply, TransportError>,
     parsed: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
@@ -43,7 +43,7 @@ pub struct Answer {
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer")
-            .field("request", &self.request)
+            .field("query", &self.query)
             .field("result", &self.result)
             .finish_non_exhaustive()
     }
@@ -52,7 +52,7 @@ impl fmt::Debug for Answer {
 impl Answer {
     /// The request as it was sent: a driver's query, or several joined.
     pub fn request(&self) -> &Request {
-        &self.request
+        self.query.request()
     }
 
     /// The reply parsed by `parse`, which runs once per type however many instances share it. `parse` sees the
@@ -70,7 +70,7 @@ impl Answer {
         if let Some(known) = found {
             return known.as_ref().clone();
         }
-        let fresh = parse(&self.request, reply).map(Arc::new);
+        let fresh = parse(self.query.request(), reply).map(Arc::new);
         memory.insert(key, Arc::new(fresh.clone()));
         fresh
     }
@@ -85,15 +85,15 @@ pub struct Replies {
 
 impl Replies {
     /// Adds what came back for `request` (as it was sent).
-    pub fn insert(&mut self, request: Request, result: Result<Reply, TransportError>) {
-        let answer = Answer { request, result, parsed: Mutex::default() };
-        self.by_shape.entry(shape_hash(&answer.request)).or_default().push(answer);
+    pub fn insert(&mut self, query: Query, result: Result<Reply, TransportError>) {
+        let hash = shape_hash(query.target(), query.request());
+        self.by_shape.entry(hash).or_default().push(Answer { query, result, parsed: Mutex::default() });
     }
 
     /// The answer that covers `query`, if it was asked: its own, or that of a joined request.
     pub fn answer(&self, query: &Query) -> Option<&Answer> {
-        let answers = self.by_shape.get(&shape_hash(query.request()))?;
-        answers.iter().find(|a| covers(&a.request, query.request()))
+        let answers = self.by_shape.get(&shape_hash(query.target(), query.request()))?;
+        answers.iter().find(|a| covers(&a.query, query))
     }
 
     /// True where `query` was answered, be it by an error.
@@ -122,8 +122,13 @@ impl Replies {
 }
 
 /// True where the answer to `sent` also answers `wanted`.
-fn covers(sent: &Request, wanted: &Request) -> bool {
-    let (Request::Exec(sent), Request::Exec(wanted)) = (sent, wanted);
+fn covers(sent: &Query, wanted: &Query) -> bool {
+    if sent.target() != wanted.target() {
+        return false;
+    }
+    let (Request::Exec(sent), Request::Exec(wanted)) = (sent.request(), wanted.request()) else {
+        return sent.request() == wanted.request();
+    };
     same_shape(wanted, sent)
         && wanted.operands.is_subset(&sent.operands)
         && wanted.argv.iter().zip(&sent.argv).all(|(w, s)| match (w, s) {
@@ -174,10 +179,11 @@ mod tests {
     fn a_joined_answer_covers_its_parts_and_nothing_more() {
         let mut replies = Replies::default();
         let reply = Reply { exit: 0, stdout: b"x".to_vec(), stderr: vec![] };
-        replies.insert(get(&["atime", "sync"], &["a", "b"]).request().clone(), Ok(reply));
+        replies.insert(get(&["atime", "sync"], &["a", "b"]), Ok(reply));
         assert!(replies.has(&get(&["sync"], &["b"])));
         assert!(!replies.has(&get(&["sync"], &["c"])));
         assert!(!replies.has(&get(&["quota"], &["a"])));
+        assert!(!replies.has(&get(&["sync"], &["b"]).at("other")));
         assert!(!replies.has(&get(&["sync"], &[])), "no operands means: all of them");
     }
 
@@ -185,7 +191,7 @@ mod tests {
     fn parsing_runs_once_per_answer() {
         let mut replies = Replies::default();
         let query = get(&["sync"], &["a"]);
-        replies.insert(query.request().clone(), Ok(Reply { exit: 0, stdout: b"7".to_vec(), stderr: vec![] }));
+        replies.insert(query.clone(), Ok(Reply { exit: 0, stdout: b"7".to_vec(), stderr: vec![] }));
         let mut runs = 0;
         for _ in 0..3 {
             let parse = |_: &Request, reply: &Reply| {

@@ -79,10 +79,11 @@ impl Case {
         for round in 1..=4 {
             let queries = loaded.instances.iter().flat_map(|i| i.driver.queries(&i.spec, &replies));
             let open: Vec<_> = queries.filter(|query| !replies.has(query)).collect();
-            for request in join_queries(open) {
-                let _ = writeln!(out, "round {round}: {}", request.display());
-                let reply = self.answer(&request);
-                replies.insert(request, Ok(reply));
+            for query in join_queries(open) {
+                let at = query.target().map(|name| format!("{name}: ")).unwrap_or_default();
+                let _ = writeln!(out, "round {round}: {at}{}", query.request().display());
+                let reply = self.answer(query.request());
+                replies.insert(query, Ok(reply));
             }
         }
         let replies = BTreeMap::from([("host".to_owned(), replies)]);

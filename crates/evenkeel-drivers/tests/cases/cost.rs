@@ -38,6 +38,6 @@ fn five_thousand_datasets_are_asked_for_in_one_round_of_three_commands() {
     let nothing = Replies::default();
     let queries = loaded.instances.iter().flat_map(|i| i.driver.queries(&i.spec, &nothing));
     let commands: Vec<String> =
-        join_queries(queries).iter().map(|r| r.display().chars().take(16).collect()).collect();
+        join_queries(queries).iter().map(|q| q.request().display().chars().take(16).collect()).collect();
     assert_eq!(commands, ["zfs get -Hp -o n", "zpool get -Hp -o", "zfs get"]);
 }

@@ -37,7 +37,7 @@ impl Recorded {
     }
 
     pub(crate) fn answer(&self, request: &Request) -> Option<Reply> {
-        let Request::Exec(exec) = request;
+        let exec = request.as_exec()?;
         let words = exec.words();
         match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             ["zfs", "get"] => Some(reply(2, String::new(), self.usage.to_owned())),

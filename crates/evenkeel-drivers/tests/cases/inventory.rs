@@ -17,9 +17,10 @@ fn driver(kind: &str) -> std::sync::Arc<dyn ErasedDriver> {
 }
 
 fn ask(host: &Recorded, queries: Vec<Query>, replies: &mut Replies) {
-    for request in join_queries(queries) {
-        let reply = host.answer(&request).unwrap_or_else(|| panic!("no answer to {}", request.display()));
-        replies.insert(request, Ok(reply));
+    for query in join_queries(queries) {
+        let request = query.request();
+        let reply = host.answer(request).unwrap_or_else(|| panic!("no answer to {}", request.display()));
+        replies.insert(query, Ok(reply));
     }
 }
 
@@ -196,12 +197,12 @@ fn a_list_that_ends_midway_is_not_all_there_is() {
     host.set("tank/a/b/c", MARK, "evenkeel");
     let driver = driver("ZfsDataset");
     let mut replies = Replies::default();
-    for request in join_queries(driver.inventory_queries(&replies)) {
-        let mut reply = host.answer(&request).unwrap();
-        if request.display().contains(MARK) {
+    for query in join_queries(driver.inventory_queries(&replies)) {
+        let mut reply = host.answer(query.request()).unwrap();
+        if query.request().display().contains(MARK) {
             reply.exit = 1;
         }
-        replies.insert(request, Ok(reply));
+        replies.insert(query, Ok(reply));
     }
     assert!(driver.marked(&replies).is_err());
     assert!(driver.inventory(&replies).is_err());

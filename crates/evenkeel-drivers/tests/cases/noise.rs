@@ -109,14 +109,14 @@ fn observe(loaded: &Loaded, host: &Recorded, damages: &BTreeMap<usize, Damage>) 
     for _ in 0..4 {
         let queries = loaded.instances.iter().flat_map(|i| i.driver.queries(&i.spec, &replies));
         let open: Vec<_> = queries.filter(|query| !replies.has(query)).collect();
-        for request in join_queries(open) {
+        for query in join_queries(open) {
             let empty = Reply { exit: 0, stdout: Vec::new(), stderr: Vec::new() };
-            let mut reply = host.answer(&request).unwrap_or(empty);
+            let mut reply = host.answer(query.request()).unwrap_or(empty);
             if let Some(damage) = damages.get(&sent) {
                 apply(damage, &mut reply);
             }
             sent += 1;
-            replies.insert(request, Ok(reply));
+            replies.insert(query, Ok(reply));
         }
     }
     replies
@@ -144,7 +144,7 @@ proptest! {
         let replies = observe(&LOADED, host, &damages);
         for instance in &LOADED.instances {
             let now = "2026-11-20T12:00:00Z".parse().unwrap();
-            let found = instance.driver.evaluate(&instance.spec, &replies, Terms { owner: "evenkeel", ignore: &[] }, now);
+            let found = instance.driver.evaluate(&instance.spec, &replies, Terms { owner: "evenkeel", ignore: &[], id: &instance.id }, now);
             if let Ok(Evaluation::Known { action, .. }) = found {
                 let creates = matches!(action, Action::Create | Action::Replace);
                 prop_assert!(!creates || denied(host, &instance.object), "{damages:?}");

@@ -82,11 +82,13 @@ pub(super) fn prepare(shared: &Shared, job: &Job, stop: Stop) -> Option<Errand> 
     let leaving = inventory::leaving(&state, &job.source, &job.target).map(|e| e.key.clone()).collect();
     let by = job.keys.iter().filter_map(|key| state.asked.remove(key)).last();
     state.counters.looks += 1;
+    let used = instances.iter().flat_map(|instance: &Instance| instance.uses.iter());
+    let beside = used.filter_map(|name| Some((name.clone(), Arc::clone(world.targets.get(name)?)))).collect();
     let targets = BTreeMap::from([(job.target.clone(), target)]);
     Some(Errand {
         job: job.clone(),
         world,
-        scope: Scope { targets, instances, prunable, pruning },
+        scope: Scope { targets, beside, instances, prunable, pruning },
         policy: Policy::unattended(limit.risk().unwrap_or(Risk::Safe)),
         holds,
         intents,

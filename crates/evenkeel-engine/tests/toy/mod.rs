@@ -166,7 +166,7 @@ impl Hosts {
     }
 
     fn answer(&self, host: &str, request: &Request) -> Result<Reply, TransportError> {
-        let Request::Exec(exec) = request;
+        let exec = request.as_exec().expect("the toy runs commands only");
         let command = request.display();
         let trouble = (self.fault.lock().unwrap())(&format!("{host}: {command}"));
         self.log.lock().unwrap().push(format!("{host}: {command}"));
@@ -267,6 +267,7 @@ pub(crate) fn scope(targets: &[&str], resources: &str) -> Scope {
     );
     Scope {
         targets: loaded.targets,
+        beside: std::collections::BTreeMap::new(),
         instances: loaded.instances,
         prunable: registry,
         pruning: Pruning::default(),

@@ -113,7 +113,7 @@ fn states(machine: &mut dyn Machine, instances: &[Instance]) -> Result<States, S
     let state = |instance: &Instance| match instance.driver.evaluate(
         &instance.spec,
         &replies,
-        Terms { owner: &instance.owner, ignore: &[] },
+        Terms { owner: &instance.owner, ignore: &[], id: &instance.id },
         now(),
     ) {
         Ok(Evaluation::Known { observed, .. }) => Ok((instance.id.clone(), observed.unwrap_or_default())),
@@ -158,13 +158,18 @@ fn unknown_is_never_absent(stage: &Stage, seed: u64) -> Checked {
 /// A machine that says again what it said before.
 struct Remembering {
     machine: Box<dyn Machine>,
-    said: HashMap<Vec<String>, Reply>,
+    said: HashMap<(String, Request), Reply>,
 }
 
 impl Machine for Remembering {
     fn run(&mut self, argv: &[String]) -> Reply {
+        self.machine.run(argv)
+    }
+
+    fn answer(&mut self, target: &str, request: &Request) -> Reply {
         let machine = &mut self.machine;
-        self.said.entry(argv.to_vec()).or_insert_with(|| machine.run(argv)).clone()
+        let asked = (target.to_owned(), request.clone());
+        self.said.entry(asked).or_insert_with(|| machine.answer(target, request)).clone()
     }
 
     fn fingerprint(&self) -> u64 {

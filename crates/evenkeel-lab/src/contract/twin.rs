@@ -45,13 +45,14 @@ pub fn observe(
     let mut replies = Replies::default();
     let mut number = 0;
     for _ in 0..ROUNDS {
-        let requests = join_queries(open_queries(instances, survey, &replies));
-        if requests.is_empty() {
+        let queries = join_queries(open_queries(instances, survey, &replies));
+        if queries.is_empty() {
             break;
         }
-        for request in requests {
-            let reply = wire(number, &request, machine.run(&words(&request)));
-            replies.insert(request, reply);
+        for query in queries {
+            let reply = machine.answer(query.target().unwrap_or(TARGET), query.request());
+            let reply = wire(number, query.request(), reply);
+            replies.insert(query, reply);
             number += 1;
         }
     }
@@ -66,11 +67,6 @@ fn open_queries(instances: &[Instance], survey: Survey, replies: &Replies) -> Ve
         .into_iter()
         .flat_map(|i| i.driver.inventory_queries(replies));
     own.chain(listing).filter(|query| !replies.has(query)).collect()
-}
-
-fn words(request: &Request) -> Vec<String> {
-    let Request::Exec(exec) = request;
-    exec.words()
 }
 
 /// Plans `instances`.
@@ -103,16 +99,19 @@ pub fn objects(instances: &[Instance]) -> Vec<&str> {
     instances.iter().map(|i| i.object.as_str()).collect()
 }
 
+/// A write and the target that it is sent to.
+pub type Write = (String, Request);
+
 /// The writes of a plan, in order.
-pub fn writes(plan: &Plan) -> Vec<Request> {
-    batches(&plan.changes).into_iter().map(|batch| batch.request).collect()
+pub fn writes(plan: &Plan) -> Vec<Write> {
+    batches(&plan.changes).into_iter().map(|batch| (batch.target, batch.request)).collect()
 }
 
 /// Sends writes; what the machine said against one of them is an error that ends nothing.
-pub fn send(machine: &mut dyn Machine, writes: &[Request]) -> Vec<String> {
+pub fn send(machine: &mut dyn Machine, writes: &[Write]) -> Vec<String> {
     let mut complaints = Vec::new();
-    for write in writes {
-        let reply = machine.run(&words(write));
+    for (target, write) in writes {
+        let reply = machine.answer(target, write);
         if reply.exit != 0 {
             complaints.push(format!("{}: {}", write.display(), reply.stderr_text()));
         }

@@ -20,6 +20,7 @@ pub(super) async fn run(session: SessionChannel, name: &str, round: Round, limit
     let (reader, writer) = channel.split();
     let mut remote = Remote::new(reader);
     let writer = Closing::new(writer);
+    let limits = round.limits(limits);
     let mut collector = round.collector(limits.output);
     let end = {
         let script = round.script();

@@ -207,11 +207,11 @@ fn the_head_of_a_manifest() {
         ),
         (
             "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: { name: a }\nspec: {}\n",
-            "f.yaml:4:7: error: the target does not say how it is reached (write `ssh: { host: … }` or `local: {}`)",
+            "f.yaml:4:7: error: the target does not say how it is reached (write `ssh: { host: … }` or `local: {}`, or for a store of files one of `ftp`, `sftp`, `s3`, `azblob`, `webdav`)",
         ),
         (
             "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: { name: a }\nspec: { local: {}, ssh: { host: h } }\n",
-            "f.yaml:4:9: error: a target is reached by `ssh` or is `local`, not both (take one of them away)",
+            "f.yaml:4:9: error: a target is reached in one way, and there are `ssh` and `local` (take one of them away)",
         ),
         (
             "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: { name: a }\nspec: { ssh: { host: -oProxyCommand=x } }\n",

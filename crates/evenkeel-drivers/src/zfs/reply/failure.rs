@@ -81,7 +81,7 @@ pub(in crate::zfs) fn unparsable(request: &Request, problem: impl Into<String>) 
 
 /// The command for messages; a joined one with its first operands only, since it may be megabytes long.
 fn command(request: &Request) -> String {
-    let Request::Exec(exec) = request;
+    let Request::Exec(exec) = request else { return request.display() };
     if exec.operands.len() <= MOST_OPERANDS {
         return request.display();
     }

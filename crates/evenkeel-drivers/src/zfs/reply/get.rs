@@ -121,7 +121,7 @@ struct Object {
 impl Table {
     /// Reads what came back for `request`, which has its properties in an [`Arg::Set`].
     pub(in crate::zfs) fn parse(request: &Request, reply: &Reply) -> Result<Self, ObserveError> {
-        let Request::Exec(exec) = request;
+        let Request::Exec(exec) = request else { return Err(unparsable(request, "it is no command")) };
         let properties: Vec<String> = exec
             .argv
             .iter()

@@ -1,5 +1,9 @@
 //! Targets: the machines and endpoints that are reached.
 
+mod stores;
+
+pub use stores::{AzblobSpec, FtpSpec, FtpTls, ProxmoxSpec, S3Spec, WebdavSpec};
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -18,7 +22,13 @@ pub struct Target {
     pub spec: TargetSpec,
 }
 
-/// How a target is reached. Exactly one of `ssh` and `local` is given.
+/// The ways to reach a target; exactly one of them is given.
+pub const WAYS: [&str; 8] = ["ssh", "local", "ftp", "sftp", "s3", "azblob", "webdav", "proxmox"];
+
+/// The port of a machine behind SSH that names none.
+const SSH_PORT: u16 = 22;
+
+/// How a target is reached: exactly one of `ssh`, `local`, `ftp`, `sftp`, `s3`, `azblob`, `webdav` and `proxmox` is given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TargetSpec {
@@ -28,6 +38,24 @@ pub struct TargetSpec {
     /// The machine that Evenkeel itself runs on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub local: Option<LocalSpec>,
+    /// A store of files behind FTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ftp: Option<FtpSpec>,
+    /// A store of files behind SFTP; only files, no commands. `become` and `commandTimeoutSeconds` mean nothing here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sftp: Option<SshSpec>,
+    /// A bucket that speaks S3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3: Option<S3Spec>,
+    /// A container of Azure Blob Storage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub azblob: Option<AzblobSpec>,
+    /// A store of files behind WebDAV.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webdav: Option<WebdavSpec>,
+    /// A Proxmox VE node or cluster over its REST interface. Resources that need commands want `ssh` instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxmox: Option<ProxmoxSpec>,
     /// Destroy what carries Evenkeel's mark on this target and is in no manifest any more. Such a change is
     /// Destructive and therefore Held unless it is allowed. Default: false, what left the manifests is left alone.
     pub prune: bool,
@@ -42,6 +70,31 @@ pub struct TargetSpec {
 }
 
 impl Target {
+    /// The machine or store behind the target, as far as its settings tell: equal for two names of one.
+    pub fn address(&self) -> String {
+        let spec = &self.spec;
+        let at = |host: &str, port: u16| format!("{}:{port}", host.to_ascii_lowercase());
+        if let Some(ssh) = spec.ssh.as_ref().or(spec.sftp.as_ref()) {
+            return at(&ssh.host, ssh.port.unwrap_or(SSH_PORT));
+        }
+        if let Some(ftp) = &spec.ftp {
+            return format!("ftp {}", ftp.host.to_ascii_lowercase());
+        }
+        if let Some(s3) = &spec.s3 {
+            return format!("s3 {}/{}", s3.endpoint.as_deref().unwrap_or_default(), s3.bucket);
+        }
+        if let Some(azblob) = &spec.azblob {
+            return format!("azblob {}/{}", azblob.account, azblob.container);
+        }
+        if let Some(webdav) = &spec.webdav {
+            return format!("webdav {}", webdav.url.trim_end_matches('/'));
+        }
+        if let Some(proxmox) = &spec.proxmox {
+            return at(&proxmox.host, proxmox.port.unwrap_or(8006));
+        }
+        "local".to_owned()
+    }
+
     /// The name in the mark on what is created here.
     pub fn owner(&self) -> &str {
         self.spec.owner.as_deref().unwrap_or("evenkeel")

@@ -1,12 +1,14 @@
 //! Targets out of manifests.
 
+mod store;
+
 use super::de::short;
 use super::document::{NAME_RULE, is_name};
 use super::node::Node;
 use super::problems::Problems;
 use super::read_spec;
 use super::suggest::nearest;
-use crate::target::{HostKeyChecking, TargetSpec};
+use crate::target::{HostKeyChecking, SshSpec, TargetSpec, WAYS};
 
 /// The kind of the manifests that describe targets.
 pub(super) const KIND: &str = "Target";
@@ -14,19 +16,20 @@ pub(super) const KIND: &str = "Target";
 /// Reads and checks how a target is reached. `None` where that could not be read.
 pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<TargetSpec> {
     let spec: TargetSpec = read_spec(node, problems)?;
-    match (&spec.ssh, &spec.local) {
+    let given: Vec<&str> = node.keys().filter(|key| WAYS.contains(key)).collect();
+    match given.as_slice() {
         // A misspelt one is reported already.
-        (None, None) if node.keys().all(|key| nearest(key, ["ssh", "local"]).is_none()) => problems.at_path(
+        [] if node.keys().all(|key| nearest(key, WAYS).is_none()) => problems.at_path(
             node,
             &[],
             "the target does not say how it is reached".to_owned(),
-            Some("write `ssh: { host: … }` or `local: {}`".to_owned()),
+            Some("write `ssh: { host: … }` or `local: {}`, or for a store of files one of `ftp`, `sftp`, `s3`, `azblob`, `webdav`".to_owned()),
             false,
         ),
-        (Some(_), Some(_)) => problems.at_path(
+        [first, second, ..] => problems.at_path(
             node,
-            &["local".to_owned()],
-            "a target is reached by `ssh` or is `local`, not both".to_owned(),
+            &[(*second).to_owned()],
+            format!("a target is reached in one way, and there are `{first}` and `{second}`"),
             Some("take one of them away".to_owned()),
             false,
         ),
@@ -37,7 +40,12 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<TargetSpec> {
         let hint = format!("use {NAME_RULE}");
         problems.at_path(node, &["owner".to_owned()], message, Some(hint), false);
     }
-    check_ssh(&spec, node, problems);
+    for (field, ssh) in [("ssh", &spec.ssh), ("sftp", &spec.sftp)] {
+        if let Some(ssh) = ssh {
+            check_ssh(ssh, field, node, problems);
+        }
+    }
+    store::check(&spec, node, problems);
     Some(spec)
 }
 
@@ -50,32 +58,34 @@ pub(super) fn refuse_this_machine(spec: &TargetSpec, node: &Node, problems: &mut
         let hint = format!("reach the machine by `ssh`; {allow}");
         problems.at_path(node, &["local".to_owned()], message, Some(hint), false);
     }
-    let Some(ssh) = &spec.ssh else { return };
-    if ssh.host_key_checking == Some(HostKeyChecking::AcceptNew) && ssh.known_hosts.is_some() {
+    for (way, ssh) in [("ssh", &spec.ssh), ("sftp", &spec.sftp)] {
+        let Some(ssh) = ssh else { continue };
+        if ssh.host_key_checking != Some(HostKeyChecking::AcceptNew) || ssh.known_hosts.is_none() {
+            continue;
+        }
         let message = "a source's manifests may not name the file that `accept-new` writes to".to_owned();
         let hint =
             format!("take `knownHosts` away, or add the host's key to that file and check strictly; {allow}");
-        problems.at_path(node, &["ssh".to_owned(), "knownHosts".to_owned()], message, Some(hint), false);
+        problems.at_path(node, &[way.to_owned(), "knownHosts".to_owned()], message, Some(hint), false);
     }
 }
 
 /// Host and user become arguments of other programs: neither may look like an option. A host's name is also written
 /// into `known_hosts`, where patterns would be about other hosts, and shown in commands for people to copy.
-fn check_ssh(spec: &TargetSpec, node: &Node, problems: &mut Problems) {
-    let Some(ssh) = &spec.ssh else { return };
+fn check_ssh(ssh: &SshSpec, way: &str, node: &Node, problems: &mut Problems) {
     let user = ssh.user.as_ref().filter(|user| !is_word(user));
     let host = Some(&ssh.host).filter(|host| !is_host(host));
     for (field, text) in [("host", host), ("user", user)] {
         let Some(text) = text else { continue };
         let message = format!("`{}` cannot be a {field} name", short(text));
         let hint = Some("write it without blanks and signs, and without a `-` in front".to_owned());
-        problems.at_path(node, &["ssh".to_owned(), field.to_owned()], message, hint, false);
+        problems.at_path(node, &[way.to_owned(), field.to_owned()], message, hint, false);
     }
     let jumps = ssh.proxy_jump.as_deref().unwrap_or("none").split(',').map(str::trim);
     if let Some(odd) = jumps.map(jump_host).find(|host| !is_host(host)) {
         let message = format!("`{}` cannot be a host name", short(odd));
         let hint = Some("write jump hosts as `[user@]host[:port]`, with a comma between them".to_owned());
-        problems.at_path(node, &["ssh".to_owned(), "proxyJump".to_owned()], message, hint, false);
+        problems.at_path(node, &[way.to_owned(), "proxyJump".to_owned()], message, hint, false);
     }
     let times = [
         ("connectTimeoutSeconds", ssh.connect_timeout_seconds),
@@ -85,7 +95,7 @@ fn check_ssh(spec: &TargetSpec, node: &Node, problems: &mut Problems) {
     for (field, _) in times.into_iter().filter(|(_, seconds)| *seconds == Some(0)) {
         let message = format!("`{field}` must be at least 1");
         let hint = Some("take it away for the default".to_owned());
-        problems.at_path(node, &["ssh".to_owned(), field.to_owned()], message, hint, false);
+        problems.at_path(node, &[way.to_owned(), field.to_owned()], message, hint, false);
     }
 }
 
@@ -95,11 +105,11 @@ fn jump_host(text: &str) -> &str {
     text.rsplit('@').next().unwrap_or_default()
 }
 
-fn is_word(text: &str) -> bool {
+pub(super) fn is_word(text: &str) -> bool {
     !text.is_empty() && !text.starts_with('-') && !text.chars().any(|c| c.is_whitespace() || c.is_control())
 }
 
-fn is_host(text: &str) -> bool {
+pub(super) fn is_host(text: &str) -> bool {
     let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%' | '[' | ']');
     is_word(text) && text.chars().all(fits)
 }

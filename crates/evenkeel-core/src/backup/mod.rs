@@ -1,0 +1,12 @@
+//! Backups as data: when a copy is due, which copies are kept, what a slot is called. Pure, and the same for everything
+//! that makes copies.
+
+mod retention;
+mod schedule;
+mod slot;
+mod zone;
+
+pub use retention::{Decision, Member, Retention, Semantics};
+pub use schedule::{Due, Schedule};
+pub use slot::{slot_name, slot_of};
+pub use zone::Zone;

@@ -1,0 +1,60 @@
+//! What a person can ask of a schedule besides reconciling it: make a copy now, only prune, check, restore.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{Generation, Step};
+use crate::request::{Digest, Exec, Query};
+
+/// A wish that holds for one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demand {
+    /// A copy now, whatever the schedule says: its slot is this time. Nothing is removed.
+    Run(Timestamp),
+    /// Nothing is made; what no rule keeps is removed.
+    Prune,
+}
+
+/// A copy to read again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verification {
+    /// The copy.
+    pub generation: Generation,
+    /// What to read. The reply of a [`crate::request::FileRequest::Digest`] is compared with `expected`; of any other
+    /// query only the exit status counts.
+    pub query: Query,
+    /// What it held when it was made.
+    pub expected: Option<Digest>,
+}
+
+/// What to restore, and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// What was copied: a guest's id, a dataset. `None`: the only one.
+    pub item: Option<String>,
+    /// The slot. `None`: the newest that is verified.
+    pub slot: Option<Timestamp>,
+    /// The store, as [`Generation::store`] names it or only its target. `None`: the first that has it.
+    pub store: Option<String>,
+    /// What it shall be called when it is back: another guest's id, another dataset. `None`: a driver's own default,
+    /// which never is in the way of what is there.
+    pub to: Option<String>,
+    /// The folder on the host where an archive is put. `None`: where the host's own tool looks.
+    pub folder: Option<String>,
+    /// Options of the driver, by name.
+    pub options: BTreeMap<String, String>,
+}
+
+/// How a copy comes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restoration {
+    /// The copy.
+    pub generation: Generation,
+    /// Brings it to where the host's own tool can use it, checked; in order.
+    pub fetch: Vec<Step>,
+    /// The host's own command that makes use of it.
+    pub command: Exec,
+    /// What to know before the command is run.
+    pub notes: Vec<String>,
+}
