@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_core::plan::Instance;
-use evenkeel_core::request::{Arg, Exec, Replies, Reply, Request, join_queries};
+use evenkeel_core::request::{Arg, Exec, Query, Replies, Reply, Request, join_queries};
 
 /// Which datasets have another `atime` than the manifests say.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +34,8 @@ pub fn ask(instances: &[Instance]) -> BTreeMap<String, Vec<Request>> {
     }
     let nothing = Replies::default();
     let ask = |those: Vec<&Instance>| {
-        join_queries(those.into_iter().flat_map(|i| i.driver.queries(&i.spec, &nothing)))
+        let queries = join_queries(those.into_iter().flat_map(|i| i.driver.queries(&i.spec, &nothing)));
+        queries.iter().map(|query| query.request().clone()).collect()
     };
     by_target.into_iter().map(|(name, those)| (name.to_owned(), ask(those))).collect()
 }
@@ -44,7 +45,7 @@ pub fn answer(asked: &BTreeMap<String, Vec<Request>>, drift: Drift) -> BTreeMap<
     let of_target = |requests: &Vec<Request>| {
         let mut replies = Replies::default();
         for request in requests {
-            replies.insert(request.clone(), Ok(reply(request, drift)));
+            replies.insert(Query::reading(request.clone()), Ok(reply(request, drift)));
         }
         replies
     };
@@ -53,8 +54,8 @@ pub fn answer(asked: &BTreeMap<String, Vec<Request>>, drift: Drift) -> BTreeMap<
 
 /// What `zfs get -Hp -o name,property,value,source P1,P2,… DS…` prints.
 pub fn reply(request: &Request, drift: Drift) -> Reply {
-    let Request::Exec(exec) = request;
     let nothing = BTreeSet::new();
+    let Request::Exec(exec) = request else { return Reply { exit: 127, stdout: vec![], stderr: vec![] } };
     let properties = set(exec).unwrap_or(&nothing);
     let mut stdout = Vec::with_capacity(exec.operands.len() * properties.len() * 40);
     for dataset in &exec.operands {

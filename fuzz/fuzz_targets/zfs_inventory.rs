@@ -23,7 +23,7 @@ fuzz_target!(|input: &[u8]| {
             let Ok(steps) = driver.removal(&object.object, &[], &replies) else { continue };
             assert!(object.owner.is_some(), "{} is not ours to remove", object.object);
             for step in steps {
-                let Request::Exec(exec) = &step.request;
+                let Some(exec) = step.request.as_exec() else { panic!("not a command") };
                 let words = exec.words();
                 assert!(!words.iter().any(|w| w.starts_with('-') && w.contains(['r', 'R'])), "{words:?}");
             }

@@ -28,7 +28,7 @@ fuzz_target!(|input: &[u8]| {
         let found = instance.driver.evaluate(
             &instance.spec,
             &replies,
-            Terms { owner: &instance.id.name, ignore: &instance.ignore },
+            Terms { owner: &instance.id.name, ignore: &instance.ignore, id: &instance.id },
             jiff::Timestamp::UNIX_EPOCH,
         );
         if let Ok(Evaluation::Known { action, .. }) = found {

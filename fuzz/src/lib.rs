@@ -53,9 +53,9 @@ impl<'a> Host<'a> {
             if fresh.is_empty() {
                 break;
             }
-            for request in join_queries(fresh) {
+            for query in join_queries(fresh) {
                 let answer = self.next();
-                replies.insert(request, answer);
+                replies.insert(query, answer);
             }
         }
         replies

@@ -211,7 +211,7 @@ fn the_head_of_a_manifest() {
         ),
         (
             "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: { name: a }\nspec: { local: {}, ssh: { host: h } }\n",
-            "f.yaml:4:9: error: a target is reached in one way, and there are `ssh` and `local` (take one of them away)",
+            "f.yaml:4:20: error: a target is reached in one way, and there are `local` and `ssh` (take one of them away)",
         ),
         (
             "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: { name: a }\nspec: { ssh: { host: -oProxyCommand=x } }\n",
