@@ -1,14 +1,19 @@
 //! Reading and running one case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use evenkeel_core::manifest::{SourceFile, load};
 use evenkeel_core::plan::{Blueprint, Policy, build};
-use evenkeel_core::request::{Replies, Reply, Request, join_queries};
+use evenkeel_core::request::{Query, Replies, Reply, join_queries};
+use evenkeel_core::transport::{TransportError, TransportErrorKind};
+use jiff::Timestamp;
 
 use crate::host::Recorded;
 use crate::render;
+
+/// The target of every case that names no other.
+pub(crate) const HOST: &str = "host";
 
 const TARGET: &str =
     "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: { name: host }\nspec: { local: {} }\n";
@@ -20,7 +25,10 @@ pub(crate) struct Case {
     pub(crate) expected: String,
     manifest: String,
     recorded: Option<Recorded>,
+    /// By command, with its target before it where that is not [`HOST`].
     replies: BTreeMap<String, Reply>,
+    unreachable: BTreeSet<String>,
+    now: Timestamp,
 }
 
 impl Case {
@@ -32,6 +40,8 @@ impl Case {
             manifest: TARGET.to_owned(),
             recorded: None,
             replies: BTreeMap::new(),
+            unreachable: BTreeSet::new(),
+            now: "2026-11-20T12:00:00Z".parse().unwrap(),
         };
         let mut last = String::new();
         for section in given.split("\n== ").skip(1) {
@@ -52,6 +62,8 @@ impl Case {
                 let _ = write!(self.manifest, "---\napiVersion: evenkeel.dev/v1alpha1\n{body}");
             }
             "recorded" => self.recorded = Some(Recorded::of(rest)),
+            "now" => self.now = rest.trim().parse().unwrap(),
+            "unreachable" => drop(self.unreachable.insert(rest.trim().to_owned())),
             "reply" => {
                 let exit = rest.strip_prefix("exit=").and_then(|r| r.split_once(' '));
                 let (exit, command) =
@@ -67,7 +79,7 @@ impl Case {
     }
 
     pub(crate) fn run(&self) -> String {
-        let now = "2026-11-20T12:00:00Z".parse().unwrap();
+        let now = self.now;
         let registry = evenkeel_drivers::registry();
         let file = SourceFile { path: "case.yaml".to_owned(), bytes: self.manifest.clone().into_bytes() };
         let loaded = load(&registry, &[file], &[], now);
@@ -80,13 +92,13 @@ impl Case {
             let queries = loaded.instances.iter().flat_map(|i| i.driver.queries(&i.spec, &replies));
             let open: Vec<_> = queries.filter(|query| !replies.has(query)).collect();
             for query in join_queries(open) {
-                let at = query.target().map(|name| format!("{name}: ")).unwrap_or_default();
-                let _ = writeln!(out, "round {round}: {at}{}", query.request().display());
-                let reply = self.answer(query.request());
-                replies.insert(query, Ok(reply));
+                let command = addressed(&query);
+                let _ = writeln!(out, "round {round}: {command}");
+                let reply = self.answer(&query, &command);
+                replies.insert(query, reply);
             }
         }
-        let replies = BTreeMap::from([("host".to_owned(), replies)]);
+        let replies = BTreeMap::from([(HOST.to_owned(), replies)]);
         let plan = build(
             &loaded.instances,
             &Blueprint { replies: &replies, policy: Policy::default(), now, keep_seen: false },
@@ -94,10 +106,20 @@ impl Case {
         out + &render::plan(&plan)
     }
 
-    fn answer(&self, request: &Request) -> Reply {
-        let command = request.display();
-        let own = self.replies.get(&command).cloned();
-        own.or_else(|| self.recorded.as_ref()?.answer(request))
-            .unwrap_or_else(|| panic!("the case has no reply to: {command}"))
+    fn answer(&self, query: &Query, command: &str) -> Result<Reply, TransportError> {
+        let target = query.target().unwrap_or(HOST);
+        if self.unreachable.contains(target) {
+            let message = format!("{target} does not answer");
+            return Err(TransportError::new(TransportErrorKind::Unreachable, message));
+        }
+        let own = self.replies.get(command).cloned();
+        let recorded = || self.recorded.as_ref().filter(|_| target == HOST)?.answer(query.request());
+        Ok(own.or_else(recorded).unwrap_or_else(|| panic!("the case has no reply to: {command}")))
     }
+}
+
+/// A query as cases write it.
+fn addressed(query: &Query) -> String {
+    let at = query.target().map(|name| format!("{name}: ")).unwrap_or_default();
+    format!("{at}{}", query.request().display())
 }

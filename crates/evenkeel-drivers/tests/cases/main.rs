@@ -4,9 +4,13 @@
 //!
 //! A case has sections, each begun by a line `== name`:
 //!
-//! - `== manifest`: one document without `apiVersion`; the target is `host`. May come several times.
+//! - `== manifest`: one document without `apiVersion`; the target is `host`. May come several times; a store or another
+//!   host is a document of kind `Target`.
+//! - `== now TIME`: when it is; noon of 2026-11-20 (UTC) where it is not said.
+//! - `== unreachable NAME`: this target does not answer.
 //! - `== recorded 2.3.2`: the host answers what the real one of that version printed, see `host.rs`.
-//! - `== reply [exit=N] COMMAND`: the host answers this command with the text that follows.
+//! - `== reply [exit=N] COMMAND`: the host answers this command with the text that follows. `COMMAND` is as the runner
+//!   prints it after `round N: `, so that what another target is asked begins with its name: `nas: ls dump (depth 2)`.
 //! - `== stderr`: what the command of the section above printed to standard error.
 //! - `== expect`: what the runner prints: the commands asked, round by round, then problems or the plan.
 //!

@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use evenkeel_core::diagnostic::{Diagnostic, Severity};
+use evenkeel_core::driver::{Fate, Report, Step};
 use evenkeel_core::plan::{Change, Gate, Plan};
+
+use crate::case::HOST;
 
 pub(crate) fn diagnostics(all: &[Diagnostic]) -> String {
     let mut out = String::new();
@@ -34,14 +37,49 @@ fn change(change: &Change) -> String {
     for field in &change.fields {
         let _ = writeln!(out, "  {}: {} -> {}", field.change.path, field.before_text, field.after_text);
     }
-    for step in &change.steps {
-        let _ = writeln!(out, "  $ {}", step.request.display());
+    for line in change.steps.iter().map(step) {
+        let _ = writeln!(out, "  $ {line}");
     }
+    if let Some(withheld) = &change.withheld {
+        for line in withheld.steps.iter().map(step) {
+            let _ = writeln!(out, "  withheld $ {line}");
+        }
+        let _ = writeln!(out, "  withheld: {}", withheld.reasons.join("; "));
+    }
+    out += &report(&change.report);
     for note in &change.notes {
         let _ = writeln!(out, "  note: {note}");
     }
     if let Gate::Held { reasons } = &change.gate {
         let _ = writeln!(out, "  held: {}", reasons.join("; "));
+    }
+    out
+}
+
+/// A step, with the target that it is sent to where that is not the host.
+fn step(step: &Step) -> String {
+    let at = step.target.as_deref().filter(|name| *name != HOST);
+    format!("{}{}", at.map(|name| format!("{name}: ")).unwrap_or_default(), step.request.display())
+}
+
+fn report(report: &Report) -> String {
+    let mut out = String::new();
+    for health in &report.health {
+        let sign = if health.good { "good" } else { "BAD" };
+        let _ = writeln!(out, "  {}: {sign} {}: {}", health.about, health.reason, health.message);
+    }
+    for one in &report.generations {
+        let fate = match &one.fate {
+            Fate::Kept { reasons } => format!("kept: {}", reasons.join(", ")),
+            Fate::Expired => "expired".to_owned(),
+            Fate::LeftAlone { reason } => format!("left alone: {reason}"),
+        };
+        let verified = if one.verified { "" } else { ", not verified" };
+        let bytes = one.bytes.map(|bytes| format!(", {bytes} bytes")).unwrap_or_default();
+        let _ = writeln!(out, "  {} {}: {}{bytes}{verified}: {fate}", one.store, one.item, one.name);
+    }
+    if let Some(next) = report.next {
+        let _ = writeln!(out, "  next: {next}");
     }
     out
 }
