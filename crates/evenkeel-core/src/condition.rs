@@ -45,9 +45,10 @@ pub struct Condition {
 pub fn conditions(change: &Change) -> Vec<Condition> {
     let (ready, reason, message) = ready(change);
     let settled = ready == Status::True;
+    let ails = change.action == Action::NoOp && change.report.trouble().is_some();
     let stalled = match &change.gate {
         Gate::Held { .. } => true,
-        Gate::Open => change.error.as_ref().is_some_and(|e| !e.is_retryable()),
+        Gate::Open => ails || change.error.as_ref().is_some_and(|e| !e.is_retryable()),
     };
     let yes = |b| if b { Status::True } else { Status::False };
     let also =
@@ -81,7 +82,14 @@ fn ready(change: &Change) -> (Status, String, String) {
         let paths: Vec<String> = change.fields.iter().map(|f| f.change.path.to_string()).collect();
         format!("differs in {}", paths.join(", "))
     };
-    match change.action {
+    match (change.action, change.report.trouble()) {
+        (Action::NoOp, Some(trouble)) => (Status::False, trouble.reason.clone(), trouble.message.clone()),
+        (action, _) => of_action(action, differing),
+    }
+}
+
+fn of_action(action: Action, differing: impl Fn() -> String) -> (Status, String, String) {
+    match action {
         Action::NoOp => (Status::True, "InSync".to_owned(), "as the manifest says".to_owned()),
         Action::Create => (Status::False, "Absent".to_owned(), "does not exist yet".to_owned()),
         Action::Update | Action::Replace => (Status::False, "Drifted".to_owned(), differing()),
@@ -162,6 +170,23 @@ mod tests {
     fn what_could_not_be_read_is_unknown_and_stalled_only_if_it_cannot_pass() {
         assert_eq!(said(&failing(true)), (Status::Unknown, "R".to_owned(), Status::True, Status::False));
         assert_eq!(said(&failing(false)), (Status::Unknown, "R".to_owned(), Status::False, Status::True));
+    }
+
+    #[test]
+    fn what_is_as_written_and_serves_no_purpose_needs_a_person() {
+        let mut change = change(Action::NoOp);
+        let health = |good| crate::driver::Health {
+            about: "Fresh".into(),
+            good,
+            reason: "TooOld".into(),
+            message: "the newest verified copy is 30 h old, wanted < 26 h".into(),
+            since: None,
+            limit_seconds: None,
+        };
+        change.report.health = vec![health(true)];
+        assert_eq!(said(&change).0, Status::True);
+        change.report.health.push(health(false));
+        assert_eq!(said(&change), (Status::False, "TooOld".to_owned(), Status::False, Status::True));
     }
 
     #[test]

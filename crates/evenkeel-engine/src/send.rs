@@ -93,7 +93,7 @@ impl Watch for Watching<'_> {
     }
 
     fn is_stopped(&self) -> bool {
-        self.engine.stop.is_requested()
+        self.engine.stop.ends_transfers()
     }
 }
 

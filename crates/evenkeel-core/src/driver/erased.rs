@@ -79,6 +79,8 @@ pub trait ErasedDriver: Send + Sync {
     fn volatile(&self) -> &'static [&'static str];
     /// [`Driver::EXCLUSIVE`]
     fn is_exclusive(&self) -> bool;
+    /// [`Driver::SCHEDULED`]
+    fn is_scheduled(&self) -> bool;
     /// The JSON Schema of the driver's part of `spec`.
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
     /// Reads and checks a spec. Problems go to `problems`; `None` where it could not be read.
@@ -143,6 +145,10 @@ impl<D: Driver> ErasedDriver for D {
 
     fn is_exclusive(&self) -> bool {
         D::EXCLUSIVE
+    }
+
+    fn is_scheduled(&self) -> bool {
+        D::SCHEDULED
     }
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {

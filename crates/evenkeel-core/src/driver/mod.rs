@@ -43,6 +43,8 @@ pub trait Driver: Send + Sync + 'static {
     const VOLATILE: &'static [&'static str] = &[];
     /// True where an object belongs to one resource alone, whatever fields others would claim.
     const EXCLUSIVE: bool = false;
+    /// True where time alone changes what is wanted: to do it then is what the manifest says, and puts no drift right.
+    const SCHEDULED: bool = false;
 
     /// What people write under `spec`, without the fields common to all kinds.
     type Spec: DeserializeOwned + JsonSchema + Send + Sync + 'static;

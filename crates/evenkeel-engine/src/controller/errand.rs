@@ -117,7 +117,15 @@ impl Terms<'_> {
         let fulfilled = status.and_then(|status| status.fulfilled.as_deref());
         let intent = if fulfilled == Some(digest) { Intent::Corrective } else { Intent::Intentional };
         let mode = instance.drift.or_else(|| Some(self.state.sources.get(self.source)?.terms.drift.mode));
+        // What time wants is what the manifest says; only a word in the manifest itself keeps it from being done.
+        let (intent, mode) = match instance.driver.is_scheduled() {
+            true => (Intent::Intentional, instance.drift),
+            false => (intent, mode),
+        };
         let hold = match intent {
+            Intent::Intentional if instance.driver.is_scheduled() && mode == Some(DriftMode::Report) => {
+                Some(Hold::Report)
+            }
             Intent::Corrective if mode != Some(DriftMode::Correct) => Some(Hold::Report),
             _ if self.limit == PushLimit::None => Some(Hold::PlanOnly),
             Intent::Corrective => status

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
-use crate::store::{Event, ResourceFilter, Store};
+use crate::store::{Event, ResourceFilter, ResourceKey, Store};
 
 /// A running controller, as its API and its tests see it.
 pub trait Handle: Send + Sync {
@@ -114,4 +114,23 @@ pub struct Metrics {
     pub fetches: BTreeMap<String, u64>,
     /// Seconds since each source that is not suspended was last fetched with success, or since the start.
     pub source_age_seconds: BTreeMap<String, f64>,
+    /// What is true of resources beside being as their manifests say.
+    pub health: Vec<HealthMetric>,
+}
+
+/// A truth about a resource, as a number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthMetric {
+    /// The resource: source, target, kind, name.
+    #[serde(flatten)]
+    pub key: ResourceKey,
+    /// What it is about: `Fresh`.
+    pub about: String,
+    /// Whether it is as it should be.
+    pub good: bool,
+    /// For an age: how old, in seconds.
+    pub age_seconds: Option<f64>,
+    /// For an age: how old it may be, in seconds.
+    pub limit_seconds: Option<u64>,
 }

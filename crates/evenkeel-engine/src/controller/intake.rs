@@ -277,7 +277,8 @@ fn supersede(state: &State, source: &str, old: Option<&World>, new: &World, diff
         // What is to be removed may be wanted now, under another name of the machine.
         let machine = state.sources.get(from).and_then(|s| s.world.as_ref()).map(|w| w.machine(target));
         if is_hit || (sweeps && machine.is_some_and(|machine| machines.contains(&machine))) {
-            running.stop.request();
+            // A dump that has run for hours is not begun anew for every commit.
+            running.stop.request_after_step();
         }
     }
 }

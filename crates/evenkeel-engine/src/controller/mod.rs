@@ -28,7 +28,7 @@ mod world;
 
 use std::sync::Arc;
 
-pub use handle::{Handle, Health, Metrics, Notice, Reconciled};
+pub use handle::{Handle, Health, HealthMetric, Metrics, Notice, Reconciled};
 pub use open::Settings;
 pub use state::{ConfiguredSource, Parts, SnapshotListener};
 pub use words::{Intent, Trigger};

@@ -7,7 +7,7 @@ use evenkeel_core::transport::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
-use super::handle::{Handle, Health, Metrics, Notice, Reconciled};
+use super::handle::{Handle, Health, HealthMetric, Metrics, Notice, Reconciled};
 use super::repository::same_repository;
 use super::state::{Shared, SourceState, is_sweep};
 use super::words::Trigger;
@@ -137,6 +137,14 @@ fn metrics(shared: &Shared) -> Metrics {
     for status in state.resources.values() {
         let reason = status.conditions.first().map_or("Unknown", |condition| condition.reason.as_str());
         *metrics.resources.entry(reason.to_owned()).or_default() += 1;
+        // An age grows while nobody looks.
+        metrics.health.extend(status.health.iter().map(|health| HealthMetric {
+            key: status.key.clone(),
+            about: health.about.clone(),
+            good: health.good,
+            age_seconds: health.since.map(|since| seconds_between(since, now)),
+            limit_seconds: health.limit_seconds,
+        }));
     }
     // Who watches the age has to see, too, that a source was never fetched since the start.
     let ages = state.sources.iter().filter(|(_, source)| !source.terms.suspend);

@@ -14,7 +14,7 @@ use super::schedule::{Aftermath, Ended, HostNews, Job, Report};
 use super::standing::{CRASHED, Standing, WAITING, after_look, after_run};
 use super::state::{Shared, State, about_source, is_sweep};
 use super::tidings;
-use super::words::Intent;
+use super::words::{Intent, Trigger};
 use super::work::alike;
 use crate::run::{Run, Verdict};
 use crate::store::{Batch, NewEvent, NewRun, ResourceKey, ResourceStatus, RunId, Weight};
@@ -58,6 +58,9 @@ pub(super) fn settle(shared: &Shared, errand: &Errand, plan: &Plan, run: Option<
     });
     let reports: Vec<Report> = reports.collect();
     let aftermath = state.scheduler.done(errand.job.id, &reports, now);
+    for (key, next) in fared.iter().filter_map(|one| Some((&one.key, one.change.report.next?))) {
+        state.scheduler.wake(key, Trigger::Periodic, next);
+    }
     let trouble = fared.iter().find_map(|one| one.change.error.as_ref());
     let news = news(&errand.job, aftermath, trouble.map(|error| error.message.as_str()), now);
     batch.events.splice(0..0, news);
@@ -135,6 +138,7 @@ fn known(state: &State, key: &ResourceKey, now: Timestamp) -> Option<ResourceSta
         failures: 0,
         next: None,
         corrections: fight::Corrections::new(),
+        health: Vec::new(),
     };
     Some(state.resources.get(key).cloned().unwrap_or_else(blank))
 }
@@ -227,6 +231,10 @@ fn status(
         failures: 0,
         next: None,
         corrections: corrections(old.filter(|_| !is_new), one, now),
+        health: match old {
+            Some(old) if is_unread => old.health.clone(),
+            _ => one.change.report.health.clone(),
+        },
     }
 }
 

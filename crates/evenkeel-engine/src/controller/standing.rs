@@ -1,6 +1,7 @@
 //! How things stand with a resource after a look or a run, in the words of its conditions.
 
 use evenkeel_core::condition::{Condition, ConditionType, Status};
+use evenkeel_core::driver::Report;
 use evenkeel_core::plan::{Action, Change, Gate};
 
 use super::Intent;
@@ -73,6 +74,16 @@ impl Standing {
         Standing::new(Status::True, "InSync", "as the manifest says")
     }
 
+    /// As the manifest says; which is not enough where it serves no purpose.
+    fn of_report(report: &Report) -> Self {
+        match report.trouble() {
+            None => Standing::in_sync(),
+            Some(trouble) => {
+                Standing::new(Status::False, &trouble.reason, trouble.message.as_str()).stalled()
+            }
+        }
+    }
+
     /// After a mistake in the program that ended the job.
     pub(super) fn crashed(message: &str) -> Self {
         Standing::new(Status::Unknown, CRASHED, message).reconciling()
@@ -109,7 +120,7 @@ pub(super) fn after_look(change: &Change, hold: Option<&Hold>, intent: Intent) -
         return Standing::new(Status::Unknown, "Busy", busy.as_str()).reconciling();
     }
     if matches!(change.action, Action::NoOp | Action::Forget) {
-        return Standing::in_sync();
+        return Standing::of_report(&change.report);
     }
     let differs = difference(change, intent);
     if change.suspended {
@@ -139,7 +150,9 @@ pub(super) fn after_look(change: &Change, hold: Option<&Hold>, intent: Intent) -
 pub(super) fn after_run(change: &Change, verdict: &Verdict, hold: Option<&Hold>, intent: Intent) -> Standing {
     let because = |hint: &Option<String>| hint.as_ref().map(|h| format!(" (hint: {h})")).unwrap_or_default();
     match verdict {
-        Verdict::Unchanged | Verdict::Applied => Standing::in_sync(),
+        // What was told before something was sent does not hold any more; the next look comes soon.
+        Verdict::Applied => Standing::in_sync(),
+        Verdict::Unchanged => Standing::of_report(&change.report),
         Verdict::Held { reasons } if change.is_open() => {
             let message = format!("{}; held: {}", difference(change, intent), reasons.join("; "));
             Standing::new(Status::False, "Held", message).stalled()
@@ -159,7 +172,8 @@ pub(super) fn after_run(change: &Change, verdict: &Verdict, hold: Option<&Hold>,
             Standing::new(Status::False, "Drifted", message).reconciling()
         }
         Verdict::Failed { message, hint } => {
-            Standing::new(Status::False, "Failed", format!("{message}{}", because(hint))).reconciling()
+            let ails = change.report.trouble().map(|t| format!("; {}", t.message)).unwrap_or_default();
+            Standing::new(Status::False, "Failed", format!("{message}{}{ails}", because(hint))).reconciling()
         }
         Verdict::Unknown { .. } if change.error.is_some() => after_look(change, hold, intent),
         Verdict::Unknown { message, hint } => {

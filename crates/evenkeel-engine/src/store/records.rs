@@ -5,6 +5,7 @@ use std::fmt;
 
 use evenkeel_core::condition::Condition;
 use evenkeel_core::diagnostic::{Diagnostic, Location};
+use evenkeel_core::driver::Health;
 use evenkeel_core::plan::{Action, Field, InstanceId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -76,6 +77,9 @@ pub struct ResourceStatus {
     /// When each field was put right of late: the memory of the fight detector.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub corrections: BTreeMap<String, Vec<Timestamp>>,
+    /// What is true of it beside being as its manifest says, as it was last seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub health: Vec<Health>,
 }
 
 /// How things stand with a source.

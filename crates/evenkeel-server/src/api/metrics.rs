@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use evenkeel_engine::controller::{Health, Metrics};
+use evenkeel_engine::controller::{Health, HealthMetric, Metrics};
 
 use crate::app::App;
 use crate::webhook::Received;
@@ -84,6 +84,7 @@ fn render(health: &Health, m: &Metrics, webhooks: &BTreeMap<(String, Received), 
     page.each("fetches_total", counter, "Fetches of sources by what came of them.", "result", &m.fetches);
     let help = "Since a source was last fetched with success, or since the start.";
     page.each("source_age_seconds", gauge, help, "source", &m.source_age_seconds);
+    health_of_resources(&mut page, &m.health);
     page.head("webhooks_total", counter, "Webhooks by what came of them.");
     for ((name, outcome), count) in webhooks {
         let (name, outcome) = (escaped(name), outcome.word());
@@ -91,6 +92,40 @@ fn render(health: &Health, m: &Metrics, webhooks: &BTreeMap<(String, Received), 
             writeln!(page.0, "evenkeel_webhooks_total{{webhook=\"{name}\",outcome=\"{outcome}\"}} {count}");
     }
     page.0
+}
+
+/// "The newest verified copy is 3 h old, wanted < 24 h", as numbers to alert on.
+fn health_of_resources(page: &mut Page, all: &[HealthMetric]) {
+    let labels = |one: &HealthMetric| {
+        let HealthMetric { key, about, .. } = one;
+        let pairs = [
+            ("source", key.source.as_str()),
+            ("target", key.id.target.as_str()),
+            ("kind", key.id.kind.as_str()),
+            ("name", key.id.name.as_str()),
+            ("about", about.as_str()),
+        ];
+        let pairs: Vec<String> = pairs.iter().map(|(k, v)| format!("{k}=\"{}\"", escaped(v))).collect();
+        pairs.join(",")
+    };
+    let mut each = |name: &str, help: &str, value: &dyn Fn(&HealthMetric) -> Option<f64>| {
+        page.head(name, "gauge", help);
+        for (one, value) in all.iter().filter_map(|one| Some((one, value(one)?))) {
+            let _ = writeln!(page.0, "evenkeel_{name}{{{}}} {value}", labels(one));
+        }
+    };
+    let good = |one: &HealthMetric| Some(if one.good { 1.0 } else { 0.0 });
+    each(
+        "health",
+        "1 where what is told of a resource is as it should be, when it was last looked at.",
+        &good,
+    );
+    let age = |one: &HealthMetric| one.age_seconds;
+    each("newest_verified_age_seconds", "How old the newest verified copy is.", &age);
+    let limit = |one: &HealthMetric| {
+        one.limit_seconds.map(|seconds| f64::from(u32::try_from(seconds).unwrap_or(u32::MAX)))
+    };
+    each("newest_verified_limit_seconds", "How old the newest verified copy may be.", &limit);
 }
 
 #[cfg(test)]
