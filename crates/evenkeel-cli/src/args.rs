@@ -1,5 +1,6 @@
 //! The command line: every command and flag, with its help beside it.
 
+mod backup;
 mod controller;
 mod serve;
 
@@ -8,6 +9,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use evenkeel_core::driver::Risk;
 
+pub(crate) use backup::{
+    Copies, CopiesCommand, ListCopies, PreviewCopies, RestoreCopy, RunCopies, VerifyCopies, Which,
+};
 pub(crate) use controller::{
     Accept, Backup, Controller, Diff, Events, History, Notify, Reconcile, Store, StoreCommand, Way, Within,
 };
@@ -59,6 +63,8 @@ pub(crate) enum Command {
     ///
     /// A file of `plan --out` as the only path is applied exactly as it was shown, or refused as stale.
     Apply(Apply),
+    /// Look after the copies that schedules make: list, run, prune, verify, restore.
+    Backup(Copies),
     /// Show for each resource whether it is as its manifest says. Never writes.
     ///
     /// Without the controller's flags (`--config`, `--server`, `--source`) the targets are asked, by the manifests here.

@@ -10,6 +10,7 @@ pub mod controller;
 mod inventory;
 mod journal;
 mod observe;
+mod perform;
 mod progress;
 mod reconcile;
 mod run;
@@ -22,6 +23,7 @@ mod verify;
 
 pub use clock::{Clock, SystemClock};
 pub use journal::Journal;
+pub use perform::Performed;
 pub use progress::{Event, Progress, Silent};
 pub use reconcile::{Engine, Pruning, Scope};
 pub use run::{Outcome, Run, RunSummary, Sent, Verdict};

@@ -109,7 +109,7 @@ impl Scope {
     }
 
     /// What to read: each target once, with its instances.
-    fn surveys(&self) -> Vec<Survey<'_>> {
+    pub(crate) fn surveys(&self) -> Vec<Survey<'_>> {
         let mut by_target = self.by_target();
         let surveys = self.targets.values().map(|target| Survey {
             target,

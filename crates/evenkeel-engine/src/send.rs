@@ -62,7 +62,7 @@ impl Engine {
     }
 
     /// Sends one batch to where it belongs.
-    async fn deliver(&self, part: &Part<'_>, batch: &Batch) -> Result<Reply, TransportError> {
+    pub(crate) async fn deliver(&self, part: &Part<'_>, batch: &Batch) -> Result<Reply, TransportError> {
         let find = |name: &str| {
             if name == part.target.name {
                 return Ok(part.target);

@@ -11,7 +11,7 @@ use evenkeel_engine::{Clock as _, Engine, InputFile, Run, SavedPlan, Scope, Stop
 use evenkeel_transport::credentials::NamedSecret;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{Allow, Apply as Args, Manifests, Output};
+use crate::args::{Allow, Apply as Args, Manifests, Output, Reach, View};
 use crate::commands::plan;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -20,9 +20,6 @@ use crate::ui::{self, Bars};
 
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let registry = evenkeel_drivers::registry();
-    let runtime = session::runtime().map_err(|e| CliError::new("cannot start the runtime").because(e))?;
-    let stop = Stop::default();
-    let bars = Arc::new(Bars::new());
     let (scope, secrets, policy, saved) = if let Some(saved) = plan_file(args)? {
         let (scope, secrets) = reopen(&saved, &registry)?;
         (scope, secrets, Policy::allowing(saved.allow), Some(saved.plan))
@@ -30,7 +27,28 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         let workspace = session::open(&args.manifests, &registry)?;
         (workspace.scope, workspace.secrets, Policy::allowing(args.view.allow.into()), None)
     };
-    let transport = session::transport(&args.reach, &session::credentials(&args.reach, secrets));
+    let order = Order { scope, secrets, policy, saved, view: args.view, auto_approve: args.auto_approve };
+    carry_out(order, &args.reach, output)
+}
+
+/// What is to be shown, asked for, and sent.
+pub(crate) struct Order {
+    pub(crate) scope: Scope,
+    pub(crate) secrets: Vec<NamedSecret>,
+    pub(crate) policy: Policy,
+    /// What was shown before, where it is to be exactly that.
+    pub(crate) saved: Option<Plan>,
+    pub(crate) view: View,
+    pub(crate) auto_approve: bool,
+}
+
+/// Plans (where there is no saved plan), shows, asks, sends, and says what came of it.
+pub(crate) fn carry_out(order: Order, reach: &Reach, output: Output) -> Result<Exit, CliError> {
+    let Order { scope, secrets, policy, saved, view, auto_approve } = order;
+    let runtime = session::runtime().map_err(|e| CliError::new("cannot start the runtime").because(e))?;
+    let stop = Stop::default();
+    let bars = Arc::new(Bars::new());
+    let transport = session::transport(reach, &session::credentials(reach, secrets));
     let engine = session::engine(transport, Arc::clone(&bars) as _, &stop);
     let shown = match saved {
         Some(plan) => plan,
@@ -41,9 +59,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     };
     bars.clear();
     if output == Output::Human {
-        plan::show(&shown, &scope.targets, args.view, output)?;
+        plan::show(&shown, &scope.targets, view, output)?;
     }
-    if shown.changes.iter().any(Change::is_open) && !args.auto_approve {
+    if shown.changes.iter().any(Change::is_open) && !auto_approve {
         let exit = match runtime.block_on(confirmed(output))? {
             Answer::Yes => None,
             Answer::No => Some(Exit::Pending),
@@ -56,7 +74,8 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
             return Ok(exit);
         }
     }
-    let run = applying(&runtime, (&engine, &bars), &scope, &shown, policy, &stop);
+    listen(&runtime, &bars, &stop);
+    let run = runtime.block_on(engine.apply(&scope, &shown, policy));
     bars.clear();
     match output {
         Output::Json => ui::print_json(&run)?,
@@ -89,16 +108,9 @@ fn reading(
     })
 }
 
-/// Applies; the first Ctrl-C stops after the step in flight, a second one ends the program at once. So do a
-/// wish to end from outside and the end of the terminal: nothing is cut off in the middle of a write.
-fn applying(
-    runtime: &tokio::runtime::Runtime,
-    (engine, bars): (&Engine, &Arc<Bars>),
-    scope: &Scope,
-    plan: &Plan,
-    policy: Policy,
-    stop: &Stop,
-) -> Run {
+/// From now on the first Ctrl-C stops after the step in flight, a second one ends the program at once. So do a wish to
+/// end from outside and the end of the terminal: nothing is cut off in the middle of a write.
+pub(crate) fn listen(runtime: &tokio::runtime::Runtime, bars: &Arc<Bars>, stop: &Stop) {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     for kind in kinds {
         let (stop, bars) = (stop.clone(), Arc::clone(bars));
@@ -116,7 +128,6 @@ fn applying(
             }
         });
     }
-    runtime.block_on(engine.apply(scope, plan, policy))
 }
 
 /// The saved plan, where one is given instead of manifests.
@@ -170,14 +181,14 @@ fn reopen(
 
 /// What was said to a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
+pub(crate) enum Answer {
     Yes,
     No,
     Interrupted,
 }
 
 /// Asks on the terminal; without one, nobody can say yes. Ctrl-C is an answer too: reading goes on over it.
-async fn confirmed(output: Output) -> Result<Answer, CliError> {
+pub(crate) async fn confirmed(output: Output) -> Result<Answer, CliError> {
     if output == Output::Json || !std::io::stdin().is_terminal() {
         return Err(CliError::new("there is no terminal to ask on; nothing was sent")
             .hint("look at `evenkeel plan`, then use `apply --auto-approve` or a saved plan with it"));

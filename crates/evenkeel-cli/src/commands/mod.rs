@@ -2,6 +2,7 @@
 
 mod accept;
 mod apply;
+mod backup;
 mod completions;
 mod diff;
 mod events;
@@ -18,6 +19,8 @@ mod status;
 mod store;
 mod validate;
 mod version;
+
+pub(crate) use backup::Checked;
 
 use crate::args::{Cli, Command};
 use crate::error::CliError;
@@ -36,6 +39,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CliError> {
         Command::Diff(args) => diff::run(args, cli.output),
         Command::Notify(args) => notify::run(args, cli.output),
         Command::Reconcile(args) => reconcile::run(args, cli.output),
+        Command::Backup(args) => backup::run(args, cli.output),
         Command::Accept(args) => accept::run(args, cli.output),
         Command::Store(args) => store::run(args, cli.output),
         Command::Explain(args) => explain::run(args, cli.output),

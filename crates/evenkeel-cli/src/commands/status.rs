@@ -41,5 +41,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
             ui::print_json(&json!({ "formatVersion": FORMAT_VERSION, "resources": resources }))?;
         }
     }
-    Ok(plan::exit(&plan))
+    let ails = plan.changes.iter().any(|change| change.report.trouble().is_some());
+    Ok(match plan::exit(&plan) {
+        Exit::Done if ails => Exit::Pending,
+        exit => exit,
+    })
 }

@@ -1,5 +1,6 @@
 //! Everything that is printed. Output is calm: colour only on a terminal, progress on standard error.
 
+mod copies;
 mod diagnostics;
 mod difference;
 mod event;
@@ -13,6 +14,7 @@ mod style;
 mod visible;
 mod wrap;
 
+pub(crate) use copies::{show_checked, show_copies, show_restoration};
 pub(crate) use diagnostics::show_diagnostics;
 pub(crate) use difference::show_differences;
 pub(crate) use event::{EventDocument, event_line};

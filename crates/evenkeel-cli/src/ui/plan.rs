@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use evenkeel_core::driver::Risk;
 use evenkeel_core::plan::{Action, Change, Gate, Plan, batches};
+use evenkeel_core::request::Request;
 use evenkeel_core::target::Target;
 
 use super::print;
@@ -44,7 +45,8 @@ pub(crate) fn show_plan(plan: &Plan, view: &PlanView<'_>) {
 
 fn render_target(text: &mut String, changes: &[Change], view: &PlanView<'_>) {
     let worth_showing = |c: &&Change| {
-        c.is_pending() || c.error.is_some() || c.busy.is_some() || c.suspended || !c.notes.is_empty()
+        let says = !c.notes.is_empty() || c.report.trouble().is_some();
+        c.is_pending() || c.error.is_some() || c.busy.is_some() || c.suspended || says
     };
     let shown: Vec<&Change> = changes.iter().filter(worth_showing).collect();
     let Some(first) = shown.first() else { return };
@@ -63,7 +65,8 @@ fn render_target(text: &mut String, changes: &[Change], view: &PlanView<'_>) {
 /// `ssh root@host:22`
 fn describe(target: &Target) -> String {
     match &target.spec.ssh {
-        None => "this machine".to_owned(),
+        None if target.spec.local.is_some() => "this machine".to_owned(),
+        None => target.address(),
         Some(ssh) => {
             let user = ssh.user.as_ref().map(|u| format!("{u}@")).unwrap_or_default();
             let port = ssh.port.map(|p| format!(":{p}")).unwrap_or_default();
@@ -106,6 +109,8 @@ fn likeness(change: &Change) -> String {
         change.error.as_ref().map(|e| &e.message),
         &change.busy,
         change.suspended,
+        change.report.trouble(),
+        change.withheld.as_ref().map(|withheld| &withheld.reasons),
     );
     format!("{:?}{}{fields:?}{rest:?}", change.action, change.id.kind)
 }
@@ -131,9 +136,19 @@ fn render_group(text: &mut String, group: &[&Change]) {
     for message in &first.notes {
         let _ = writeln!(text, "      {} {}", paint(Tone::Warn, "!"), paragraph(message, 8));
     }
+    if let Some(trouble) = first.report.trouble() {
+        let _ = writeln!(text, "      {} {}", paint(Tone::Bad, "!"), paragraph(&trouble.message, 8));
+    }
     if let (Gate::Held { reasons }, true) = (&first.gate, first.is_pending()) {
         for reason in reasons {
             let _ = writeln!(text, "      {} {}", paint(Tone::Warn, "held:"), paragraph(reason, 12));
+        }
+    }
+    if let Some(withheld) = &first.withheld {
+        let steps = count(withheld.steps.len(), "command");
+        for reason in &withheld.reasons {
+            let says = format!("the last {steps}: {reason}");
+            let _ = writeln!(text, "      {} {}", paint(Tone::Warn, "held:"), paragraph(&says, 12));
         }
     }
     if let Some(error) = &first.error {
@@ -191,11 +206,20 @@ fn risk(change: &Change) -> String {
 
 /// The commands as they will be sent: equal ones joined. What is held is shown too, marked.
 fn render_commands(text: &mut String, changes: &[Change]) {
+    let own = changes.first().map_or("", |change| change.id.target.as_str());
+    let line = |target: &str, request: &Request| {
+        // A transfer says by itself where it goes.
+        let elsewhere = target != own && !matches!(request, Request::Transfer(_));
+        if elsewhere { format!("{target}: {}", request.display()) } else { request.display() }
+    };
     for batch in batches(changes) {
-        let _ = writeln!(text, "    $ {}", batch.request.display());
+        let _ = writeln!(text, "    $ {}", line(&batch.target, &batch.request));
     }
-    for step in changes.iter().filter(|c| c.is_held()).flat_map(|c| &c.steps) {
-        let _ = writeln!(text, "    {} {}", paint(Tone::Faint, "(held) $"), step.request.display());
+    let held = changes.iter().filter(|c| c.is_held()).flat_map(|c| &c.steps);
+    let withheld = changes.iter().filter_map(|c| c.withheld.as_ref()).flat_map(|w| &w.steps);
+    for step in held.chain(withheld) {
+        let said = line(step.target.as_deref().unwrap_or(own), &step.request);
+        let _ = writeln!(text, "    {} {said}", paint(Tone::Faint, "(held) $"));
     }
 }
 
@@ -218,6 +242,10 @@ fn summary(plan: &Plan) -> String {
     words.push(format!("{} unchanged", sum.unchanged));
     if sum.held > 0 {
         words.push(paint(Tone::Warn, format!("{} held", sum.held)));
+    }
+    let ailing = plan.changes.iter().filter(|change| change.report.trouble().is_some()).count();
+    if ailing > 0 {
+        words.push(paint(Tone::Bad, format!("{ailing} in trouble")));
     }
     if sum.skipped > 0 {
         words.push(format!("{} skipped", sum.skipped));

@@ -55,7 +55,10 @@ fn alike<'r>(run: &'r Run, plan: &Plan) -> Vec<(String, Vec<&'r Outcome>)> {
 fn is_known(verdict: &Verdict, change: &Change) -> bool {
     match verdict {
         Verdict::Unknown { message, .. } => change.error.as_ref().is_some_and(|e| e.message == *message),
-        Verdict::Held { reasons } => change.gate == Gate::Held { reasons: reasons.clone() },
+        Verdict::Held { reasons } => {
+            let withheld = change.withheld.as_ref().is_some_and(|withheld| withheld.reasons == *reasons);
+            withheld || change.gate == Gate::Held { reasons: reasons.clone() }
+        }
         Verdict::Skipped { reason } => change.suspended || change.busy.as_ref() == Some(reason),
         _ => false,
     }
