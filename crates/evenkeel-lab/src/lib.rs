@@ -11,5 +11,6 @@ pub mod server;
 pub mod shim;
 pub mod sim_transport;
 pub mod site;
+pub mod store;
 pub mod wire;
 pub mod zfs;
