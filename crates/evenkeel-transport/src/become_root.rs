@@ -24,6 +24,16 @@ impl BecomeRoot {
         BecomeRoot { program, password: password.filter(|_| program == Become::Sudo) }
     }
 
+    /// True where the program may read a password from standard input.
+    pub(crate) fn asks(&self) -> bool {
+        self.password.is_some()
+    }
+
+    /// The password, to be taken out of what is shown.
+    pub(crate) fn password(&self) -> Option<&SecretString> {
+        self.password.as_ref()
+    }
+
     /// The command as root.
     ///
     /// With a password, `-k` makes `sudo` ask each time: a password that was not asked for would end up on the

@@ -11,6 +11,7 @@ mod become_root;
 pub mod credentials;
 mod frames;
 mod local;
+mod machine;
 mod record;
 mod recording;
 mod replay;
@@ -19,6 +20,7 @@ mod router;
 mod script;
 mod ssh;
 mod stamp;
+mod stores;
 
 pub use credentials::Credentials;
 pub use local::LocalTransport;

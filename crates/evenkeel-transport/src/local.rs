@@ -15,6 +15,7 @@ use tokio::process::{Child, ChildStderr, ChildStdout};
 
 use crate::credentials::Credentials;
 use crate::frames::{Collector, Output};
+use crate::machine::Sink;
 use crate::round::{End, Limits, Piece, Replies, Round, Session, collect};
 use crate::{DEFAULT_COMMAND_TIMEOUT_SECONDS, DEFAULT_OUTPUT_LIMIT};
 
@@ -50,7 +51,7 @@ impl LocalTransport {
         if round.is_empty() {
             return round.replies(collector, &End::Complete, name, limits);
         }
-        let mut shell = match Shell::start() {
+        let mut shell = match Shell::start(&[]) {
             Ok(shell) => shell,
             Err(e) => {
                 let message = format!("/bin/sh does not start on this machine ({name}): {e}");
@@ -84,6 +85,46 @@ impl Transport for LocalTransport {
     }
 }
 
+/// A command whose input and output are streams; see [`crate::machine`]. Dropping it ends it with all it started.
+pub(crate) struct LocalCommand {
+    shell: Shell,
+    done: bool,
+}
+
+impl LocalCommand {
+    /// Starts `line` in a shell.
+    pub(crate) fn start(line: &str) -> io::Result<Self> {
+        Ok(LocalCommand { shell: Shell::start(&["-c", line])?, done: false })
+    }
+
+    pub(crate) fn take_input(&mut self) -> Option<Sink> {
+        self.shell.child.stdin.take().map(|stdin| Box::new(stdin) as Sink)
+    }
+
+    pub(crate) async fn next(&mut self) -> Piece {
+        match self.shell.outputs.next().await {
+            Piece::Closed(_) => {
+                let status = self.shell.child.wait().await.ok();
+                Piece::Closed(status.map(|status| status.code().unwrap_or(-1)))
+            }
+            piece => piece,
+        }
+    }
+
+    /// It has ended.
+    pub(crate) fn done(mut self) {
+        self.done = true;
+    }
+}
+
+impl Drop for LocalCommand {
+    fn drop(&mut self) {
+        if !self.done {
+            self.shell.kill();
+        }
+    }
+}
+
 /// A local shell in its own process group, which ends with it.
 struct Shell {
     child: Child,
@@ -91,8 +132,9 @@ struct Shell {
 }
 
 impl Shell {
-    fn start() -> io::Result<Self> {
+    fn start(args: &[&str]) -> io::Result<Self> {
         let mut child = tokio::process::Command::new("/bin/sh")
+            .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

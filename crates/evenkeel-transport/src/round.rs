@@ -255,7 +255,7 @@ fn too_large(whose: &str, limits: Limits) -> TransportError {
     TransportError::new(TransportErrorKind::OutputTooLarge, message)
 }
 
-fn become_root(
+pub(crate) fn become_root(
     program: Become,
     credentials_ref: Option<&str>,
     credentials: &dyn Credentials,

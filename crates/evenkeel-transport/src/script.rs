@@ -46,14 +46,9 @@ pub(crate) struct Command {
 /// followed by a frame line on both outputs: newline, nonce, the command's number, and its exit status. The shell
 /// stops where a frame cannot be written: nobody is listening any more, so nothing further may happen.
 pub(crate) fn script(nonce: &Nonce, commands: &[Command]) -> Zeroizing<Vec<u8>> {
-    let nonce = nonce.as_str();
     let mut text = Zeroizing::new(Vec::with_capacity(capacity(commands)));
-    let preamble = format!(
-        "{{\nexport LC_ALL=C.UTF-8 PATH=\"${{PATH:-/usr/bin:/bin}}:{SYSTEM_PATH}\"\n\
-         frame() {{\necho \"\n{nonce} $1\" && echo \"\n{nonce} $1\" >&2 || exit 1\n}}\n\
-         frame {BEGIN}\n"
-    );
-    text.extend_from_slice(preamble.as_bytes());
+    text.extend_from_slice(preamble(nonce).as_bytes());
+    let nonce = nonce.as_str();
     for (number, command) in commands.iter().enumerate() {
         text.extend_from_slice(b"(");
         for word in &command.words {
@@ -68,8 +63,18 @@ pub(crate) fn script(nonce: &Nonce, commands: &[Command]) -> Zeroizing<Vec<u8>> 
     text
 }
 
+/// How a script begins: an open brace, the environment, and a frame line on both outputs.
+pub(crate) fn preamble(nonce: &Nonce) -> String {
+    let nonce = nonce.as_str();
+    format!(
+        "{{\nexport LC_ALL=C.UTF-8 PATH=\"${{PATH:-/usr/bin:/bin}}:{SYSTEM_PATH}\"\n\
+         frame() {{\necho \"\n{nonce} $1\" && echo \"\n{nonce} $1\" >&2 || exit 1\n}}\n\
+         frame {BEGIN}\n"
+    )
+}
+
 /// Redirects standard input to the secrets. A here-document keeps them off every command line.
-fn feed(nonce: &str, secrets: &[SecretString], text: &mut Vec<u8>) {
+pub(crate) fn feed(nonce: &str, secrets: &[SecretString], text: &mut Vec<u8>) {
     if secrets.is_empty() {
         text.extend_from_slice(b" </dev/null\n");
         return;
@@ -90,7 +95,7 @@ fn capacity(commands: &[Command]) -> usize {
 }
 
 /// Appends `word` to `text` so that a POSIX shell reads back exactly its bytes. The only place that quotes.
-fn quote(word: &[u8], text: &mut Vec<u8>) {
+pub(crate) fn quote(word: &[u8], text: &mut Vec<u8>) {
     text.push(b'\'');
     for &byte in word {
         match byte {

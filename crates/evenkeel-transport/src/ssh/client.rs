@@ -70,7 +70,11 @@ impl SshClient {
         &self.options
     }
 
-    pub(super) fn credentials(&self) -> &dyn Credentials {
+    pub(super) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    pub(crate) fn credentials(&self) -> &dyn Credentials {
         self.credentials.as_ref()
     }
 

@@ -21,6 +21,7 @@ use super::identities::Identities;
 use super::known_hosts::KnownHosts;
 use super::pool::Lease;
 use super::quickack::QuickAck;
+use crate::machine::Lane;
 
 /// sshd takes ten sessions per connection unless configured otherwise, and counts those that are just ending.
 const PARALLEL_SESSIONS: usize = 5;
@@ -211,13 +212,18 @@ impl client::Handler for Client {
     }
 }
 
+/// Nothing is read from a connection while what it brought is not taken: where bytes flow, that may take a while.
+const PATIENCE_WITH_STREAMS: Duration = Duration::from_hours(1);
+
 fn client_config(endpoint: &Endpoint, known: &KnownHosts) -> client::Config {
+    let silence = endpoint.connect_timeout + endpoint.keepalive * 5;
+    let silence = if endpoint.lane == Lane::Shared { silence } else { silence.max(PATIENCE_WITH_STREAMS) };
     client::Config {
         preferred: algorithms::offered(endpoint.legacy_algorithms, &known.algorithms()),
         keepalive_interval: Some(endpoint.keepalive),
         keepalive_max: UNANSWERED_KEEPALIVES,
         // Ends what hangs before the login, where there are no keepalives yet.
-        inactivity_timeout: Some(endpoint.connect_timeout + endpoint.keepalive * 5),
+        inactivity_timeout: Some(silence),
         ..client::Config::default()
     }
 }

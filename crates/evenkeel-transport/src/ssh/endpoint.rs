@@ -10,6 +10,7 @@ use super::SshOptions;
 use super::config_file::{ConfigFile, HostConfig, Value};
 use super::known_hosts::HostName;
 use super::tokens::{Tokens, tilde};
+use crate::machine::Lane;
 
 /// Jump hosts may stand behind jump hosts this deep; deeper is taken for a loop.
 const LONGEST_CHAIN: usize = 8;
@@ -30,6 +31,8 @@ pub(super) struct Endpoint {
     pub(super) legacy_algorithms: bool,
     /// The host whose connection leads there.
     pub(super) jump: Option<Box<Endpoint>>,
+    /// Which of the connections there it is.
+    pub(super) lane: Lane,
 }
 
 /// Where keys are looked for.
@@ -62,6 +65,14 @@ enum Role<'a> {
 impl std::fmt::Display for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}@{}:{}", self.user, self.host, self.port)
+    }
+}
+
+impl Endpoint {
+    /// Over a connection of its own, all the way.
+    pub(super) fn in_lane(self, lane: Lane) -> Self {
+        let jump = self.jump.map(|jump| Box::new(jump.in_lane(lane)));
+        Endpoint { lane, jump, ..self }
     }
 }
 
@@ -132,6 +143,7 @@ impl<'a> Resolver<'a> {
             keepalive: seconds(spec.keepalive_seconds, config.first("serveraliveinterval"))?,
             legacy_algorithms: spec.legacy_algorithms && role != Role::Hop,
             jump: self.jump(spec, &config, depth)?.map(Box::new),
+            lane: Lane::Shared,
             host,
             port,
             user,

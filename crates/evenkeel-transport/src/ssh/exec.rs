@@ -98,6 +98,19 @@ impl Closing {
     }
 }
 
+impl Closing {
+    /// Asks the server to end what runs, and closes the channel, without waiting for either.
+    pub(super) fn terminate_and_close(&mut self) {
+        let (Some(writer), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) else {
+            return;
+        };
+        runtime.spawn(async move {
+            let _ = writer.signal(Sig::TERM).await;
+            let _ = writer.close().await;
+        });
+    }
+}
+
 impl Drop for Closing {
     fn drop(&mut self) {
         let (Some(writer), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) else {

@@ -20,6 +20,7 @@ mod plain_file;
 mod pool;
 mod quickack;
 mod running;
+mod stream;
 mod tokens;
 
 use std::path::PathBuf;
@@ -36,6 +37,7 @@ use crate::{DEFAULT_COMMAND_TIMEOUT_SECONDS, DEFAULT_OUTPUT_LIMIT};
 
 pub use client::SshClient;
 pub use running::{Ended, Running};
+pub(crate) use stream::SshCommand;
 
 /// What SSH takes from this machine and its user.
 #[derive(Debug, Clone)]

@@ -1,4 +1,7 @@
 //! Stores of files: what each protocol has to be able to do, and what is made of it.
+//!
+//! A folder on a machine (`ssh`, `local`) is one, too: its commands are run by [`Machine::run`](crate::machine::Machine::run),
+//! with a stream each way and as root where the target says so.
 
 use evenkeel_core::request::{Digest, Listing};
 use evenkeel_core::transport::{BoxFuture, TransportError};
