@@ -42,7 +42,7 @@ pub enum Evaluation {
         /// For a Create: the containing object, where that is missing too.
         lacks: Option<String>,
         /// What there is to tell beside the difference.
-        report: Report,
+        report: Box<Report>,
     },
 }
 
@@ -190,7 +190,7 @@ impl<D: Driver> ErasedDriver for D {
             Observed::Present(state) => (Some(state), None),
         };
         let observed = before.as_ref().map(to_json::<D>).transpose()?;
-        let report = Driver::report(self, spec, before.as_ref(), now);
+        let report = Box::new(Driver::report(self, spec, before.as_ref(), now));
         let Some(after) = self.desired(spec, before.as_ref(), now) else {
             return Ok(nothing_to_do(observed, report));
         };
@@ -304,7 +304,7 @@ fn present<D: Driver>(
     })
 }
 
-fn nothing_to_do(observed: Option<Value>, report: Report) -> Evaluation {
+fn nothing_to_do(observed: Option<Value>, report: Box<Report>) -> Evaluation {
     let (changes, steps, ignored) = (Vec::new(), Vec::new(), Vec::new());
     Evaluation::Known { action: Action::NoOp, observed, changes, steps, ignored, lacks: None, report }
 }

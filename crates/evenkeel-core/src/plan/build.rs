@@ -96,7 +96,7 @@ fn changes<I: Borrow<Instance>>(instances: &[I], blueprint: &Blueprint<'_>) -> V
             Ok(Evaluation::Busy { reason }) => change.busy = Some(reason),
             Ok(Evaluation::Known { action, observed, changes: fields, steps, ignored, lacks, report }) => {
                 change.notes.extend(report.notes.iter().cloned());
-                change.report = report;
+                change.report = *report;
                 fill(&mut change, instance, Known { action, observed, fields, steps, ignored }, blueprint);
                 lacking.extend(lacks.map(|container| (changes.len(), container)));
             }
@@ -164,7 +164,9 @@ fn fill(change: &mut Change, instance: &Instance, known: Known, blueprint: &Blue
         return;
     }
     let mut steps = known.steps;
-    steps.iter_mut().for_each(|step| step.settle(&instance.id.target));
+    for step in &mut steps {
+        step.settle(&instance.id.target);
+    }
     let (gate, notes) = gate(&steps, blueprint.policy, &instance.accepted, blueprint.now);
     change.notes.extend(notes);
     (change.steps, change.gate) = (steps, gate);

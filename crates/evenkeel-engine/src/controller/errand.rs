@@ -118,9 +118,10 @@ impl Terms<'_> {
         let intent = if fulfilled == Some(digest) { Intent::Corrective } else { Intent::Intentional };
         let mode = instance.drift.or_else(|| Some(self.state.sources.get(self.source)?.terms.drift.mode));
         // What time wants is what the manifest says; only a word in the manifest itself keeps it from being done.
-        let (intent, mode) = match instance.driver.is_scheduled() {
-            true => (Intent::Intentional, instance.drift),
-            false => (intent, mode),
+        let (intent, mode) = if instance.driver.is_scheduled() {
+            (Intent::Intentional, instance.drift)
+        } else {
+            (intent, mode)
         };
         let hold = match intent {
             Intent::Intentional if instance.driver.is_scheduled() && mode == Some(DriftMode::Report) => {
