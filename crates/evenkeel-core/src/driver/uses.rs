@@ -19,6 +19,8 @@ pub struct Use {
 pub enum Role {
     /// Keeps files: `ftp`, `sftp`, `s3`, `azblob`, `webdav`, or a folder of an `ssh` or `local` machine.
     Store,
+    /// Keeps files, and can rename folders: any of those but `s3` and `azblob`.
+    RenamingStore,
     /// Runs commands: `ssh` or `local`.
     Host,
 }

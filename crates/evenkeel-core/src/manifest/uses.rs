@@ -25,6 +25,7 @@ pub(super) fn names(
             Some(target) if !can(&target.spec, as_a) => {
                 let (what, kinds) = match as_a {
                     Role::Store => ("keep files", STORES.join("`, `")),
+                    Role::RenamingStore => ("rename folders", RENAMING.join("`, `")),
                     Role::Host => ("run commands", "ssh`, `local".to_owned()),
                 };
                 let message = format!("target `{name}` cannot {what}");
@@ -43,11 +44,15 @@ pub(super) fn names(
 /// The ways to reach a target that keeps files.
 const STORES: [&str; 7] = ["ftp", "sftp", "s3", "azblob", "webdav", "ssh", "local"];
 
+/// Those of them that can rename folders.
+const RENAMING: [&str; 5] = ["ftp", "sftp", "webdav", "ssh", "local"];
+
 fn can(spec: &TargetSpec, role: Role) -> bool {
     match role {
         // One that could not be read is reported already.
         _ if *spec == TargetSpec::default() => true,
         Role::Store => spec.proxmox.is_none(),
+        Role::RenamingStore => spec.proxmox.is_none() && spec.s3.is_none() && spec.azblob.is_none(),
         Role::Host => spec.ssh.is_some() || spec.local.is_some(),
     }
 }
