@@ -1,9 +1,14 @@
 //! Backups as data: when a copy is due, which copies are kept, what a slot is called. Pure, and the same for everything
 //! that makes copies.
 
+mod calendar;
+mod cron;
+mod decide;
+mod field;
 mod retention;
 mod schedule;
 mod slot;
+mod slots;
 mod zone;
 
 pub use retention::{Decision, Member, Retention, Semantics};

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::decide;
 use crate::driver::Finding;
 use crate::period::Period;
 
@@ -79,16 +80,103 @@ pub struct Decision {
     pub alarm: Option<String>,
 }
 
+/// A rule that counts intervals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Interval {
+    Hourly,
+    Daily,
+    Weekly,
+    Monthly,
+    Yearly,
+}
+
 impl Retention {
     /// What can be seen without the copies. Paths begin in the retention.
     pub fn check(&self) -> Vec<Finding> {
-        Vec::new()
+        let mut findings = Vec::new();
+        let written =
+            [self.keep_last].into_iter().chain(self.counts().map(|(_, count)| count)).flatten().count();
+        if written > 0 && self.keeps_all() {
+            let finding =
+                Finding::warning([""; 0], "every number is 0, and so every copy is kept, as Proxmox does it");
+            findings.push(finding.hint("leave the rules out, or write how many are kept"));
+        }
+        for (field, period) in self.periods() {
+            if period.is_some_and(|period| period.as_seconds() == 0) {
+                let finding = Finding::error([field], "a time span of nothing keeps nothing");
+                findings.push(finding.hint("write a span such as 3d, or leave it out"));
+            }
+        }
+        if self.keep_tags.iter().any(|tag| tag.trim().is_empty()) {
+            findings.push(Finding::error(["keepTags"], "a tag is empty"));
+        }
+        findings
+    }
+
+    /// The rules as Proxmox writes them, `keep-last=3,keep-daily=7`; or why it cannot, and what to write instead.
+    pub fn to_proxmox(&self) -> Result<String, String> {
+        if self.semantics != Semantics::Proxmox {
+            return Err("Proxmox prunes by its own rules; leave `semantics` out".to_owned());
+        }
+        let period = self.periods().into_iter().find(|(_, period)| period.is_some()).map(|(field, _)| field);
+        if let Some(field) = period.or((!self.keep_tags.is_empty()).then_some("keepTags")) {
+            return Err(format!("Proxmox has no `{field}`; write keepLast, keepHourly and so on"));
+        }
+        if self.keeps_all() {
+            return Ok("keep-all=1".to_owned());
+        }
+        let names = ["hourly", "daily", "weekly", "monthly", "yearly"];
+        let counts = names.into_iter().zip(self.counts()).map(|(name, (_, count))| (name, count));
+        let given = [("last", self.keep_last)].into_iter().chain(counts);
+        let write = |(name, count): (&str, Option<u32>)| {
+            count.filter(|count| *count > 0).map(|count| format!("keep-{name}={count}"))
+        };
+        Ok(given.filter_map(write).collect::<Vec<_>>().join(","))
     }
 
     /// What becomes of `members`, the copies of one thing in one store.
     pub fn decide(&self, members: &[Member], now: Timestamp, zone: &TimeZone) -> Decision {
-        let _ = (now, zone);
-        let keep = members.iter().map(|member| (member.at, vec!["all".to_owned()])).collect();
-        Decision { keep, ..Decision::default() }
+        decide::decide(self, members, now, zone)
+    }
+
+    /// Whether there is no rule.
+    pub(super) fn keeps_all(&self) -> bool {
+        self.keep_last.unwrap_or(0) == 0
+            && self.counts().iter().all(|(_, count)| count.unwrap_or(0) == 0)
+            && self.periods().iter().all(|(_, period)| period.is_none())
+            && self.keep_tags.is_empty()
+    }
+
+    /// The rules that count intervals, in their order.
+    pub(super) fn counts(&self) -> [(Interval, Option<u32>); 5] {
+        [
+            (Interval::Hourly, self.keep_hourly),
+            (Interval::Daily, self.keep_daily),
+            (Interval::Weekly, self.keep_weekly),
+            (Interval::Monthly, self.keep_monthly),
+            (Interval::Yearly, self.keep_yearly),
+        ]
+    }
+
+    /// The rules that take the newest of every interval in a span of time.
+    pub(super) fn windows(&self) -> [(Interval, Option<Period>); 5] {
+        [
+            (Interval::Hourly, self.keep_within_hourly),
+            (Interval::Daily, self.keep_within_daily),
+            (Interval::Weekly, self.keep_within_weekly),
+            (Interval::Monthly, self.keep_within_monthly),
+            (Interval::Yearly, self.keep_within_yearly),
+        ]
+    }
+
+    fn periods(&self) -> [(&'static str, Option<Period>); 6] {
+        [
+            ("keepWithin", self.keep_within),
+            ("keepWithinHourly", self.keep_within_hourly),
+            ("keepWithinDaily", self.keep_within_daily),
+            ("keepWithinWeekly", self.keep_within_weekly),
+            ("keepWithinMonthly", self.keep_within_monthly),
+            ("keepWithinYearly", self.keep_within_yearly),
+        ]
     }
 }
