@@ -1,5 +1,6 @@
 //! Evenkeel's drivers: one folder per backend, no I/O.
 
+pub mod pve;
 pub mod zfs;
 
 use evenkeel_core::driver::Registry;
@@ -9,6 +10,7 @@ pub fn registry() -> Registry {
     Registry::default()
         .with(zfs::ZfsDataset) //
         .with(zfs::ZfsPool)
+        .with(pve::PveJob)
 }
 
 #[cfg(test)]
@@ -16,7 +18,7 @@ mod tests {
     #[test]
     fn every_kind_is_registered_once() {
         let registry = super::registry();
-        assert_eq!(registry.kinds(), ["ZfsDataset", "ZfsPool"]);
-        assert_eq!(registry.iter().count(), 2);
+        assert_eq!(registry.kinds(), ["BackupSchedule", "ZfsDataset", "ZfsPool"]);
+        assert_eq!(registry.iter().count(), 3);
     }
 }
