@@ -12,5 +12,6 @@ pub mod shim;
 pub mod sim_transport;
 pub mod site;
 pub mod store;
+pub mod vzdump;
 pub mod wire;
 pub mod zfs;

@@ -26,6 +26,17 @@ pub trait Machine: Send {
         }
     }
 
+    /// Does only a part of what is asked: the line was cut, or the machine went down, somewhere in the middle. The
+    /// default does nothing of it.
+    fn answer_in_part(&mut self, target: &str, request: &Request, random: &mut Random) {
+        let _ = (target, request, random);
+    }
+
+    /// The further targets that it plays, as what stands in their names behind its own and a hyphen.
+    fn beside(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// A number that is equal for equal states, clocks and counters included.
     fn fingerprint(&self) -> u64;
 

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use evenkeel_core::request::{Exec, Reply, Request};
+use evenkeel_core::request::{Exec, Reply, Request, Transfer};
 use evenkeel_core::target::Target;
-use evenkeel_core::transport::{BoxFuture, Transport, TransportError, TransportErrorKind};
+use evenkeel_core::transport::{BoxFuture, Transport, TransportError, TransportErrorKind, Watch};
+use tokio::sync::Notify;
 
 use crate::machine::Machine;
 use crate::random::Random;
@@ -18,6 +19,9 @@ pub enum Fault {
     Unreachable,
     /// The connection ends before the command is run, for this and all later requests of the exchange.
     LostBefore,
+    /// A part of the work is done, then the connection ends: in the middle of a file, between two of the operations that
+    /// a request is made of.
+    LostMidway,
     /// The command is run, then the connection ends before the reply.
     LostAfter,
     /// The command is run and takes too long.
@@ -28,9 +32,10 @@ pub enum Fault {
     Garbage,
 }
 
-const FAULTS: [Fault; 6] = [
+const FAULTS: [Fault; 7] = [
     Fault::Unreachable,
     Fault::LostBefore,
+    Fault::LostMidway,
     Fault::LostAfter,
     Fault::Timeout,
     Fault::Truncated,
@@ -50,10 +55,14 @@ pub struct Record {
 
 /// A [`Transport`] straight to simulated machines.
 pub struct SimTransport {
-    machines: BTreeMap<String, Mutex<Watched>>,
+    /// By target name; one machine may play several.
+    machines: BTreeMap<String, Arc<Mutex<Watched>>>,
     log: Mutex<Vec<Record>>,
     trouble: Mutex<Trouble>,
     down: Mutex<BTreeSet<String>>,
+    /// How many more requests are sent before the one who sends them is killed.
+    life: Mutex<Option<usize>>,
+    killed: Notify,
 }
 
 /// A machine and what its fingerprint was when it was last looked at.
@@ -82,13 +91,42 @@ impl SimTransport {
     /// A transport to these machines, by target name, where nothing goes wrong.
     pub fn new(machines: BTreeMap<String, Box<dyn Machine>>) -> Self {
         let watched = |(name, machine): (String, Box<dyn Machine>)| {
-            (name, Mutex::new(Watched { fingerprint: machine.fingerprint(), machine }))
+            let beside = machine.beside().into_iter().map(|suffix| format!("{name}-{suffix}"));
+            let names: Vec<String> = beside.chain([name.clone()]).collect();
+            let machine = Arc::new(Mutex::new(Watched { fingerprint: machine.fingerprint(), machine }));
+            names.into_iter().map(move |name| (name, Arc::clone(&machine)))
         };
         SimTransport {
-            machines: machines.into_iter().map(watched).collect(),
+            machines: machines.into_iter().flat_map(watched).collect(),
             log: Mutex::default(),
             trouble: Mutex::new(Trouble { random: Random::new(0), one_in: 0 }),
             down: Mutex::default(),
+            life: Mutex::default(),
+            killed: Notify::new(),
+        }
+    }
+
+    /// Whoever sends is killed within the request number `after` from now: a part of that is done, and neither it nor
+    /// anything later is ever answered. Wait for [`SimTransport::killed`] beside the work, and drop the work then.
+    /// `None`: lives on.
+    pub fn kill_after(&self, after: Option<usize>) {
+        *locked(&self.life) = after;
+    }
+
+    /// Returns when the sender is killed.
+    pub async fn killed(&self) {
+        self.killed.notified().await;
+    }
+
+    /// Counts a request; true where the sender is killed within it.
+    fn dies(&self) -> bool {
+        match &mut *locked(&self.life) {
+            Some(0) => true,
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+            None => false,
         }
     }
 
@@ -129,48 +167,106 @@ impl SimTransport {
         trouble.random.pick(&FAULTS).copied()
     }
 
-    fn run(&self, target: &str, watched: &mut Watched, request: &Request) -> Reply {
+    fn run(&self, target: &str, watched: &mut Watched, request: &Request, midway: bool) -> Reply {
         let argv = request.as_exec().map_or_else(|| vec![request.display()], Exec::words);
-        let reply = watched.machine.answer(target, request);
+        let reply = if midway {
+            watched.machine.answer_in_part(target, request, &mut locked(&self.trouble).random);
+            Reply { exit: 255, stdout: Vec::new(), stderr: Vec::new() }
+        } else {
+            watched.machine.answer(target, request)
+        };
         let before = std::mem::replace(&mut watched.fingerprint, watched.machine.fingerprint());
         let wrote = watched.fingerprint != before;
         locked(&self.log).push(Record { target: target.to_owned(), argv, wrote });
         reply
     }
 
-    fn answer(&self, target: &str, requests: &[Request]) -> Vec<Result<Reply, TransportError>> {
-        let failed =
-            |kind: TransportErrorKind| TransportError::new(kind, format!("{target}: simulated {kind:?}"));
+    fn machine(&self, target: &str) -> Result<&Mutex<Watched>, TransportError> {
         let machine = self.machines.get(target).filter(|_| !locked(&self.down).contains(target));
-        let Some(machine) = machine else {
-            return vec![Err(failed(TransportErrorKind::Unreachable)); requests.len()];
+        machine.map(AsRef::as_ref).ok_or_else(|| failed(target, TransportErrorKind::Unreachable))
+    }
+
+    /// The answers; `None` where nobody is left to hear them.
+    fn answer(&self, target: &str, requests: &[Request]) -> Option<Vec<Result<Reply, TransportError>>> {
+        let machine = match self.machine(target) {
+            Ok(machine) => machine,
+            Err(error) => return Some(vec![Err(error); requests.len()]),
         };
         let mut machine = locked(machine);
         let mut answers = Vec::new();
         for request in requests {
-            let fault = self.draw();
-            let lost = match fault {
-                Some(Fault::Unreachable) => {
-                    return vec![Err(failed(TransportErrorKind::Unreachable)); requests.len()];
+            match self.answer_one(target, &mut machine, request)? {
+                Err(error) if error.kind == TransportErrorKind::Unreachable => {
+                    return Some(vec![Err(error); requests.len()]);
                 }
-                Some(Fault::LostBefore) => TransportErrorKind::ConnectionLost,
-                _ => {
-                    let reply = self.run(target, &mut machine, request);
-                    match fault {
-                        Some(Fault::LostAfter) => TransportErrorKind::ConnectionLost,
-                        Some(Fault::Timeout) => TransportErrorKind::Timeout,
-                        fault => {
-                            answers.push(Ok(spoiled(reply, fault)));
-                            continue;
-                        }
-                    }
+                Err(error) => {
+                    answers.resize_with(requests.len(), || Err(error.clone()));
+                    break;
                 }
-            };
-            answers.resize_with(requests.len(), || Err(failed(lost)));
-            break;
+                answer => answers.push(answer),
+            }
         }
-        answers
+        Some(answers)
     }
+
+    /// Does what is asked, as far as nothing goes wrong; `None` where nobody is left to hear of it.
+    fn answer_one(
+        &self,
+        target: &str,
+        machine: &mut Watched,
+        request: &Request,
+    ) -> Option<Result<Reply, TransportError>> {
+        if self.dies() {
+            self.run(target, machine, request, true);
+            self.killed.notify_one();
+            return None;
+        }
+        let fault = self.draw();
+        let lost = match fault {
+            Some(Fault::Unreachable) => TransportErrorKind::Unreachable,
+            Some(Fault::LostBefore) => TransportErrorKind::ConnectionLost,
+            Some(Fault::LostMidway) => {
+                self.run(target, machine, request, true);
+                TransportErrorKind::ConnectionLost
+            }
+            _ => {
+                let reply = self.run(target, machine, request, false);
+                match fault {
+                    Some(Fault::LostAfter) => TransportErrorKind::ConnectionLost,
+                    Some(Fault::Timeout) => TransportErrorKind::Timeout,
+                    fault => return Some(Ok(spoiled(reply, fault))),
+                }
+            }
+        };
+        Some(Err(failed(target, lost)))
+    }
+
+    /// Moves bytes within one machine that plays both targets.
+    fn carry(
+        &self,
+        from: &str,
+        to: &str,
+        transfer: &Transfer,
+        watch: &dyn Watch,
+    ) -> Option<Result<Reply, TransportError>> {
+        let (origin, goal) = match (self.machine(from), self.machine(to)) {
+            (Ok(origin), Ok(goal)) => (origin, goal),
+            (Err(error), _) | (_, Err(error)) => return Some(Err(error)),
+        };
+        if !std::ptr::eq(origin, goal) {
+            return Some(Err(failed(from, TransportErrorKind::Configuration)));
+        }
+        if watch.is_stopped() {
+            return Some(Err(failed(from, TransportErrorKind::Stopped)));
+        }
+        watch.moved(0, None);
+        let request = Request::Transfer(Box::new(transfer.clone()));
+        self.answer_one(from, &mut locked(origin), &request)
+    }
+}
+
+fn failed(target: &str, kind: TransportErrorKind) -> TransportError {
+    TransportError::new(kind, format!("{target}: simulated {kind:?}"))
 }
 
 fn spoiled(mut reply: Reply, fault: Option<Fault>) -> Reply {
@@ -188,7 +284,27 @@ impl Transport for SimTransport {
         target: &'a Target,
         requests: &'a [Request],
     ) -> BoxFuture<'a, Vec<Result<Reply, TransportError>>> {
-        Box::pin(std::future::ready(self.answer(&target.name, requests)))
+        let answers = self.answer(&target.name, requests);
+        Box::pin(async move { heard(answers).await })
+    }
+
+    fn transfer<'a>(
+        &'a self,
+        from: &'a Target,
+        to: &'a Target,
+        transfer: &'a Transfer,
+        watch: &'a dyn Watch,
+    ) -> BoxFuture<'a, Result<Reply, TransportError>> {
+        let answer = self.carry(&from.name, &to.name, transfer, watch);
+        Box::pin(async move { heard(answer).await })
+    }
+}
+
+/// What is answered; the dead wait for ever.
+async fn heard<T>(answer: Option<T>) -> T {
+    match answer {
+        Some(answer) => answer,
+        None => std::future::pending().await,
     }
 }
 
@@ -211,7 +327,7 @@ mod tests {
     fn the_log_tells_writes_from_reads() {
         let transport = transport();
         let answers =
-            transport.answer("kiwi", &[zfs("zfs list -H -o name"), zfs("zfs set sync=always tank")]);
+            transport.answer("kiwi", &[zfs("zfs list -H -o name"), zfs("zfs set sync=always tank")]).unwrap();
         assert_eq!(answers[0].as_ref().unwrap().stdout, b"tank\n");
         let wrote: Vec<bool> = transport.take_log().iter().map(|record| record.wrote).collect();
         assert_eq!(wrote, [false, true]);
@@ -223,11 +339,11 @@ mod tests {
         transport.set_trouble(1, 2);
         let mut failures = 0;
         for _ in 0..100 {
-            let answers = transport.answer("kiwi", &[zfs("zfs list"), zfs("zfs list"), zfs("zfs list")]);
+            let answers = transport.answer("kiwi", &[zfs("zfs list"), zfs("zfs list"), zfs("zfs list")]).unwrap();
             assert_eq!(answers.len(), 3);
             failures += answers.iter().filter(|a| a.is_err()).count();
         }
         assert!((50..250).contains(&failures), "{failures}");
-        assert!(transport.answer("papaya", &[zfs("zfs list")])[0].is_err());
+        assert!(transport.answer("papaya", &[zfs("zfs list")]).unwrap()[0].is_err());
     }
 }

@@ -6,6 +6,7 @@
 
 mod disk;
 mod drift;
+mod local;
 mod receive;
 mod requests;
 

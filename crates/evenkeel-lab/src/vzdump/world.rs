@@ -1,0 +1,231 @@
+//! A dump host and the stores that it dumps to, in one world: bytes go from one to the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use evenkeel_core::request::{Exec, Goal, Moved, Origin, REFUSED, Reply, Request, Transfer};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{DumpHost, complaint};
+use crate::machine::Machine;
+use crate::random::Random;
+use crate::store::{Content, FileStore, Order, Supply};
+
+/// The machine of a target `NAME`, with the stores `NAME-SUFFIX` beside it.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// The dump host.
+    pub host: DumpHost,
+    /// The stores, by the last part of their names.
+    pub stores: BTreeMap<String, FileStore>,
+    /// What the clocks of all show.
+    pub now: Timestamp,
+}
+
+/// Bytes that come from an origin; or what the target says instead.
+type Supplied = Result<Supply, Reply>;
+
+impl World {
+    /// A host without stores.
+    pub fn new(host: DumpHost, now: Timestamp) -> Self {
+        World { host, stores: BTreeMap::new(), now }
+    }
+
+    /// The files of a target: a store, or the host's disk.
+    pub fn files(&mut self, target: &str) -> &mut FileStore {
+        let suffix = target.rsplit_once('-').map_or(target, |(_, suffix)| suffix);
+        match self.stores.get_mut(suffix) {
+            Some(store) => store,
+            None => &mut self.host.files,
+        }
+    }
+
+    fn is_store(&self, target: &str) -> bool {
+        target.rsplit_once('-').is_some_and(|(_, suffix)| self.stores.contains_key(suffix))
+    }
+
+    fn exec(&mut self, target: &str, exec: &Exec) -> Reply {
+        let words = exec.words();
+        if !self.is_store(target) {
+            return self.host.run(&words, self.now);
+        }
+        match words.as_slice() {
+            [program, quiet, path] if program == "mountpoint" && quiet == "-q" => {
+                Reply { exit: i32::from(!self.files(target).is_folder(path)), ..super::told("") }
+            }
+            _ => complaint(127, &format!("{target} is a store and runs nothing: {}", exec.display())),
+        }
+    }
+
+    fn transfer(&mut self, own: &str, transfer: &Transfer, cut: Option<&mut Random>) -> Reply {
+        let supply = match self.supply(own, &transfer.from) {
+            Ok(supply) => supply,
+            Err(reply) => return reply,
+        };
+        match &transfer.to {
+            Goal::File { target, path, check, record, log } => {
+                let order = Order { path, check: *check, record: record.as_ref(), log: log.as_deref() };
+                let store = self.files(target.as_deref().unwrap_or(own));
+                let cut_off = || complaint(REFUSED, "426 Connection closed");
+                store.receive(order, &supply, cut).unwrap_or_else(|_| cut_off())
+            }
+            Goal::Input { exec, .. } => {
+                complaint(127, &format!("nothing here reads its input: {}", exec.display()))
+            }
+        }
+    }
+
+    fn supply(&mut self, own: &str, from: &Origin) -> Supplied {
+        let at = self.now;
+        match from {
+            Origin::Output { target, exec, must_say, must_not_say } => {
+                let reply = self.exec(target.as_deref().unwrap_or(own), exec);
+                let said = String::from_utf8_lossy(&reply.stderr);
+                let missing = must_say.iter().find(|word| !said.contains(*word));
+                let forbidden = must_not_say.iter().find(|word| said.contains(*word));
+                let failed = match (reply.exit, missing, forbidden) {
+                    (0, None, None) => None,
+                    (0, Some(word), _) => Some(format!("it did not say {word:?}: {}", reply.stderr_text())),
+                    (0, None, Some(word)) => Some(format!("it said {word:?}: {}", reply.stderr_text())),
+                    (exit, ..) => Some(format!("exit status {exit}: {}", reply.stderr_text())),
+                };
+                Ok(Supply { bytes: reply.stdout, stderr: reply.stderr, failed, at })
+            }
+            Origin::File { target, path } => {
+                let store = self.files(target.as_deref().unwrap_or(own));
+                let Some(content) = store.file(path) else {
+                    return Err(complaint(REFUSED, &format!("550 {path}: No such file")));
+                };
+                let bytes = content.bytes().to_vec();
+                if let Some(problem) = unlike_its_record(store, path, content) {
+                    return Err(complaint(REFUSED, &problem));
+                }
+                Ok(Supply { bytes, stderr: Vec::new(), failed: None, at })
+            }
+        }
+    }
+
+    /// Whether a transfer reaches this target only for its bytes to get lost on the way there.
+    fn act(&mut self, target: &str, request: &Request, cut: Option<&mut Random>) -> Reply {
+        match (request, cut) {
+            (Request::Transfer(transfer), cut) => self.transfer(target, transfer, cut),
+            (Request::Files(files), None) => self.files(target).answer(files),
+            (Request::Files(files), Some(random)) => {
+                self.files(target).answer_in_part(files, random);
+                complaint(REFUSED, "426 Connection closed")
+            }
+            (Request::Exec(exec), Some(random)) if !self.is_store(target) => {
+                let now = self.now;
+                self.host.run_in_part(&exec.words(), now, random);
+                complaint(255, "killed")
+            }
+            (Request::Exec(exec), _) => self.exec(target, exec),
+            (Request::Api(api), _) => complaint(127, &format!("no interface here: {}", api.display())),
+        }
+    }
+}
+
+fn unlike_its_record(store: &FileStore, path: &str, content: &Content) -> Option<String> {
+    let record = store.file(&format!("{path}.json"))?;
+    let record: Value = serde_json::from_slice(record.bytes()).ok()?;
+    let recorded: Moved = serde_json::from_value(record).ok()?;
+    (recorded.sha256 != content.sha256()).then(|| format!("{path} is not what its record says"))
+}
+
+impl Machine for World {
+    fn run(&mut self, argv: &[String]) -> Reply {
+        self.host.run(argv, self.now)
+    }
+
+    fn answer(&mut self, target: &str, request: &Request) -> Reply {
+        self.act(target, request, None)
+    }
+
+    fn answer_in_part(&mut self, target: &str, request: &Request, random: &mut Random) {
+        self.act(target, request, Some(random));
+    }
+
+    fn beside(&self) -> Vec<String> {
+        self.stores.keys().cloned().collect()
+    }
+
+    fn fingerprint(&self) -> u64 {
+        let stores = self.stores.values().map(FileStore::fingerprint);
+        stores.fold(self.host.fingerprint(), |all, one| all.rotate_left(7) ^ one)
+    }
+
+    /// Somebody drops a file of their own somewhere into a store.
+    fn drift(&mut self, random: &mut Random) {
+        let names: Vec<String> = self.stores.keys().cloned().collect();
+        let Some(store) = random.pick(&names).and_then(|name| self.stores.get_mut(name)) else { return };
+        let folders: BTreeSet<String> = store.folders("").into_iter().collect();
+        let folders: Vec<String> = folders.into_iter().collect();
+        if let Some(folder) = random.pick(&folders) {
+            store.add_by_hand(folder, random);
+        }
+    }
+
+    fn objects(&self) -> BTreeMap<String, Option<String>> {
+        let guests = self.host.guests.keys().map(|id| (format!("guest {id}"), None));
+        let files = self.stores.iter().flat_map(|(name, store)| {
+            let foreign = store.nodes().keys().filter(|path| path.ends_with(".txt"));
+            foreign.map(move |path| (format!("{name}:/{path}"), None))
+        });
+        guests.chain(files).collect()
+    }
+
+    fn copy(&self) -> Box<dyn Machine> {
+        Box::new(self.clone())
+    }
+}
+
+/// A world that a test holds on to while a transport plays it.
+#[derive(Debug, Clone)]
+pub struct WorldHandle(Arc<Mutex<World>>);
+
+impl WorldHandle {
+    /// A handle to this world; clones are handles to the same.
+    pub fn new(world: World) -> Self {
+        WorldHandle(Arc::new(Mutex::new(world)))
+    }
+
+    /// The world, to look at or to change.
+    pub fn lock(&self) -> MutexGuard<'_, World> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Machine for WorldHandle {
+    fn run(&mut self, argv: &[String]) -> Reply {
+        Machine::run(&mut *self.lock(), argv)
+    }
+
+    fn answer(&mut self, target: &str, request: &Request) -> Reply {
+        self.lock().answer(target, request)
+    }
+
+    fn answer_in_part(&mut self, target: &str, request: &Request, random: &mut Random) {
+        self.lock().answer_in_part(target, request, random);
+    }
+
+    fn beside(&self) -> Vec<String> {
+        self.lock().beside()
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.lock().fingerprint()
+    }
+
+    fn drift(&mut self, random: &mut Random) {
+        self.lock().drift(random);
+    }
+
+    fn objects(&self) -> BTreeMap<String, Option<String>> {
+        self.lock().objects()
+    }
+
+    fn copy(&self) -> Box<dyn Machine> {
+        self.lock().copy()
+    }
+}
