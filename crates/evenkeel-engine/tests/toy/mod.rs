@@ -101,7 +101,7 @@ impl Driver for Kv {
     }
 }
 
-fn get(key: &str) -> Query {
+pub(crate) fn get(key: &str) -> Query {
     let above = key.rsplit_once('/').map(|(above, _)| above);
     Query::reading(Request::Exec(Exec::new(["kv", "get"]).on([key].into_iter().chain(above))))
 }
@@ -248,6 +248,11 @@ pub(crate) fn engine(hosts: &Arc<Hosts>, stop: &Stop) -> Engine {
 
 /// The scope of manifests; `targets` are written for you, `resources` are the YAML of the rest.
 pub(crate) fn scope(targets: &[&str], resources: &str) -> Scope {
+    scope_with(Registry::default().with(Kv), targets, resources)
+}
+
+/// The same with other drivers.
+pub(crate) fn scope_with(registry: Registry, targets: &[&str], resources: &str) -> Scope {
     let head = "apiVersion: evenkeel.dev/v1alpha1\n";
     let target = |name: &&str| {
         let prune = name.starts_with("pruned");
@@ -257,7 +262,6 @@ pub(crate) fn scope(targets: &[&str], resources: &str) -> Scope {
     let documents: Vec<String> =
         targets.iter().map(target).chain(resources.split("---\n").map(resource)).collect();
     let text = documents.join("---\n");
-    let registry = Registry::default().with(Kv);
     let file = SourceFile { path: "test.yaml".into(), bytes: text.into_bytes() };
     let loaded = load(&registry, &[file], &[], Fixed.now());
     assert!(
