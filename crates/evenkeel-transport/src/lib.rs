@@ -21,6 +21,7 @@ mod script;
 mod ssh;
 mod stamp;
 mod stores;
+mod transfer;
 
 pub use credentials::Credentials;
 pub use local::LocalTransport;
