@@ -99,6 +99,8 @@ pub trait ErasedDriver: Send + Sync {
     ) -> Result<Evaluation, ObserveError>;
     /// [`Driver::uses`]
     fn uses(&self, spec: &ErasedSpec) -> Vec<Use>;
+    /// [`Driver::takes_long`]
+    fn takes_long(&self, spec: &ErasedSpec) -> bool;
     /// [`Driver::on_demand`]
     fn on_demand(&self, spec: &ErasedSpec, demand: Demand) -> Option<ErasedSpec>;
     /// [`Driver::verifications`] of what was read.
@@ -235,6 +237,10 @@ impl<D: Driver> ErasedDriver for D {
 
     fn uses(&self, spec: &ErasedSpec) -> Vec<Use> {
         spec.downcast_ref::<D::Spec>().map_or_else(Vec::new, |spec| Driver::uses(self, spec))
+    }
+
+    fn takes_long(&self, spec: &ErasedSpec) -> bool {
+        spec.downcast_ref::<D::Spec>().is_some_and(|spec| Driver::takes_long(self, spec))
     }
 
     fn on_demand(&self, spec: &ErasedSpec, demand: Demand) -> Option<ErasedSpec> {

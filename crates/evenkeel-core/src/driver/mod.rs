@@ -83,6 +83,12 @@ pub trait Driver: Send + Sync + 'static {
         Report::default()
     }
 
+    /// True where its writes may take hours: nothing else on its target shall wait for them.
+    fn takes_long(&self, spec: &Self::Spec) -> bool {
+        let _ = spec;
+        false
+    }
+
     /// The spec for a run with this demand; `None` where a demand makes no sense for it.
     fn on_demand(&self, spec: &Self::Spec, demand: Demand) -> Option<Self::Spec> {
         let _ = (spec, demand);

@@ -219,6 +219,10 @@ impl State {
             interval: instance.interval.or(terms.drift.every).unwrap_or(DEFAULT_INTERVAL),
             depends_on: world.dependencies(source, instance),
             suspended: false,
+            lane: instance.driver.takes_long(&instance.spec).then(|| {
+                let driver = &instance.driver;
+                driver.backend().unwrap_or(driver.kind()).to_owned()
+            }),
         })
     }
 
@@ -233,6 +237,7 @@ impl State {
             interval: terms.drift.every.unwrap_or(DEFAULT_INTERVAL),
             depends_on: Vec::new(),
             suspended: false,
+            lane: None,
         })
     }
 

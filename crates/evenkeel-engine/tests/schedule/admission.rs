@@ -104,6 +104,42 @@ fn a_host_that_two_targets_share_has_room_for_so_many() {
 }
 
 #[test]
+fn what_takes_hours_keeps_nothing_else_on_its_host_waiting() {
+    let on = |lane: &str, path: &str| Unit {
+        lane: Some(lane.to_owned()),
+        group: Some("cluster".to_owned()),
+        ..unit(path)
+    };
+    let grouped = |path: &str| Unit { group: Some("cluster".to_owned()), ..unit(path) };
+    let dumps = ["git/a/dump", "git/a/more", "git/b/dump"].map(|path| on("vzdump", path));
+    let units =
+        dumps.into_iter().chain(["git/a/1", "git/a/2"].map(grouped)).chain([on("send", "git/a/send")]);
+    let mut rig = Rig::new(WIDE, units);
+    let jobs = rig.looks();
+    let mut visits: Vec<(&str, Vec<&str>)> =
+        jobs.iter().map(|job| (job.target.as_str(), names(&job.keys))).collect();
+    visits.sort_unstable();
+    assert_eq!(
+        visits,
+        [("a", vec!["1", "2"]), ("a", vec!["dump", "more"]), ("a", vec!["send"]), ("b", vec!["dump"])]
+    );
+    let of = |target: &str, name: &str| {
+        jobs.iter().find(|job| job.target == target && names(&job.keys)[0] == name).unwrap().clone()
+    };
+    let (dump, others, second) = (of("a", "dump"), of("a", "1"), of("b", "dump"));
+    rig.wants_write(&dump);
+    rig.write(&dump);
+    rig.wants_write(&others);
+    rig.write(&others);
+    rig.wants_write(&second);
+    assert_eq!(rig.next(), None, "two dumps of one exclusion group go one after the other");
+    rig.end(&others, Ended::Changed);
+    assert_eq!(rig.next(), None);
+    rig.end(&dump, Ended::Changed);
+    rig.write(&second);
+}
+
+#[test]
 fn a_look_that_has_something_to_send_makes_room_for_others_and_waits_for_its_turn_to_write() {
     let limits = Limits { reading: 1, writing: 1, ..WIDE };
     let mut rig = Rig::new(limits, ["git/a/1", "git/b/1"].map(unit));

@@ -78,8 +78,15 @@ impl Watched {
                 self.places.insert(key.id.target.clone(), (host.clone(), group.clone()));
                 let depends_on = if on % 2 == 0 { vec![keys[on % keys.len()].clone()] } else { Vec::new() };
                 let interval = Period::seconds(*interval);
-                let unit =
-                    Unit { key: key.clone(), host, group, interval, depends_on, suspended: *suspended };
+                let unit = Unit {
+                    key: key.clone(),
+                    host,
+                    group,
+                    interval,
+                    depends_on,
+                    suspended: *suspended,
+                    lane: None,
+                };
                 self.units.insert(key, unit.clone());
                 self.scheduler.put(unit, self.now);
             }

@@ -31,6 +31,7 @@ pub(crate) fn unit(path: &str) -> Unit {
         interval: Period::seconds(INTERVAL),
         depends_on: Vec::new(),
         suspended: false,
+        lane: None,
         key,
     }
 }

@@ -50,6 +50,7 @@ pub struct Scheduler {
 #[derive(Debug)]
 struct Going {
     job: Job,
+    place: Place,
     ids: Vec<Id>,
 }
 
@@ -71,8 +72,15 @@ impl Scheduler {
     /// from now. Its end of suspension makes it due.
     pub fn put(&mut self, unit: Unit, now: Timestamp) {
         let now = self.clock.see(now);
-        let Unit { key, host, group, interval, depends_on, suspended } = unit;
-        let place = Place { target: key.id.target.as_str().into(), source: key.source.as_str().into() };
+        let Unit { key, host, group, interval, depends_on, suspended, lane } = unit;
+        let on =
+            |name: &str| lane.as_ref().map_or_else(|| name.to_owned(), |lane| format!("{name}{LANE}{lane}"));
+        let (host, group) = (on(&host), group.map(|group| on(&group)));
+        let place = Place { target: on(&key.id.target).into(), source: key.source.as_str().into() };
+        // What takes longer now than before, or no longer does, begins anew elsewhere.
+        if self.agenda.id(&key).and_then(|id| self.agenda.get(id)).is_some_and(|e| e.place != place) {
+            self.remove(&key);
+        }
         self.lanes.settle(&place, &host, group.as_deref());
         let interval = milliseconds(interval);
         let known = self.agenda.id(&key);
@@ -200,6 +208,14 @@ impl Scheduler {
     fn draw(&self, place: &Place, count: u64) -> Draw {
         Draw::new(self.seed, &[&place.source, &place.target], count)
     }
+}
+
+/// What no name has: behind it stands the word of a lane beside the usual one.
+const LANE: char = '\n';
+
+/// The name of a target or host, whatever lane it is seen from.
+fn without_lane(name: &str) -> &str {
+    name.split(LANE).next().unwrap_or(name)
 }
 
 impl Entry {

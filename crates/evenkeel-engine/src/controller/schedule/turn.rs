@@ -9,7 +9,7 @@ use super::lanes::{Name, Pick, Place};
 use super::pace::{Draw, proof, resumption};
 use super::time::Moment;
 use super::words::{Aftermath, Ended, HostNews, Job, JobId, Phase, Report, Start};
-use super::{Going, Scheduler};
+use super::{Going, Scheduler, without_lane};
 use crate::controller::Trigger;
 use crate::store::ResourceKey;
 
@@ -43,9 +43,9 @@ impl Scheduler {
         let trigger = taken.iter().map(|(_, trigger)| *trigger).max().unwrap_or(Trigger::Periodic);
         let ids: Vec<Id> = taken.into_iter().map(|(id, _)| id).collect();
         let keys = ids.iter().filter_map(|id| self.agenda.get(*id)).map(|entry| entry.key.clone()).collect();
-        let (source, target) = (place.source.to_string(), place.target.to_string());
+        let (source, target) = (place.source.to_string(), without_lane(&place.target).to_owned());
         let job = Job { id, source, target, keys, trigger, phase: Phase::Looking };
-        self.jobs.insert(id, Going { job: job.clone(), ids });
+        self.jobs.insert(id, Going { job: job.clone(), place: place.clone(), ids });
         job
     }
 
@@ -75,8 +75,7 @@ impl Scheduler {
     pub fn done(&mut self, id: JobId, reports: &[Report], now: Timestamp) -> Aftermath {
         let now = self.clock.see(now);
         let mut aftermath = Aftermath::default();
-        let Some(Going { job, ids }) = self.jobs.remove(&id) else { return aftermath };
-        let place = Place { target: job.target.as_str().into(), source: job.source.as_str().into() };
+        let Some(Going { job, place, ids }) = self.jobs.remove(&id) else { return aftermath };
         let turn = self.agenda.turn(&place);
         let draw = self.draw(&place, turn);
         let reports: BTreeMap<&ResourceKey, &Report> = reports.iter().map(|r| (&r.key, r)).collect();
@@ -100,7 +99,8 @@ impl Scheduler {
         match news {
             Some((host, true)) => self.host_answers(&host, now, &mut aftermath),
             Some((host, false)) => {
-                aftermath.host = Some(HostNews { host: host.to_string(), answers: false });
+                let host = without_lane(&host).to_owned();
+                aftermath.host = Some(HostNews { host, answers: false });
             }
             None => {}
         }
@@ -194,7 +194,7 @@ impl Scheduler {
                 self.rouse(id, Trigger::Retry, now);
             }
         }
-        out.host = Some(HostNews { host: host.to_string(), answers: true });
+        out.host = Some(HostNews { host: without_lane(host).to_owned(), answers: true });
     }
 }
 

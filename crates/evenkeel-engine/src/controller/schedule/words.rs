@@ -24,6 +24,9 @@ pub struct Unit {
     pub depends_on: Vec<ResourceKey>,
     /// It is left alone.
     pub suspended: bool,
+    /// Its writes may take hours: what has the same word here is visited one after the other, beside all else on the same
+    /// target and host. Of an exclusion group, too, only others with the same word keep it waiting.
+    pub lane: Option<String>,
 }
 
 /// How much goes on at the same time. Nought counts as one.
