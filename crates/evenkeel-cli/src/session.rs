@@ -135,12 +135,12 @@ pub(crate) fn transport(reach: &Reach, credentials: &Arc<CredentialChain>) -> Ar
     if let Some(file) = &reach.ssh_config {
         options.config_files = vec![file.clone()];
     }
-    let ssh = SshTransport::new(options, Arc::clone(credentials) as _);
+    let ssh = Arc::new(SshTransport::new(options, Arc::clone(credentials) as _));
     for warning in ssh.warnings() {
         ui::note(&format!("warning: {warning}\n"));
     }
     let local = LocalTransport::new(Arc::clone(credentials) as _);
-    Arc::new(Router::new(Arc::new(ssh), Arc::new(local)))
+    Arc::new(Router::new(&ssh, Arc::new(local), Arc::clone(credentials) as _))
 }
 
 /// An engine with the machine's clock.

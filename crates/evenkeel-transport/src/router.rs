@@ -2,32 +2,157 @@
 
 use std::sync::Arc;
 
-use evenkeel_core::request::{Reply, Request};
-use evenkeel_core::target::Target;
-use evenkeel_core::transport::{BoxFuture, Transport, TransportError, TransportErrorKind};
+use evenkeel_core::request::{FileRequest, Reply, Request, Transfer};
+use evenkeel_core::target::{Target, TargetSpec};
+use evenkeel_core::transport::{BoxFuture, Transport, TransportError, TransportErrorKind, Watch};
 
-/// Sends each target's requests through the transport that its settings name.
+use crate::credentials::Credentials;
+use crate::local::LocalTransport;
+use crate::machine::Lane;
+use crate::ssh::SshTransport;
+use crate::stores::{Store, Stores, requests};
+use crate::transfer::{Ends, Mover};
+
+/// The outcomes of an exchange.
+type Outcomes = Vec<Result<Reply, TransportError>>;
+
+/// Sends each target's requests the way that its settings name, and moves bytes between any two of them.
 pub struct Router {
     ssh: Arc<dyn Transport>,
     local: Arc<dyn Transport>,
+    ends: Arc<dyn Ends>,
+}
+
+/// What a request needs of a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Commands,
+    Files,
+    Api,
+    Transfer,
 }
 
 impl Router {
-    /// A router over one transport for `ssh` and one for `local`.
-    pub fn new(ssh: Arc<dyn Transport>, local: Arc<dyn Transport>) -> Self {
-        Router { ssh, local }
+    /// A router over one transport for `ssh` and one for `local`. `credentials` gives the passwords and keys of stores.
+    pub fn new(
+        ssh: &Arc<SshTransport>,
+        local: Arc<LocalTransport>,
+        credentials: Arc<dyn Credentials>,
+    ) -> Self {
+        let ends = Stores::new(Arc::clone(ssh.client()), credentials);
+        Router { ssh: Arc::clone(ssh) as _, local, ends: Arc::new(ends) }
     }
 
-    fn pick(&self, target: &Target) -> Result<&dyn Transport, TransportError> {
-        let problem = match (&target.spec.ssh, &target.spec.local) {
-            (Some(_), None) => return Ok(self.ssh.as_ref()),
-            (None, Some(_)) => return Ok(self.local.as_ref()),
-            (Some(_), Some(_)) => "more than one of",
-            (None, None) => "none of",
+    /// What runs the target's commands; `None` where it runs none.
+    fn shell(&self, target: &Target) -> Result<Option<&dyn Transport>, TransportError> {
+        let problem = match ways(&target.spec).as_slice() {
+            ["ssh"] => return Ok(Some(self.ssh.as_ref())),
+            ["local"] => return Ok(Some(self.local.as_ref())),
+            [_] => return Ok(None),
+            [] => "no way to be reached".to_owned(),
+            several => format!("more than one way to be reached ({})", several.join(", ")),
         };
-        let message = format!("target `{}` has {problem} `ssh` and `local`", target.name);
+        let message = format!("target `{}` has {problem}", target.name);
         let error = TransportError::new(TransportErrorKind::Configuration, message);
         Err(error.hint("give exactly one of them in the target's spec"))
+    }
+
+    async fn exchange(&self, target: &Target, requests: &[Request]) -> Outcomes {
+        let shell = match self.shell(target) {
+            Ok(shell) => shell,
+            Err(error) => return requests.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let mut kept = Kept { ends: self.ends.as_ref(), target, store: None };
+        let mut outcomes = Outcomes::with_capacity(requests.len());
+        for group in requests.chunk_by(|a, b| way(a) == way(b)) {
+            let lost = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
+            if let Some(error) = lost.filter(|error| error.kind.loses_target()).next_back().cloned() {
+                outcomes.extend(group.iter().map(|_| Err(error.clone())));
+                continue;
+            }
+            match (group.first().map(way), shell) {
+                (Some(Way::Commands), Some(shell)) => outcomes.extend(shell.exchange(target, group).await),
+                (Some(Way::Files), _) => kept.perform(group, &mut outcomes).await,
+                _ => outcomes.extend(group.iter().map(|request| Err(unfit(target, request)))),
+            }
+        }
+        kept.close().await;
+        outcomes
+    }
+}
+
+/// The ways to reach a target that its settings name.
+fn ways(spec: &TargetSpec) -> Vec<&'static str> {
+    let given = [
+        ("ssh", spec.ssh.is_some()),
+        ("local", spec.local.is_some()),
+        ("ftp", spec.ftp.is_some()),
+        ("sftp", spec.sftp.is_some()),
+        ("s3", spec.s3.is_some()),
+        ("azblob", spec.azblob.is_some()),
+        ("webdav", spec.webdav.is_some()),
+        ("proxmox", spec.proxmox.is_some()),
+    ];
+    given.into_iter().filter_map(|(way, is_given)| is_given.then_some(way)).collect()
+}
+
+fn way(request: &Request) -> Way {
+    match request {
+        Request::Exec(_) => Way::Commands,
+        Request::Files(_) => Way::Files,
+        Request::Api(_) => Way::Api,
+        Request::Transfer(_) => Way::Transfer,
+    }
+}
+
+fn unfit(target: &Target, request: &Request) -> TransportError {
+    let message = format!("target `{}` is not one for `{}`", target.name, request.display());
+    let hint =
+        "commands need a target with `ssh` or `local`, Proxmox's interface one with `proxmox` or `ssh`";
+    TransportError::new(TransportErrorKind::Configuration, message).hint(hint)
+}
+
+/// A target's store, kept for the requests of one exchange.
+struct Kept<'a> {
+    ends: &'a dyn Ends,
+    target: &'a Target,
+    store: Option<Box<dyn Store>>,
+}
+
+impl Kept<'_> {
+    /// Does one after the other. Once one has no answer, the rest have none either.
+    async fn perform(&mut self, group: &[Request], outcomes: &mut Outcomes) {
+        let mut broken = None;
+        for request in group {
+            let Request::Files(request) = request else { continue };
+            let outcome = match &broken {
+                Some(error) => Err(TransportError::clone(error)),
+                None => self.one(request).await,
+            };
+            if let Err(error) = &outcome {
+                self.store = None;
+                broken = Some(error.clone());
+            }
+            outcomes.push(outcome);
+        }
+    }
+
+    async fn one(&mut self, request: &FileRequest) -> Result<Reply, TransportError> {
+        let whose = &self.target.name;
+        let store = match &mut self.store {
+            Some(store) => store,
+            none => match self.ends.store(self.target, Lane::Shared).await {
+                Ok(store) => none.insert(store),
+                Err(error) => return requests::refusal(error, whose),
+            },
+        };
+        requests::perform(store.as_mut(), request, whose).await
+    }
+
+    async fn close(self) {
+        if let Some(mut store) = self.store {
+            store.close().await;
+        }
     }
 }
 
@@ -38,58 +163,27 @@ impl std::fmt::Debug for Router {
 }
 
 impl Transport for Router {
-    fn exchange<'a>(
+    fn exchange<'a>(&'a self, target: &'a Target, requests: &'a [Request]) -> BoxFuture<'a, Outcomes> {
+        Box::pin(self.exchange(target, requests))
+    }
+
+    fn transfer<'a>(
         &'a self,
-        target: &'a Target,
-        requests: &'a [Request],
-    ) -> BoxFuture<'a, Vec<Result<Reply, TransportError>>> {
-        match self.pick(target) {
-            Ok(transport) => transport.exchange(target, requests),
-            Err(error) => Box::pin(async move { requests.iter().map(|_| Err(error.clone())).collect() }),
-        }
+        from: &'a Target,
+        to: &'a Target,
+        transfer: &'a Transfer,
+        watch: &'a dyn Watch,
+    ) -> BoxFuture<'a, Result<Reply, TransportError>> {
+        let mover = Mover { ends: self.ends.as_ref(), from, to, transfer, watch };
+        Box::pin(async move {
+            for target in [from, to] {
+                self.shell(target)?;
+            }
+            mover.run().await
+        })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use evenkeel_core::request::Exec;
-    use evenkeel_core::target::{LocalSpec, TargetSpec};
-
-    use super::*;
-
-    /// Answers with its own name.
-    struct Named(&'static str);
-
-    impl Transport for Named {
-        fn exchange<'a>(
-            &'a self,
-            _: &'a Target,
-            requests: &'a [Request],
-        ) -> BoxFuture<'a, Vec<Result<Reply, TransportError>>> {
-            let reply = Reply { exit: 0, stdout: self.0.as_bytes().to_vec(), stderr: vec![] };
-            Box::pin(async move { requests.iter().map(|_| Ok(reply.clone())).collect() })
-        }
-    }
-
-    async fn route(spec: serde_json::Value) -> Result<Reply, TransportError> {
-        let router = Router::new(Arc::new(Named("ssh")), Arc::new(Named("local")));
-        let spec: TargetSpec = serde_json::from_value(spec).unwrap();
-        let target = Target { name: "t".into(), labels: BTreeMap::new(), spec };
-        router.exchange(&target, &[Request::Exec(Exec::new(["true"]))]).await.remove(0)
-    }
-
-    #[tokio::test]
-    async fn the_spec_picks_the_transport() {
-        assert_eq!(route(serde_json::json!({"ssh": {"host": "a"}})).await.unwrap().stdout, b"ssh");
-        assert_eq!(route(serde_json::json!({"local": LocalSpec::default()})).await.unwrap().stdout, b"local");
-    }
-
-    #[tokio::test]
-    async fn both_or_none_is_an_error() {
-        for spec in [serde_json::json!({}), serde_json::json!({"ssh": {"host": "a"}, "local": {}})] {
-            assert_eq!(route(spec).await.unwrap_err().kind, TransportErrorKind::Configuration);
-        }
-    }
-}
+#[path = "router_tests.rs"]
+mod tests;

@@ -3,6 +3,19 @@
 //! A folder on a machine (`ssh`, `local`) is one, too: its commands are run by [`Machine::run`](crate::machine::Machine::run),
 //! with a stream each way and as root where the target says so.
 
+mod folder;
+mod ftp;
+mod http;
+mod objects;
+mod webdav;
+
+mod open;
+pub(crate) mod paths;
+pub(crate) mod requests;
+pub(crate) mod small;
+
+pub(crate) use open::Stores;
+
 use evenkeel_core::request::{Digest, Listing};
 use evenkeel_core::transport::{BoxFuture, TransportError};
 use tokio::io::{AsyncRead, AsyncWrite};

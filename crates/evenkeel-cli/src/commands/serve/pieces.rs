@@ -53,7 +53,8 @@ impl Pieces {
             user_agent: format!("evenkeel/{}", env!("CARGO_PKG_VERSION")),
         };
         let local = LocalTransport::new(Arc::clone(&chain) as _);
-        let transport: Arc<dyn Transport> = Arc::new(Router::new(Arc::clone(&ssh) as _, Arc::new(local)));
+        let transport: Arc<dyn Transport> =
+            Arc::new(Router::new(&ssh, Arc::new(local), Arc::clone(&chain) as _));
         let http = http_settings(&configuration.controller, &chain)?;
         let folder = configuration.folder().to_owned();
         let sources = configuration.sources.into_iter();

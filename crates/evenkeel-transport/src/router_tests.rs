@@ -1,0 +1,81 @@
+//! Which way a target's requests go.
+
+use std::collections::BTreeMap;
+
+use evenkeel_core::request::Exec;
+use evenkeel_core::target::{LocalSpec, TargetSpec};
+
+use crate::machine::Machine;
+use crate::stores::{StoreError, Stored};
+
+use super::*;
+
+/// Answers with its own name.
+struct Named(&'static str);
+
+impl Transport for Named {
+    fn exchange<'a>(
+        &'a self,
+        _: &'a Target,
+        requests: &'a [Request],
+    ) -> BoxFuture<'a, Vec<Result<Reply, TransportError>>> {
+        let reply = Reply { exit: 0, stdout: self.0.as_bytes().to_vec(), stderr: vec![] };
+        Box::pin(async move { requests.iter().map(|_| Ok(reply.clone())).collect() })
+    }
+}
+
+/// Reaches nothing.
+struct Nothing;
+
+impl Ends for Nothing {
+    fn store<'a>(&'a self, _: &'a Target, _: Lane) -> BoxFuture<'a, Stored<Box<dyn Store>>> {
+        let error = TransportError::new(TransportErrorKind::Unreachable, "no store");
+        Box::pin(std::future::ready(Err(StoreError::Failed(error))))
+    }
+
+    fn machine(&self, _: &Target, _: Lane) -> Result<Machine, TransportError> {
+        Err(TransportError::new(TransportErrorKind::Unreachable, "no machine"))
+    }
+}
+
+async fn route(spec: serde_json::Value, requests: &[Request]) -> Vec<Result<Reply, TransportError>> {
+    let (ssh, local) = (Arc::new(Named("ssh")), Arc::new(Named("local")));
+    let router = Router { ssh, local, ends: Arc::new(Nothing) };
+    let spec: TargetSpec = serde_json::from_value(spec).unwrap();
+    let target = Target { name: "t".into(), labels: BTreeMap::new(), spec };
+    Transport::exchange(&router, &target, requests).await
+}
+
+fn command() -> Request {
+    Request::Exec(Exec::new(["true"]))
+}
+
+fn look() -> Request {
+    Request::Files(FileRequest::Read { path: "a".into() })
+}
+
+#[tokio::test]
+async fn the_spec_picks_the_transport() {
+    let ssh = route(serde_json::json!({"ssh": {"host": "a"}}), &[command()]).await;
+    assert_eq!(ssh[0].as_ref().unwrap().stdout, b"ssh");
+    let local = route(serde_json::json!({"local": LocalSpec::default()}), &[command()]).await;
+    assert_eq!(local[0].as_ref().unwrap().stdout, b"local");
+}
+
+#[tokio::test]
+async fn both_or_none_is_an_error() {
+    for spec in [serde_json::json!({}), serde_json::json!({"ssh": {"host": "a"}, "local": {}})] {
+        let outcomes = route(spec, &[command()]).await;
+        assert_eq!(outcomes[0].as_ref().unwrap_err().kind, TransportErrorKind::Configuration);
+    }
+}
+
+#[tokio::test]
+async fn a_store_runs_no_commands_and_is_not_asked_again_once_it_gave_no_answer() {
+    let outcomes = route(serde_json::json!({"ftp": {"host": "a"}}), &[command()]).await;
+    assert!(outcomes[0].as_ref().unwrap_err().message.contains("is not one for `true`"));
+    let outcomes = route(serde_json::json!({"local": {}}), &[command(), look(), look(), command()]).await;
+    let kinds: Vec<_> = outcomes.iter().map(|o| o.as_ref().map(|_| ()).map_err(|e| e.kind)).collect();
+    let lost = Err(TransportErrorKind::Unreachable);
+    assert_eq!(kinds, [Ok(()), lost, lost, lost], "what comes after a loss is not sent");
+}
