@@ -101,17 +101,13 @@ pub(super) fn named(name: &str) -> Result<Zone, (String, String)> {
         return Ok(Zone { name, zone });
     }
     let wanted = name.to_lowercase();
-    let near = zones.available().map(|zone| zone.as_str().to_owned()).min_by_key(|zone| {
+    let distance = |zone: &str| {
         let zone = zone.to_lowercase();
         let city = zone.rsplit('/').next().unwrap_or(&zone);
         strsim::osa_distance(&wanted, &zone).min(strsim::osa_distance(&wanted, city))
-    });
-    let near = near.filter(|zone| {
-        let zone = zone.to_lowercase();
-        let city = zone.rsplit('/').next().unwrap_or(&zone);
-        strsim::osa_distance(&wanted, &zone).min(strsim::osa_distance(&wanted, city))
-            <= wanted.chars().count() / 3
-    });
+    };
+    let near = zones.available().map(|zone| (distance(zone.as_str()), zone.as_str().to_owned())).min();
+    let near = near.filter(|(distance, _)| *distance <= wanted.chars().count() / 3).map(|(_, zone)| zone);
     let hint = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => "write a name of the tz database, such as `Europe/Berlin` or `UTC`".to_owned(),
