@@ -174,6 +174,7 @@ pub(crate) fn status(
         since: days_ago(now, 2),
         failures: 0,
         next: Some(now + SignedDuration::from_mins(3 * 60 + 30)),
+        health: Vec::new(),
         corrections: std::collections::BTreeMap::new(),
     }
 }

@@ -149,6 +149,7 @@ mod tests {
             since: now,
             failures: 0,
             next: Some(later(30)),
+            health: Vec::new(),
             corrections: BTreeMap::from([("atime".to_owned(), vec![now])]),
         };
         let asked = ResourceStatus { corrections: BTreeMap::new(), ..fought.clone() };

@@ -1,10 +1,11 @@
 //! The two halves of a job: the look, and the writes where something is to be sent.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use evenkeel_core::plan::{Action, Change, Plan};
 use evenkeel_core::transport::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
 
 use super::errand::{Errand, prepare};
 use super::inventory;
@@ -13,7 +14,7 @@ use super::settle;
 use super::state::{Shared, is_sweep};
 use crate::clock::Clock;
 use crate::journal::Journal;
-use crate::progress::Silent;
+use crate::progress::{Event, Progress};
 use crate::reconcile::Engine;
 use crate::run::Run;
 use crate::stop::Stop;
@@ -123,7 +124,39 @@ async fn begin(shared: &Shared, errand: &Errand) -> Option<RunId> {
 fn engine(shared: &Arc<Shared>, stop: &Stop) -> Engine {
     let transport = Arc::clone(&shared.parts.transport);
     let clock: Arc<dyn Clock> = Arc::clone(&shared.parts.clock);
-    Engine::new(transport, clock, Arc::new(Silent), stop.clone()).keeping_seen()
+    let progress = Arc::new(Logged { clock: Arc::clone(&clock), said: Mutex::default() });
+    Engine::new(transport, clock, progress, stop.clone()).keeping_seen()
+}
+
+/// Says in the log how far long transfers are, once a minute.
+struct Logged {
+    clock: Arc<dyn Clock>,
+    said: Mutex<Option<Timestamp>>,
+}
+
+/// How often.
+const TELL_EVERY: SignedDuration = SignedDuration::from_secs(60);
+
+impl Progress for Logged {
+    fn on(&self, event: &Event<'_>) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            // A short one says nothing.
+            Event::Sending { .. } => *said = Some(self.clock.now()),
+            Event::Moving { target, bytes, of } => {
+                let now = self.clock.now();
+                if said.is_some_and(|at| now.duration_since(at) < TELL_EVERY) {
+                    return;
+                }
+                *said = Some(now);
+                match of {
+                    Some(of) => tracing::info!("{target}: {bytes} of {of} bytes are moved"),
+                    None => tracing::info!("{target}: {bytes} bytes are moved so far"),
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Writes commands down in the store.
