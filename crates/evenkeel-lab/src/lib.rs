@@ -6,6 +6,7 @@
 
 pub mod contract;
 pub mod machine;
+pub mod pve;
 pub mod random;
 pub mod server;
 pub mod shim;

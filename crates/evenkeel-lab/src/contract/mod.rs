@@ -4,6 +4,7 @@
 //! has no [`Fixture`]. Everything here is pure; [`twin`] is the engine's reconcile path without its I/O.
 
 mod checks;
+mod pve_job;
 mod tamper;
 pub mod twin;
 mod zfs_dataset;
@@ -50,7 +51,7 @@ impl std::fmt::Debug for Scenario {
 
 /// The fixture of every kind that has one.
 pub fn fixtures() -> Vec<Fixture> {
-    vec![zfs_dataset::FIXTURE, zfs_pool::FIXTURE]
+    vec![zfs_dataset::FIXTURE, zfs_pool::FIXTURE, pve_job::FIXTURE]
 }
 
 /// The time at which all scenarios play.
