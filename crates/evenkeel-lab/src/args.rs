@@ -31,6 +31,12 @@ pub(crate) struct Serve {
     /// How many more datasets on each target, named POOL/bulk/0001 and so on.
     #[arg(long, default_value_t = 0)]
     pub(crate) datasets: usize,
+    /// How many hosts of guests with vzdump besides, named pve1 (of the OpenVZ era), pve2 (of today), pve3 and so on.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) dump_hosts: usize,
+    /// How many bytes a dump of a guest has.
+    #[arg(long, default_value_t = 1 << 20)]
+    pub(crate) dump_bytes: u64,
     /// Adds changes made by hand that this number fixes; 0 adds none.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
@@ -43,7 +49,7 @@ pub(crate) struct Run {
     pub(crate) dir: PathBuf,
     /// The target's name.
     pub(crate) target: String,
-    /// The command: zfs or zpool and its arguments.
+    /// The command: zfs, zpool, vzctl, pct and the like, and its arguments.
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) command: Vec<String>,
 }

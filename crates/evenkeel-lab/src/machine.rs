@@ -17,13 +17,11 @@ pub trait Machine: Send {
 
     /// Does what is asked of one of the targets that it plays. The default plays one that runs commands.
     fn answer(&mut self, target: &str, request: &Request) -> Reply {
-        match request.as_exec() {
-            Some(exec) => self.run(&exec.words()),
-            None => {
-                let stderr = format!("{target} runs commands only, not `{}`\n", request.display());
-                Reply { exit: 127, stdout: Vec::new(), stderr: stderr.into_bytes() }
-            }
+        if let Some(exec) = request.as_exec() {
+            return self.run(&exec.words());
         }
+        let stderr = format!("{target} runs commands only, not `{}`\n", request.display());
+        Reply { exit: 127, stdout: Vec::new(), stderr: stderr.into_bytes() }
     }
 
     /// Does only a part of what is asked: the line was cut, or the machine went down, somewhere in the middle. The

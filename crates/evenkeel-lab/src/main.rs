@@ -1,5 +1,5 @@
 //! `evenkeel-lab`: simulated targets to try Evenkeel on. Under the names in
-//! [`PROGRAMS`](evenkeel_lab::shim::PROGRAMS) the same binary plays these programs on the simulated targets.
+//! [`programs`](evenkeel_lab::shim::programs) the same binary plays these programs on the simulated targets.
 
 mod args;
 mod serve;
@@ -17,7 +17,7 @@ use crate::args::{Args, Verb};
 fn main() -> ExitCode {
     let mut words: Vec<OsString> = std::env::args_os().collect();
     let name = words.first().and_then(|word| Path::new(word).file_name()?.to_str()).unwrap_or_default();
-    if let Some(program) = shim::PROGRAMS.into_iter().find(|program| *program == name) {
+    if let Some(program) = shim::programs().find(|program| *program == name) {
         words.remove(0);
         return shim::run(program, words);
     }

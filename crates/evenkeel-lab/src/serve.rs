@@ -21,7 +21,9 @@ pub(crate) fn serve(options: &Serve) -> Result<()> {
     let dir = options.dir.canonicalize()?;
     // A leftover of a lab that ran here before must not look like ours.
     drop(fs::remove_file(dir.join("ready")));
-    let targets = (0..options.targets).map(|at| site::target(at, options.datasets, options.seed)).collect();
+    let storage = (0..options.targets).map(|at| site::target(at, options.datasets, options.seed));
+    let dumps = (0..options.dump_hosts).map(|at| site::dump_host(at, options.dump_bytes));
+    let targets = storage.chain(dumps).collect();
     let lab = Lab::start(LabConfig { dir: dir.clone(), shim: std::env::current_exe()?, targets })?;
     fs::write(dir.join("targets.yaml"), lab.manifests())?;
     fs::write(dir.join("ready"), "")?;

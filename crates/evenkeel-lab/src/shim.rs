@@ -1,5 +1,5 @@
-//! The programs that a simulated target has on its `PATH`: `zfs` and `zpool`, which ask the lab, and `sudo` and
-//! `doas`, which give their command root's rights or refuse.
+//! The programs that a simulated target has on its `PATH`: `zfs`, `zpool`, `vzlist` and so on, which ask the lab, `vzdump`,
+//! which writes dumps as the lab tells it to, and `sudo` and `doas`, which give their command root's rights or refuse.
 //!
 //! A shim is one binary under these names. It is started for every command, so it does as little as it can.
 
@@ -12,6 +12,9 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
+use evenkeel_core::request::Reply;
+
+use crate::vzdump;
 use crate::wire::{Call, decode_reply};
 use crate::zfs::Rights;
 
@@ -24,40 +27,58 @@ pub const RIGHTS: &str = "EVENKEEL_LAB_RIGHTS";
 /// What `sudo` and `doas` do: `passwordless`, `refused`, or `password=` and the password.
 pub const SUDO: &str = "EVENKEEL_LAB_SUDO";
 
-/// The names that a shim is linked under.
-pub const PROGRAMS: [&str; 4] = ["zfs", "zpool", "sudo", "doas"];
+/// The names that a shim is linked under on every target.
+pub(crate) const EVERYWHERE: [&str; 2] = ["sudo", "doas"];
+/// The names that it is linked under on a target with ZFS.
+pub(crate) const ZFS: [&str; 2] = ["zfs", "zpool"];
+
+/// All names that a shim is linked under.
+pub fn programs() -> impl Iterator<Item = &'static str> {
+    EVERYWHERE.into_iter().chain(ZFS).chain(vzdump::PROGRAMS)
+}
 
 /// Does what the program called `name` does with `args`.
 pub fn run(name: &str, args: Vec<OsString>) -> ExitCode {
     match name {
         "sudo" | "doas" => become_root(name, args),
-        _ => ask_lab(name, args),
+        _ => vzdump::run_program(name, &args, &|words| ask(words))
+            .unwrap_or_else(|| ask_lab(name, args))
+            .unwrap_or_else(|error| {
+                complain(&format!("{name}: {error}"));
+                ExitCode::from(127)
+            }),
     }
 }
 
-fn ask_lab(name: &str, args: Vec<OsString>) -> ExitCode {
+fn ask_lab(name: &str, args: Vec<OsString>) -> io::Result<ExitCode> {
     let lossy = |word: OsString| word.to_string_lossy().into_owned();
-    let words = std::iter::once(name.to_owned()).chain(args.into_iter().map(lossy)).collect();
+    print(&ask(std::iter::once(name.to_owned()).chain(args.into_iter().map(lossy)).collect())?)
+}
+
+/// Asks the lab that this process was started by.
+fn ask(words: Vec<String>) -> io::Result<Reply> {
     let variable = |name| std::env::var(name).unwrap_or_default();
     let rights = if variable(RIGHTS) == "root" { Rights::Root } else { Rights::User };
     let call = Call { target: variable(TARGET), rights, argv: words };
-    match call_lab(&variable(SOCKET), &call) {
-        Ok(code) => code,
-        Err(error) => {
-            complain(&format!("{name}: cannot reach the lab at {SOCKET}: {error}"));
-            ExitCode::from(127)
-        }
-    }
+    let told = |error| io::Error::other(format!("cannot reach the lab at {SOCKET}: {error}"));
+    exchange(&variable(SOCKET), &call).map_err(told)
 }
 
 /// Sends a call to the lab at `socket`, prints what it answers and returns its exit status.
 pub fn call_lab(socket: &str, call: &Call) -> io::Result<ExitCode> {
+    print(&exchange(socket, call)?)
+}
+
+fn exchange(socket: &str, call: &Call) -> io::Result<Reply> {
     let mut stream = UnixStream::connect(socket)?;
     stream.write_all(&call.encode())?;
     stream.shutdown(Shutdown::Write)?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
-    let reply = decode_reply(&answer).ok_or(io::ErrorKind::InvalidData)?;
+    decode_reply(&answer).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+fn print(reply: &Reply) -> io::Result<ExitCode> {
     io::stdout().write_all(&reply.stdout)?;
     io::stdout().flush()?;
     io::stderr().write_all(&reply.stderr)?;

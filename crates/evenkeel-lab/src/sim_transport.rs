@@ -339,7 +339,8 @@ mod tests {
         transport.set_trouble(1, 2);
         let mut failures = 0;
         for _ in 0..100 {
-            let answers = transport.answer("kiwi", &[zfs("zfs list"), zfs("zfs list"), zfs("zfs list")]).unwrap();
+            let answers =
+                transport.answer("kiwi", &[zfs("zfs list"), zfs("zfs list"), zfs("zfs list")]).unwrap();
             assert_eq!(answers.len(), 3);
             failures += answers.iter().filter(|a| a.is_err()).count();
         }

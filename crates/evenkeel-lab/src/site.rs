@@ -1,7 +1,8 @@
-//! The machines that `evenkeel-lab serve` has: a small site of storage hosts.
+//! The machines that `evenkeel-lab serve` has: a small site of storage hosts, and of hosts of guests.
 
 use crate::random::Random;
 use crate::server::LabTarget;
+use crate::vzdump::{Dialect, DumpHost};
 use crate::zfs::{Version, ZfsHost};
 
 const NAMES: [&str; 3] = ["durian", "kiwi", "papaya"];
@@ -38,6 +39,19 @@ pub fn target(at: usize, datasets: usize, seed: u64) -> LabTarget {
         }
     }
     LabTarget::new(name, host)
+}
+
+/// The host of guests number `at`: `pve1` of the OpenVZ era, `pve2` of today, and so on in turn. Four guests; the last does
+/// not run.
+pub fn dump_host(at: usize, bytes: u64) -> LabTarget {
+    let dialect = if at.is_multiple_of(2) { Dialect::OpenVz } else { Dialect::Today };
+    let mut host = DumpHost::new(format!("pve{}", at + 1), dialect, "Asia/Tokyo");
+    for (id, name) in [(101, "web1"), (102, "db1"), (103, "mail1"), (104, "test1")] {
+        let guest = host.add_guest(id, name);
+        guest.bytes = bytes;
+        guest.running = id != 104;
+    }
+    LabTarget::dump_host(host)
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use russh::keys::PrivateKey;
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::Ed25519Keypair;
 
-use super::{KnownAs, LabError, Served};
-use crate::shim;
+use super::{KnownAs, LabError, LabTarget, Served, dumps};
+use crate::{shim, vzdump};
 
 pub(super) fn client_key(dir: &Path) -> PathBuf {
     dir.join("id_ed25519")
@@ -71,25 +71,22 @@ fn format_line(served: &Served, public: &str) -> String {
     format!("[{}]:{} {public}\n", address.ip(), address.port())
 }
 
-/// Folders that a target's `PATH` starts with.
-pub(super) struct ShimPaths {
-    pub(super) all: PathBuf,
-    pub(super) without_zfs: PathBuf,
-}
-
-pub(super) fn link_shims(dir: &Path, shim: &Path) -> Result<ShimPaths, LabError> {
+/// Makes the folder of shims that a target's `PATH` starts with.
+pub(super) fn link_shims(dir: &Path, shim: &Path, target: &LabTarget) -> Result<PathBuf, LabError> {
     let shim = shim.canonicalize().map_err(LabError::at(shim))?;
-    let paths = ShimPaths { all: dir.join("bin"), without_zfs: dir.join("bin-without-zfs") };
-    for folder in [&paths.all, &paths.without_zfs] {
-        fs::create_dir_all(folder).map_err(LabError::at(folder))?;
-        let has_zfs = folder == &paths.all;
-        for program in shim::PROGRAMS.iter().filter(|program| has_zfs || !program.starts_with('z')) {
-            let link = folder.join(program);
-            remove_leftover(&link)?;
-            symlink(&shim, &link).map_err(LabError::at(&link))?;
-        }
+    let (name, programs): (&str, &[&str]) = match &target.dumps {
+        Some(host) => (dumps::folder(host.dialect()), vzdump::programs(host.dialect())),
+        None if target.has_zfs => ("bin", &shim::ZFS),
+        None => ("bin-without-zfs", &[]),
+    };
+    let folder = dir.join(name);
+    fs::create_dir_all(&folder).map_err(LabError::at(&folder))?;
+    for program in shim::EVERYWHERE.iter().chain(programs) {
+        let link = folder.join(program);
+        remove_leftover(&link)?;
+        symlink(&shim, &link).map_err(LabError::at(&link))?;
     }
-    Ok(paths)
+    Ok(folder)
 }
 
 /// Removes what a lab that ran in this folder before left behind.

@@ -4,6 +4,7 @@
 //! [shims](crate::shim) that reach the simulated machine through a socket.
 
 mod broker;
+mod dumps;
 mod error;
 mod fault;
 mod files;
@@ -22,7 +23,9 @@ use russh::keys::PrivateKey;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
-use crate::zfs::ZfsHost;
+use crate::vzdump::DumpHost;
+use crate::zfs::{Version, ZfsHost};
+use dumps::Dumps;
 pub use error::LabError;
 pub use fault::Fault;
 pub use files::socket;
@@ -55,6 +58,8 @@ pub struct LabTarget {
     pub known_as: KnownAs,
     /// Whether `zfs` and `zpool` are installed.
     pub has_zfs: bool,
+    /// Where it is a host of guests, with `vzdump` in place of ZFS.
+    pub dumps: Option<DumpHost>,
 }
 
 impl LabTarget {
@@ -68,7 +73,19 @@ impl LabTarget {
             sudo: Sudo::Passwordless,
             known_as: KnownAs::Itself,
             has_zfs: true,
+            dumps: None,
         }
+    }
+
+    /// A host of guests that `root` may log in to with the lab's key. Its dumps are real files of this machine, in the
+    /// folder that `vzdump` is told. Files in the folder [`Lab::state`] change what its `vzdump` does next:
+    /// `fail/ID` with `error` or `dies` in it makes dumps of a guest fail (see [`crate::vzdump::Trouble`]), `size/ID` says how
+    /// many bytes they have, and `rate` how many of these are written in a second.
+    pub fn dump_host(host: DumpHost) -> Self {
+        let mut target = LabTarget::new(host.name.clone(), ZfsHost::new(Version::V2_3));
+        target.has_zfs = false;
+        target.dumps = Some(host);
+        target
     }
 }
 
@@ -115,6 +132,7 @@ impl fmt::Debug for Lab {
 struct Served {
     target: LabTarget,
     host: Mutex<ZfsHost>,
+    dumps: Option<Dumps>,
     commands: Mutex<Vec<Vec<String>>>,
     fault: Mutex<Option<Fault>>,
     /// What every command waits for before it begins.
@@ -178,6 +196,17 @@ impl Lab {
         self.targets.get(target).map(|served| act(&mut locked(&served.host)))
     }
 
+    /// Looks at or changes a dump host by hand; `None` where the target is none.
+    pub fn with_dump_host<R>(&self, target: &str, act: impl FnOnce(&mut DumpHost) -> R) -> Option<R> {
+        let dumps = self.targets.get(target)?.dumps.as_ref()?;
+        Some(act(&mut dumps.host()))
+    }
+
+    /// The folder whose files change what a dump host does, see [`LabTarget::dump_host`].
+    pub fn state(&self, target: &str) -> PathBuf {
+        dumps::state(&self.dir, target)
+    }
+
     /// The `zfs` and `zpool` commands that a target was sent so far, over SSH or by hand.
     pub fn commands(&self, target: &str) -> Vec<Vec<String>> {
         self.targets.get(target).map(|served| locked(&served.commands).clone()).unwrap_or_default()
@@ -237,7 +266,6 @@ fn run(config: LabConfig, started: &mpsc::Sender<Started>, mut stopped: watch::R
 async fn serve(config: LabConfig) -> Started {
     let dir = &config.dir;
     let client = files::write_client_key(dir)?;
-    let paths = files::link_shims(dir, &config.shim)?;
     let socket = files::socket(dir);
     files::remove_leftover(&socket)?;
     let listener = UnixListener::bind(&socket).map_err(LabError::at(&socket))?;
@@ -248,12 +276,13 @@ async fn serve(config: LabConfig) -> Started {
         let address = listener.local_addr().map_err(LabError::Runtime)?;
         let served = Arc::new(Served {
             host: Mutex::new(target.host.clone()),
+            dumps: target.dumps.clone().map(|host| Dumps::open(dir, host)).transpose()?,
             commands: Mutex::default(),
             fault: Mutex::default(),
             pace: Mutex::default(),
             key: files::new_key()?,
             address,
-            path: if target.has_zfs { paths.all.clone() } else { paths.without_zfs.clone() },
+            path: files::link_shims(dir, &config.shim, &target)?,
             socket: socket.clone(),
             target,
         });

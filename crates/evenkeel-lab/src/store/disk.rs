@@ -126,7 +126,10 @@ impl Disk {
         let inside = move |(path, node): (&'a String, &'a Node)| {
             (path != folder && is_within(path, folder)).then_some((path.as_str(), node))
         };
-        self.nodes.range(folder.to_owned()..).take_while(move |(p, _)| p.starts_with(folder)).filter_map(inside)
+        self.nodes
+            .range(folder.to_owned()..)
+            .take_while(move |(p, _)| p.starts_with(folder))
+            .filter_map(inside)
     }
 
     fn has_parent(&self, path: &str) -> bool {

@@ -3,6 +3,9 @@
 use super::{FileStore, Node};
 use crate::random::Random;
 
+/// What stands in files that others put there.
+pub const FOREIGN: &[u8] = b"mine";
+
 /// What somebody did, for the one who checks afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ByHand {
@@ -18,12 +21,13 @@ impl FileStore {
         let mut folders: Vec<String> = vec![folder.to_owned()];
         folders.extend(self.folders(folder));
         let inside = random.pick(&folders)?.clone();
-        let name = random.pick(&["notes.txt", "README", "old.tar.gz", "vzdump.log", "会計.xls", "lost+found"])?;
+        let name =
+            random.pick(&["notes.txt", "README", "old.tar.gz", "vzdump.log", "会計.xls", "lost+found"])?;
         let path = format!("{inside}/{name}");
         if self.disk.exists(&path) {
             return None;
         }
-        self.put_by_hand(&path, b"mine\n");
+        self.put_by_hand(&path, FOREIGN);
         Some(ByHand::Added(path))
     }
 
@@ -41,6 +45,21 @@ impl FileStore {
             _ => self.put_by_hand(&path, b""),
         }
         Some(ByHand::Spoiled(path))
+    }
+
+    /// The names of the files that others put there, wherever they are.
+    pub fn foreign(&self) -> Vec<String> {
+        let files = self.disk.nodes.iter().filter_map(|(path, node)| match node {
+            Node::File(content) if content.bytes().starts_with(FOREIGN) => path.rsplit('/').next(),
+            _ => None,
+        });
+        files.map(str::to_owned).collect()
+    }
+
+    /// Paths of the files of this name.
+    pub fn files_named(&self, name: &str) -> Vec<String> {
+        let paths = self.disk.nodes.keys().filter(|path| path.rsplit('/').next() == Some(name));
+        paths.map(|path| format!("/{path}")).collect()
     }
 
     /// Paths of the folders directly in `folder`, with the `/` before them.

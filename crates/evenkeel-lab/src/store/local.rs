@@ -49,11 +49,8 @@ impl FileStore {
             disk.nodes.keys().filter(|name| is_within(name, &top)).map(|name| format!("/{name}")).collect()
         };
         for name in inside(&self.disk).into_iter().rev() {
-            let _ = if self.is_folder(&name) {
-                self.disk.remove_folder(&name)
-            } else {
-                self.disk.remove(&name)
-            };
+            let _ =
+                if self.is_folder(&name) { self.disk.remove_folder(&name) } else { self.disk.remove(&name) };
         }
     }
 }

@@ -17,9 +17,9 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 pub use disk::{Cut, Personality};
-pub use drift::ByHand;
-pub use receive::Supply;
+pub use drift::{ByHand, FOREIGN};
 pub(crate) use receive::Order;
+pub use receive::Supply;
 
 use disk::Disk;
 

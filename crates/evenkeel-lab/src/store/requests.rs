@@ -40,7 +40,7 @@ impl FileStore {
     }
 
     fn serve(&mut self, request: &FileRequest) -> Result<Reply, Cut> {
-        if let Some(problem) = paths(request).into_iter().find_map(|path| bad(path)) {
+        if let Some(problem) = paths(request).into_iter().find_map(bad) {
             return Ok(refused(&problem));
         }
         match self.done(request) {

@@ -104,9 +104,10 @@ struct Noise {
 
 impl Noise {
     fn of(archive: &Archive) -> Self {
-        let seed = archive.at.bytes().fold(u64::from(archive.id), |sum, byte| {
-            sum.wrapping_mul(31).wrapping_add(u64::from(byte))
-        });
+        let seed = archive
+            .at
+            .bytes()
+            .fold(u64::from(archive.id), |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
         let mut random = Random::new(seed);
         let words = (0..if archive.bytes > 1 << 20 { 8192 } else { 32 }).map(|_| random.next_u64());
         Noise { block: words.flat_map(u64::to_be_bytes).collect(), number: 0 }

@@ -2,9 +2,19 @@
 
 use evenkeel_core::request::Reply;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::job::Asked;
 use super::{Archive, Dialect, DumpHost, Guest, Job, Kind, complaint, told};
+
+/// What `vzdump` does on a real machine, told to the process that does it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Planned {
+    /// It dumps, no faster than so many bytes per second.
+    Dump(Job, Option<u64>),
+    /// It only says this.
+    Says(Reply),
+}
 
 /// Where dumps go that no folder is given for.
 const DUMPS: &str = "/var/lib/vz/dump";
@@ -39,7 +49,9 @@ impl DumpHost {
     fn usage(&self) -> String {
         let stdout = if self.has_stdout { "\t--stdout\t\twrite archive to stdout\n" } else { "" };
         let rest = match self.dialect() {
-            Dialect::OpenVz => "\t--compress\n\t--dumpdir DIR\n\t--maxfiles N\n\t--stop|--suspend|--snapshot\n",
+            Dialect::OpenVz => {
+                "\t--compress\n\t--dumpdir DIR\n\t--maxfiles N\n\t--stop|--suspend|--snapshot\n"
+            }
             Dialect::Today => {
                 "\t-compress <0 | 1 | gzip | lzo | zstd>\n\t-dumpdir <string>\n\t-mode <snapshot | stop | suspend>\n"
             }
@@ -108,7 +120,9 @@ fn old(args: &[&str]) -> Result<Asked, String> {
             "--quiet" => {}
             "--dumpdir" => asked.folder = args.next().map(|folder| (*folder).to_owned()),
             "--maxfiles" => asked.keep = number(args.next())?,
-            "--bwlimit" | "--ionice" | "--lockwait" | "--stopwait" | "--size" | "--tmpdir" => drop(args.next()),
+            "--bwlimit" | "--ionice" | "--lockwait" | "--stopwait" | "--size" | "--tmpdir" => {
+                args.next();
+            }
             id => asked.ids.push(id.parse().map_err(|_| format!("Unknown option: {id}"))?),
         }
     }
@@ -128,7 +142,7 @@ fn new(args: &[&str]) -> Result<Asked, String> {
         match arg.trim_start_matches('-') {
             "stdout" => asked.stdout = value == "1",
             "mode" => value.clone_into(&mut asked.mode),
-            "compress" => asked.compress = value.trim_matches(['0', '1']).to_owned(),
+            "compress" => value.trim_matches(['0', '1']).clone_into(&mut asked.compress),
             "dumpdir" => asked.folder = Some(value.to_owned()),
             "remove" => prunes = value != "0",
             "prune-backups" => asked.keep = number(value.strip_prefix("keep-last=").as_ref()).unwrap_or(0),

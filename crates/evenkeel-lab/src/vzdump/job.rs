@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use evenkeel_core::request::Reply;
 
 use super::{Archive, DumpHost, Trouble};
+use crate::store::Cut;
 
 /// What one run of `vzdump` does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub struct Job {
     pub after: Vec<String>,
     /// The exit status.
     pub exit: i32,
+    /// What is said instead where the dump cannot be written, and the exit status then.
+    pub unwritten: (Vec<String>, i32),
 }
 
 /// A folder that is dumped into.
@@ -48,7 +51,8 @@ impl Into {
 
     /// Of the names in the folder, those of dumps of the guest that are not kept, the newest included.
     pub fn surplus(&self, mut names: Vec<String>) -> Vec<String> {
-        let guest = self.stem.get(..self.stem.len().saturating_sub("2026_11_20-02_00_00".len())).unwrap_or("-");
+        let guest =
+            self.stem.get(..self.stem.len().saturating_sub("2026_11_20-02_00_00".len())).unwrap_or("-");
         let ends = [".log", ".dat", ".tmp", ".notes", ".protected"];
         names.retain(|name| name.starts_with(guest) && !ends.iter().any(|end| name.ends_with(end)));
         names.sort();
@@ -85,7 +89,8 @@ impl DumpHost {
             ]
         };
         let [id] = *asked.ids.as_slice() else {
-            let why = if asked.stdout { "you can only backup a single VM with option --stdout" } else { "no VM" };
+            let why =
+                if asked.stdout { "you can only backup a single VM with option --stdout" } else { "no VM" };
             return Err(super::complaint(255, why));
         };
         let Some(guest) = self.guests.get(&id) else {
@@ -93,8 +98,13 @@ impl DumpHost {
             lines.extend(failed(id, &format!("unable to find VM '{id}'")));
             return Err(super::complaint(tells_errors, &lines.join("\n")));
         };
-        let archive =
-            Archive { id, kind: guest.kind, name: guest.name.clone(), at: now.to_string(), bytes: guest.bytes };
+        let archive = Archive {
+            id,
+            kind: guest.kind,
+            name: guest.name.clone(),
+            at: now.to_string(),
+            bytes: guest.bytes,
+        };
         let stamp = local(now, &self.time_zone(), "%Y_%m_%d-%H_%M_%S");
         let into = asked.folder.clone().filter(|_| !asked.stdout).map(|folder| Into {
             folder,
@@ -118,37 +128,48 @@ impl DumpHost {
         ];
         let all = archive.len();
         let (written, after, exit) = match guest.trouble {
-            Some(Trouble::Error) => (all / 2, failed(id, "command 'tar cpf -' failed: exit code 2"), tells_errors),
+            Some(Trouble::Error) => {
+                (all / 2, failed(id, "command 'tar cpf -' failed: exit code 2"), tells_errors)
+            }
             Some(Trouble::Dies) => (all / 2, Vec::new(), 1),
             None => (all, finished(id, all, &moment), 0),
         };
-        Ok(Job { archive, written, into, before, after, exit })
+        let unwritten = (failed(id, "write error: No space left on device"), tells_errors);
+        Ok(Job { archive, written, into, before, after, exit, unwritten })
     }
 
     /// Carries a job out, in memory.
     pub(super) fn dump(&mut self, job: &Job) -> Reply {
         let bytes = job.archive.bytes(job.written);
         let mut lines = job.before.clone();
-        let mut stdout = Vec::new();
-        match &job.into {
-            None => stdout = bytes,
-            Some(into) => lines.extend(self.dump_into(into, job, &bytes)),
+        let (mut stdout, mut exit) = (Vec::new(), job.exit);
+        let written = match &job.into {
+            None => {
+                stdout = bytes;
+                Ok(Vec::new())
+            }
+            Some(into) => self.dump_into(into, job, &bytes),
+        };
+        if let Ok(said) = written {
+            lines.extend(said.into_iter().chain(job.after.iter().cloned()));
+        } else {
+            lines.extend(job.unwritten.0.iter().cloned());
+            exit = job.unwritten.1;
         }
-        lines.extend(job.after.iter().cloned());
-        Reply { exit: job.exit, stdout, stderr: format!("{}\n", lines.join("\n")).into_bytes() }
+        Reply { exit, stdout, stderr: format!("{}\n", lines.join("\n")).into_bytes() }
     }
 
-    fn dump_into(&mut self, into: &Into, job: &Job, bytes: &[u8]) -> Vec<String> {
+    fn dump_into(&mut self, into: &Into, job: &Job, bytes: &[u8]) -> Result<Vec<String>, Cut> {
         let unfinished = into.path("dat");
-        if self.files.write_here(&unfinished, bytes).is_err() || job.exit == 1 {
-            return Vec::new();
+        self.files.write_here(&unfinished, bytes)?;
+        if job.dies() {
+            return Ok(Vec::new());
         }
-        let log = [job.before.as_slice(), &job.after].concat().join("\n");
         // A log that does not fit is no reason to fail.
-        let _ = self.files.write_here(&into.path("log"), log.as_bytes());
-        if job.written < job.archive.len() {
+        let _ = self.files.write_here(&into.path("log"), job.log().as_bytes());
+        if !job.is_whole() {
             self.files.remove_here(&unfinished);
-            return Vec::new();
+            return Ok(Vec::new());
         }
         self.files.rename_here(&unfinished, &into.path(&into.ending));
         let names = self.files.files(&into.folder);
@@ -160,7 +181,25 @@ impl DumpHost {
             self.files.remove_here(&path);
             said.push(format!("INFO: delete old backup '{path}'"));
         }
-        said
+        Ok(said)
+    }
+}
+
+impl Job {
+    /// True where all bytes are written.
+    pub(super) fn is_whole(&self) -> bool {
+        self.written == self.archive.len()
+    }
+
+    /// True where it ends without a word.
+    pub(super) fn dies(&self) -> bool {
+        !self.is_whole() && self.after.is_empty()
+    }
+
+    /// What stands in the log beside the dump.
+    pub(super) fn log(&self) -> String {
+        let lines = [self.before.as_slice(), &self.after].concat();
+        format!("{}\n", lines.join("\n"))
     }
 }
 

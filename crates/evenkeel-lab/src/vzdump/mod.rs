@@ -11,6 +11,7 @@ mod command;
 mod guests;
 mod job;
 mod openvz;
+mod process;
 mod scripts;
 mod today;
 mod world;
@@ -23,8 +24,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 pub use archive::Archive;
+pub(crate) use command::Planned;
 pub use guests::{Guest, Kind, Trouble};
 pub use job::Job;
+pub(crate) use process::{PLAN, PROGRAMS, RESTORED, programs, run as run_program};
 pub use world::{World, WorldHandle};
 
 use crate::random::Random;
@@ -84,8 +87,8 @@ impl DumpHost {
     }
 
     /// Runs a command at `now`.
-    pub fn run(&mut self, argv: &[String], now: Timestamp) -> Reply {
-        let words: Vec<&str> = argv.iter().map(String::as_str).collect();
+    pub fn run(&mut self, command: &[String], now: Timestamp) -> Reply {
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
         match (self.dialect, words.as_slice()) {
             (_, ["vzdump", args @ ..]) => self.vzdump(args, now),
             (Dialect::OpenVz, ["vzlist", args @ ..]) => self.vzlist(args),
@@ -96,6 +99,7 @@ impl DumpHost {
             (Dialect::Today, ["pct", args @ ..]) => self.tool(Kind::Lxc, args),
             (Dialect::Today, ["qm", args @ ..]) => self.tool(Kind::Qemu, args),
             (Dialect::Today, ["pvesh", args @ ..]) => self.pvesh(args),
+            (Dialect::Today, ["pveversion"]) => told("pve-manager/9.1.99/14a22df314a22df3\n"),
             (_, words) => self.plain_command(words, now),
         }
     }

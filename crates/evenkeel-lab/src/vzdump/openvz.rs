@@ -84,7 +84,8 @@ impl DumpHost {
             ("start" | "stop", Some(_)) => {
                 let starts = verb == "start";
                 self.guests.entry(id).and_modify(|guest| guest.running = starts);
-                let told = if starts { "Container start in progress...\n" } else { "Container was stopped\n" };
+                let told =
+                    if starts { "Container start in progress...\n" } else { "Container was stopped\n" };
                 said(0, told, "")
             }
             ("destroy", Some(true)) => said(32, "Container is currently running. Stop it first.\n", ""),

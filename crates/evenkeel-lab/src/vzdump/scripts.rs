@@ -18,7 +18,9 @@ impl DumpHost {
                 told("")
             }
             ["mountpoint", "-q", path] => Reply { exit: i32::from(!self.files.is_folder(path)), ..told("") },
-            ["sh", "-c", script] if script.starts_with("for tool in vzdump vzlist pct qm") => told(self.facts()),
+            ["sh", "-c", script] if script.starts_with("for tool in vzdump vzlist pct qm") => {
+                told(self.facts())
+            }
             ["sh", "-c", _, "evenkeel-dump", folder, name, attempt, id, "vzdump", args @ ..] => {
                 self.dump_script(&DumpScript { folder, name, attempt, id }, args, now)
             }
@@ -63,9 +65,10 @@ impl DumpHost {
         let good = reply.exit == 0
             && said.contains(&format!("Finished Backup of VM {id} ("))
             && !said.contains("ERROR: ");
-        let is_archive =
-            |path: &String| ![".log", ".dat", ".tmp", ".notes", ".protected"].iter().any(|end| path.ends_with(end));
-        let archive = self.files.files(&new).into_iter().filter(is_archive).next_back().filter(|_| good);
+        let is_archive = |path: &String| {
+            ![".log", ".dat", ".tmp", ".notes", ".protected"].iter().any(|end| path.ends_with(end))
+        };
+        let archive = self.files.files(&new).into_iter().rfind(is_archive).filter(|_| good);
         let done = archive.is_some_and(|archive| self.files.rename_here(&archive, &kept));
         self.files.remove_tree_here(&new);
         if done {

@@ -68,7 +68,10 @@ fn the_old_vzdump_keeps_one_dump_unless_it_is_told_otherwise_and_never_fails() {
     run(&mut host, "vzdump --dumpdir /work --maxfiles 9 555");
     assert!(host.files.file("/work/vzdump-openvz-555-2026_11_01-02_00_00.tar").is_some());
     let (_, _, said) = run(&mut host, "vzdump --dumpdir /work --snapshot --compress 555");
-    assert!(said.contains("INFO: delete old backup '/work/vzdump-openvz-555-2026_11_01-02_00_00.tar'"), "{said}");
+    assert!(
+        said.contains("INFO: delete old backup '/work/vzdump-openvz-555-2026_11_01-02_00_00.tar'"),
+        "{said}"
+    );
     let left = host.files.files("/work");
     // 12:00 UTC is 21:00 in Tokyo.
     assert!(left.contains(&"/work/vzdump-openvz-555-2026_11_20-21_00_00.tgz".to_owned()), "{left:?}");
@@ -81,7 +84,8 @@ fn the_old_vzdump_keeps_one_dump_unless_it_is_told_otherwise_and_never_fails() {
 fn todays_vzdump_speaks_as_recorded() {
     let mut host = DumpHost::new("pve1", Dialect::Today, "Etc/UTC");
     host.add_guest(300, "tmplsrc").running = false;
-    let (exit, bytes, said) = run(&mut host, "vzdump 300 --mode stop --compress zstd --dumpdir /var/lib/vz/dump");
+    let (exit, bytes, said) =
+        run(&mut host, "vzdump 300 --mode stop --compress zstd --dumpdir /var/lib/vz/dump");
     assert_eq!((exit, bytes.as_str()), (0, ""));
     let mut lines = said.lines();
     for recorded in [
@@ -118,7 +122,10 @@ fn todays_tools_list_guests_in_columns_and_as_json() {
     assert!(run(&mut host, "qm list").1.contains("\n       102 vm                   running"));
     let listed = run(&mut host, "pvesh get /cluster/resources --type vm --output-format json").1;
     let listed: Vec<serde_json::Value> = serde_json::from_str(&listed).unwrap();
-    assert_eq!((&listed[0]["pool"], &listed[0]["tags"], &listed[1]["type"]), (&"prod".into(), &"a;b".into(), &"qemu".into()));
+    assert_eq!(
+        (&listed[0]["pool"], &listed[0]["tags"], &listed[1]["type"]),
+        (&"prod".into(), &"a;b".into(), &"qemu".into())
+    );
 }
 
 #[test]
@@ -128,7 +135,10 @@ fn a_dump_tells_its_guest_and_brings_it_back() {
     let dump = host.run(&["vzdump", "--stdout", "--snapshot", "555"].map(str::to_owned), now());
     assert_eq!(dump.stdout.len(), 5000);
     let archive = Archive::read(dump.stdout.as_slice()).unwrap();
-    assert_eq!((archive.id, archive.name.as_str(), archive.at.as_str()), (555, "web1", "2026-11-20T12:00:00Z"));
+    assert_eq!(
+        (archive.id, archive.name.as_str(), archive.at.as_str()),
+        (555, "web1", "2026-11-20T12:00:00Z")
+    );
     for (at, what) in [(0, "its first"), (4999, "its last")] {
         let mut spoiled = dump.stdout.clone();
         spoiled[at] ^= 1;

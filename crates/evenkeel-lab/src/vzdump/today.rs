@@ -24,7 +24,9 @@ impl DumpHost {
                 self.guests.insert(id, guest);
                 told("")
             }
-            ("create", Some(_)) => complaint(255, &format!("{name} {id} already exists on node '{}'", self.name)),
+            ("create", Some(_)) => {
+                complaint(255, &format!("{name} {id} already exists on node '{}'", self.name))
+            }
             (_, None | Some((false, _))) => {
                 complaint(2, &format!("Configuration file 'nodes/{}/{id}.conf' does not exist", self.name))
             }
@@ -71,7 +73,8 @@ impl DumpHost {
     }
 
     pub(super) fn pvesh(&self, args: &[&str]) -> Reply {
-        let (["get", "/cluster/resources", rest @ ..], true) = (args, args.contains(&"--output-format")) else {
+        let (["get", "/cluster/resources", rest @ ..], true) = (args, args.contains(&"--output-format"))
+        else {
             return complaint(255, &format!("No '{}' handler defined", args.join(" ")));
         };
         if !matches!(rest, ["--type", "vm", ..] | [_, _, "--type", "vm"]) {

@@ -1,6 +1,6 @@
 //! A dump host and the stores that it dumps to, in one world: bytes go from one to the other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use evenkeel_core::request::{Exec, Goal, Moved, Origin, REFUSED, Reply, Request, Transfer};
@@ -155,22 +155,39 @@ impl Machine for World {
         stores.fold(self.host.fingerprint(), |all, one| all.rotate_left(7) ^ one)
     }
 
-    /// Somebody drops a file of their own somewhere into a store.
+    /// What somebody does that can be put right: a file of their own dropped anywhere, an unfinished file left in a
+    /// generation, the newest generation removed.
     fn drift(&mut self, random: &mut Random) {
         let names: Vec<String> = self.stores.keys().cloned().collect();
         let Some(store) = random.pick(&names).and_then(|name| self.stores.get_mut(name)) else { return };
-        let folders: BTreeSet<String> = store.folders("").into_iter().collect();
-        let folders: Vec<String> = folders.into_iter().collect();
-        if let Some(folder) = random.pick(&folders) {
-            store.add_by_hand(folder, random);
+        let seals = store.files_named("evenkeel.json");
+        let folder = |path: &str| path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+        let folders: Vec<String> = seals.iter().filter_map(|path| folder(path)).collect();
+        match (random.below(3), random.pick(&folders)) {
+            (0, Some(folder)) => {
+                let leftover = "vzdump-openvz-101-2026_11_20-02_00_00.tgz.part";
+                store.put_by_hand(&format!("{folder}/{leftover}"), b"half");
+            }
+            (1, Some(_)) => {
+                let slot = |path: &&String| {
+                    let seal = store.file(path).and_then(|file| serde_json::from_slice(file.bytes()).ok());
+                    seal.and_then(|seal: Value| Some(seal.get("slot")?.as_str()?.to_owned()))
+                };
+                let newest = seals.iter().max_by_key(slot).and_then(|path| folder(path));
+                if let Some(folder) = newest {
+                    store.remove_by_hand(&folder);
+                }
+            }
+            (_, Some(folder)) => drop(store.add_by_hand(folder, random)),
+            (_, None) => {}
         }
     }
 
     fn objects(&self) -> BTreeMap<String, Option<String>> {
         let guests = self.host.guests.keys().map(|id| (format!("guest {id}"), None));
         let files = self.stores.iter().flat_map(|(name, store)| {
-            let foreign = store.nodes().keys().filter(|path| path.ends_with(".txt"));
-            foreign.map(move |path| (format!("{name}:/{path}"), None))
+            let foreign = store.foreign();
+            foreign.into_iter().map(move |file| (format!("{name}: {file}"), None))
         });
         guests.chain(files).collect()
     }
