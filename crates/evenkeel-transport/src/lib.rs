@@ -12,6 +12,7 @@ pub mod credentials;
 mod frames;
 mod local;
 mod machine;
+mod proxmox;
 mod record;
 mod recording;
 mod replay;
@@ -25,6 +26,7 @@ mod transfer;
 
 pub use credentials::Credentials;
 pub use local::LocalTransport;
+pub use proxmox::ProxmoxTransport;
 pub use record::Recorder;
 pub use replay::Replayer;
 pub use router::Router;

@@ -9,6 +9,7 @@ use evenkeel_core::transport::{BoxFuture, Transport, TransportError, TransportEr
 use crate::credentials::Credentials;
 use crate::local::LocalTransport;
 use crate::machine::Lane;
+use crate::proxmox::{ProxmoxTransport, pvesh};
 use crate::ssh::SshTransport;
 use crate::stores::{Store, Stores, requests};
 use crate::transfer::{Ends, Mover};
@@ -20,6 +21,7 @@ type Outcomes = Vec<Result<Reply, TransportError>>;
 pub struct Router {
     ssh: Arc<dyn Transport>,
     local: Arc<dyn Transport>,
+    api: Arc<dyn Transport>,
     ends: Arc<dyn Ends>,
 }
 
@@ -33,14 +35,16 @@ enum Way {
 }
 
 impl Router {
-    /// A router over one transport for `ssh` and one for `local`. `credentials` gives the passwords and keys of stores.
+    /// A router over one transport for `ssh` and one for `local`. `credentials` gives the passwords and keys of
+    /// stores and of Proxmox's interface.
     pub fn new(
         ssh: &Arc<SshTransport>,
         local: Arc<LocalTransport>,
         credentials: Arc<dyn Credentials>,
     ) -> Self {
-        let ends = Stores::new(Arc::clone(ssh.client()), credentials);
-        Router { ssh: Arc::clone(ssh) as _, local, ends: Arc::new(ends) }
+        let ends = Stores::new(Arc::clone(ssh.client()), Arc::clone(&credentials));
+        let api = Arc::new(ProxmoxTransport::new(credentials));
+        Router { ssh: Arc::clone(ssh) as _, local, api, ends: Arc::new(ends) }
     }
 
     /// What runs the target's commands; `None` where it runs none.
@@ -73,6 +77,10 @@ impl Router {
             match (group.first().map(way), shell) {
                 (Some(Way::Commands), Some(shell)) => outcomes.extend(shell.exchange(target, group).await),
                 (Some(Way::Files), _) => kept.perform(group, &mut outcomes).await,
+                (Some(Way::Api), Some(shell)) => outcomes.extend(pvesh::exchange(shell, target, group).await),
+                (Some(Way::Api), None) if target.spec.proxmox.is_some() => {
+                    outcomes.extend(self.api.exchange(target, group).await);
+                }
                 _ => outcomes.extend(group.iter().map(|request| Err(unfit(target, request)))),
             }
         }

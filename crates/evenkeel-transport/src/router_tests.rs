@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use evenkeel_core::request::Exec;
+use evenkeel_core::request::{ApiRequest, Exec, Method};
 use evenkeel_core::target::{LocalSpec, TargetSpec};
 
 use crate::machine::Machine;
@@ -39,8 +39,8 @@ impl Ends for Nothing {
 }
 
 async fn route(spec: serde_json::Value, requests: &[Request]) -> Vec<Result<Reply, TransportError>> {
-    let (ssh, local) = (Arc::new(Named("ssh")), Arc::new(Named("local")));
-    let router = Router { ssh, local, ends: Arc::new(Nothing) };
+    let (ssh, local, api) = (Arc::new(Named("ssh")), Arc::new(Named("local")), Arc::new(Named("api")));
+    let router = Router { ssh, local, api, ends: Arc::new(Nothing) };
     let spec: TargetSpec = serde_json::from_value(spec).unwrap();
     let target = Target { name: "t".into(), labels: BTreeMap::new(), spec };
     Transport::exchange(&router, &target, requests).await
@@ -60,6 +60,19 @@ async fn the_spec_picks_the_transport() {
     assert_eq!(ssh[0].as_ref().unwrap().stdout, b"ssh");
     let local = route(serde_json::json!({"local": LocalSpec::default()}), &[command()]).await;
     assert_eq!(local[0].as_ref().unwrap().stdout, b"local");
+}
+
+#[tokio::test]
+async fn the_interface_of_proxmox_is_reached_over_https_or_as_pvesh() {
+    let call = || Request::Api(ApiRequest::new(Method::Get, "/cluster/backup"));
+    let proxmox = serde_json::json!({"proxmox": {"host": "a", "token": "a@pve!b", "credentialsRef": "c"}});
+    assert_eq!(route(proxmox.clone(), &[call()]).await[0].as_ref().unwrap().stdout, b"api");
+    assert!(route(proxmox, &[command()]).await[0].is_err(), "it runs no commands");
+    assert_eq!(
+        route(serde_json::json!({"ssh": {"host": "a"}}), &[call()]).await[0].as_ref().unwrap().stdout,
+        b"ssh"
+    );
+    assert!(route(serde_json::json!({"ftp": {"host": "a"}}), &[call()]).await[0].is_err());
 }
 
 #[tokio::test]
