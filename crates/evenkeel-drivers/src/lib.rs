@@ -10,6 +10,7 @@ pub fn registry() -> Registry {
     Registry::default()
         .with(zfs::ZfsDataset) //
         .with(zfs::ZfsPool)
+        .with(zfs::ZfsSnapshotSchedule)
         .with(pve::PveJob)
 }
 
@@ -19,6 +20,6 @@ mod tests {
     fn every_kind_is_registered_once() {
         let registry = super::registry();
         assert_eq!(registry.kinds(), ["BackupSchedule", "ZfsDataset", "ZfsPool"]);
-        assert_eq!(registry.iter().count(), 3);
+        assert_eq!(registry.iter().count(), 4);
     }
 }

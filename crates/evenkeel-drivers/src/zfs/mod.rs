@@ -10,6 +10,7 @@ mod pool;
 mod reply;
 mod scalar;
 mod size;
+mod snapshot;
 mod suggest;
 mod value;
 mod written;
@@ -17,6 +18,9 @@ mod written;
 pub use dataset::{DatasetType, PropertyState, ZfsDataset, ZfsDatasetSpec, ZfsDatasetState};
 pub use pool::{ZfsPool, ZfsPoolSpec, ZfsPoolState};
 pub use scalar::Scalar;
+pub use snapshot::{
+    Generations, ReplicaState, ZfsSend, ZfsSnapshotSchedule, ZfsSnapshotSpec, ZfsSnapshotState, ZfsSnapshots,
+};
 pub use written::WrittenProperties;
 
 /// The word for a property that shall have no value of its own.
