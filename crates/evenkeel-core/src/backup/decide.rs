@@ -107,11 +107,6 @@ fn rules(policy: &Retention, candidates: &[Candidate<'_>], now: Timestamp, keep:
         Semantics::Proxmox => now,
         Semantics::Restic => newest.at,
     };
-    for candidate in candidates {
-        for tag in policy.keep_tags.iter().filter(|tag| candidate.tags.contains(tag.as_str())) {
-            keep_one(keep, candidate.at, format!("tag {tag}"));
-        }
-    }
     let last = usize::try_from(policy.keep_last.unwrap_or(0)).unwrap_or(usize::MAX);
     for (candidate, number) in candidates.iter().take(last).zip(1..) {
         keep_one(keep, candidate.at, format!("last {number}"));
@@ -135,6 +130,12 @@ fn rules(policy: &Retention, candidates: &[Candidate<'_>], now: Timestamp, keep:
     match policy.semantics {
         Semantics::Proxmox => stacked(policy, candidates, keep),
         Semantics::Restic => parallel(policy, candidates, keep),
+    }
+    // Last: a copy that only its tag keeps must not stand for its interval in place of a newer one.
+    for candidate in candidates {
+        for tag in policy.keep_tags.iter().filter(|tag| candidate.tags.contains(tag.as_str())) {
+            keep_one(keep, candidate.at, format!("tag {tag}"));
+        }
     }
 }
 

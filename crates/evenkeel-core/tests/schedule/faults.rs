@@ -16,7 +16,7 @@ fn finding(schedule: &Schedule) -> String {
 }
 
 #[test]
-fn a_text_that_means_nothing_is_refused_with_the_place() {
+fn a_cron_text_that_means_nothing_is_refused_with_the_place() {
     for (field, text, expected) in [
         (
             "cron",
@@ -65,6 +65,14 @@ fn a_text_that_means_nothing_is_refused_with_the_place() {
             "cron: `@dayly`: this word is not known (it can be @hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually)",
         ),
         ("cron", "0 0 30 2 *", "cron: there is no such day (look at the day and the month)"),
+    ] {
+        assert_eq!(finding(&schedule(field, text)), expected, "{field}: {text}");
+    }
+}
+
+#[test]
+fn a_calendar_text_that_means_nothing_is_refused_with_the_place() {
+    for (field, text, expected) in [
         ("calendar", "", "calendar: ``: nothing is written here (for instance `mon..fri 02:00`)"),
         (
             "calendar",
