@@ -6,9 +6,12 @@
     reason = "a test that cannot set up its peer fails, and says why"
 )]
 
+pub mod backups;
 pub mod canary;
 pub mod evenkeel;
+pub mod ftpd;
 pub mod gitops;
+pub mod objects;
 pub mod site;
 pub mod sshd;
 pub mod zfs_commands;

@@ -248,7 +248,7 @@ fn launch(folder: &Path) -> Option<Child> {
     None
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("its address").port()
 }
@@ -259,7 +259,7 @@ fn is_public_host_key(path: &Path) -> bool {
 }
 
 /// The processes below `id`, children before their children.
-fn descendants(id: u32) -> Vec<u32> {
+pub(crate) fn descendants(id: u32) -> Vec<u32> {
     let mut found = vec![id];
     let mut at = 0;
     while let Some(&parent) = found.get(at) {
