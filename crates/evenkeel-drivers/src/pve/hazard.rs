@@ -70,52 +70,78 @@ pub(super) fn of_change(
         );
         step = step.hazard(Risk::Disruptive, "storage", says);
     }
-    of_retention(step, before, changes)
+    of_retention(step, spec, before, changes)
 }
 
 /// Proxmox removes what the rules do not keep right after the next run, whoever made it.
-fn of_retention(step: Step, before: &PveJobState, changes: &[FieldChange]) -> Step {
+fn of_retention(step: Step, spec: &PveJobSchedule, before: &PveJobState, changes: &[FieldChange]) -> Step {
     let evidence = &before.evidence;
     let change = |name: &str| changes.iter().find(|change| change.path.keys() == [name]);
     let old = evidence.own_rules.as_ref().unwrap_or(&evidence.storage_rules);
-    let new = match change("retention") {
-        Some(change) => change
-            .after
-            .as_ref()
-            .and_then(Prune::read)
-            .unwrap_or_else(|| evidence.wanted_storage_rules.clone()),
-        None => evidence.own_rules.clone().unwrap_or_else(|| evidence.wanted_storage_rules.clone()),
+    let own = match change("retention") {
+        Some(change) => change.after.as_ref().and_then(Prune::read),
+        None => evidence.own_rules.clone(),
     };
+    let new = own.unwrap_or_else(|| evidence.wanted_storage_rules.clone());
+    let after = reached_after(spec, evidence);
     if change("storage").is_some() {
-        let Some(says) = would_remove(&new, evidence) else { return step };
+        let Some(says) = would_remove(&new, evidence, after.as_ref()) else { return step };
         return step.hazard(Risk::DataLoss, "retention", says);
     }
-    if change("retention").is_none() || !old.is_shortened_by(&new) {
-        return step;
+    if change("retention").is_some() && old.is_shortened_by(&new) {
+        let most = evidence.copies.as_ref().ok().and_then(|copies| fullest(copies, after.as_ref()));
+        let says = format!(
+            "Proxmox removes the copies that {old} keeps and {new} does not, after the next run{}",
+            most.map(|(guest, count)| format!("; guest {guest} has {count} now")).unwrap_or_default()
+        );
+        return step.hazard(Risk::DataLoss, "retention", says);
     }
-    let most = evidence.copies.as_ref().ok().map(|copies| fullest(copies, evidence.guests.as_ref()));
-    let says = format!(
-        "Proxmox removes the copies that {old} keeps and {new} does not, after the next run{}",
-        most.flatten().map(|(guest, count)| format!("; guest {guest} has {count} now")).unwrap_or_default()
-    );
-    step.hazard(Risk::DataLoss, "retention", says)
+    // Guests that come to the job may have copies that others made.
+    let added = after.map(|after| match &evidence.guests {
+        Some(now) => after.difference(now).copied().collect(),
+        None => after,
+    });
+    let comes = change(GUESTS).is_some() || change("exclude").is_some() || change("node").is_some();
+    match would_remove(&new, evidence, added.as_ref()).filter(|_| comes) {
+        Some(says) => step.hazard(Risk::DataLoss, "retention", says),
+        None => step,
+    }
 }
 
-/// What rules would remove in the storage that a job moves to.
-fn would_remove(rules: &Prune, evidence: &Evidence) -> Option<String> {
-    if rules.keeps_all() {
+/// The guests that the job will reach; `None` where that cannot be told.
+fn reached_after(spec: &PveJobSchedule, evidence: &Evidence) -> Option<BTreeSet<u32>> {
+    let excluded = excluded_after(spec, evidence);
+    match Selection::of(&spec.pve_job.guests) {
+        Selection::All if evidence.known.is_empty() => None,
+        Selection::All => Some(evidence.known.keys().copied().filter(|id| !excluded.contains(id)).collect()),
+        Selection::Ids(ids) => Some(ids),
+        Selection::Pool(_) => evidence.pool.clone(),
+    }
+}
+
+fn excluded_after(spec: &PveJobSchedule, evidence: &Evidence) -> BTreeSet<u32> {
+    match &spec.pve_job.exclude {
+        Written::Value(ids) => ids.iter().copied().collect(),
+        Written::Nothing => BTreeSet::new(),
+        Written::NotOurs => evidence.excluded.clone(),
+    }
+}
+
+/// What rules would remove of these guests' copies in the storage that the job shall have.
+fn would_remove(rules: &Prune, evidence: &Evidence, guests: Option<&BTreeSet<u32>>) -> Option<String> {
+    if rules.keeps_all() || guests.is_some_and(BTreeSet::is_empty) {
         return None;
     }
+    let what = format!(
+        "Proxmox removes the copies of guests that come to this job which {rules} does not keep, whoever made them"
+    );
     match &evidence.wanted_copies {
         Ok(copies) => {
-            let (guest, count) = fullest(copies, evidence.guests.as_ref())?;
-            (u64::try_from(count).unwrap_or(u64::MAX) >= rules.keeps_at_least().max(1)).then(|| {
-                format!("Proxmox removes the copies there that {rules} does not keep, whoever made them; guest {guest} has {count}")
-            })
+            let (guest, count) = fullest(copies, guests)?;
+            let many = u64::try_from(count).unwrap_or(u64::MAX) >= rules.keeps_at_least().max(1);
+            many.then(|| format!("{what}; guest {guest} has {count} there"))
         }
-        Err(why) => Some(format!(
-            "Proxmox removes the copies there that {rules} does not keep, and how many is not known: {why}"
-        )),
+        Err(why) => Some(format!("{what}; how many is not known: {why}")),
     }
 }
 
@@ -145,17 +171,8 @@ fn dropped(spec: &PveJobSchedule, before: &PveJobState, changes: &[FieldChange])
     let Some(reached) = &evidence.guests else {
         return Some("which guests are dropped is not known, since this login sees none".to_owned());
     };
-    let excluded = match &spec.pve_job.exclude {
-        Written::Value(ids) => ids.iter().copied().collect(),
-        Written::Nothing => BTreeSet::new(),
-        Written::NotOurs => evidence.excluded.clone(),
-    };
-    let stays = |id: &u32| match &after {
-        Selection::All => !excluded.contains(id),
-        Selection::Ids(ids) => ids.contains(id),
-        Selection::Pool(_) => evidence.pool.as_ref().is_some_and(|pool| pool.contains(id)),
-    };
-    let gone: BTreeSet<u32> = reached.iter().copied().filter(|id| !stays(id)).collect();
+    let after = reached_after(spec, evidence).unwrap_or_default();
+    let gone: BTreeSet<u32> = reached.iter().copied().filter(|id| !after.contains(id)).collect();
     (!gone.is_empty()).then(|| format!("no more copies of {} are made by this job", told(Some(&gone))))
 }
 

@@ -69,6 +69,14 @@ struct Evidence {
 }
 
 impl Evidence {
+    /// True for a parameter that chooses guests and that the job has now.
+    fn sets(&self, parameter: &str) -> bool {
+        if parameter == "exclude" {
+            return !self.excluded.is_empty();
+        }
+        self.selection.as_ref().is_some_and(|selection| selection.parameter().0.0 == parameter)
+    }
+
     fn none() -> Self {
         Evidence {
             selection: None,
@@ -170,7 +178,8 @@ fn with_settings<'a>(
         if name == GUESTS {
             let ((parameter, value), others) = Selection::of(&spec.pve_job.guests).parameter();
             api = api.param(parameter, value);
-            gone.extend(others.iter().filter(|_| before.is_some()));
+            let set_now = |other: &&&str| before.is_some_and(|before| before.evidence.sets(other));
+            gone.extend(others.iter().filter(set_now));
             continue;
         }
         let Some(setting) = find(name) else { continue };

@@ -63,10 +63,9 @@ pub(super) fn observe(
         if cluster::is_denied(id, replies)? {
             return Ok(Observed::Absent { lacks: None });
         }
-        return Err(cluster::strange(
-            cluster::jobs_query().request(),
-            format!("the job {id} is not in the list, and yet it exists; it may have been made just now"),
-        ));
+        let reason =
+            format!("the job {id} is not in the list and yet it exists: it was made or removed just now");
+        return Ok(Observed::Busy { reason });
     };
     let fields = fields(spec, job).ok_or_else(|| {
         cluster::strange(cluster::jobs_query().request(), format!("a setting of the job {id} makes no sense"))

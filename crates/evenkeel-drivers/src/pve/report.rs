@@ -40,7 +40,9 @@ pub(super) fn report(spec: &PveJobSchedule, seen: &PveJobState, now: Timestamp) 
     }
     match &evidence.copies {
         Ok(copies) => {
-            report.generations = copies.iter().map(|copy| generation(copy, seen)).collect();
+            let guests = evidence.guests.as_ref();
+            let ours = copies.iter().filter(|copy| guests.is_none_or(|all| all.contains(&copy.guest)));
+            report.generations = ours.map(|copy| generation(copy, seen)).collect();
             if evidence.enabled {
                 freshness(spec, seen, copies, now, &zone, &mut report);
             }
