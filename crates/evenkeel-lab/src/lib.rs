@@ -1,7 +1,7 @@
 //! Simulated targets for tests and for the demo.
 //!
-//! [`zfs`] is the simulated machine: pure state and the answers of the real programs. The rest puts it behind
-//! something that Evenkeel talks to: [`sim_transport`] without a network, for thousands of seeds; [`server`] behind
+//! [`zfs`], [`vzdump`], [`pve`] and [`store`] are the simulated machines: pure state and the answers of the real programs. The
+//! rest puts them behind something that Evenkeel talks to: [`sim_transport`] without a network, for thousands of seeds; [`server`] behind
 //! a real SSH server. [`contract`] is what every driver must keep.
 
 pub mod contract;

@@ -57,6 +57,8 @@ impl World {
                 .manifests
                 .replace(&format!("\"target\":\"{TARGET}\""), &format!("\"target\":\"{name}\""));
             let manifests = manifests.replace("metadata: { name: ", &format!("metadata: {{ name: {name}-"));
+            // What a machine plays besides itself is called after it.
+            let manifests = manifests.replace(&format!("{TARGET}-"), &format!("{name}-"));
             let _ = write!(
                 files,
                 "---\napiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: {{ name: {name} }}\nspec: {{ local: {{}}, prune: true }}\n---\n{manifests}"

@@ -58,23 +58,30 @@ impl FileStore {
         }
     }
 
+    /// In the order of the real transport: the log, the record of what was there before, the name, the record.
     fn taken(&mut self, order: Order<'_>, supply: &Supply) -> Done<Reply> {
         let shows_whole_files = !self.disk.personality.renames();
-        let part = format!("{}.part", order.path);
+        let (part, record_path) = (format!("{}.part", order.path), format!("{}.json", order.path));
+        if shows_whole_files && order.record.is_some() {
+            self.disk.remove(&record_path)?;
+        }
         if !shows_whole_files {
             self.disk.put(&part, &supply.bytes)?;
         }
         if let Some(reason) = &supply.failed {
-            // What arrived stays: the worst that a transport may leave behind.
             return self.note_failure(order, supply, reason);
         }
         if shows_whole_files {
             self.disk.put(order.path, &supply.bytes)?;
-        } else {
-            self.give_name(&part, order.path)?;
         }
         if let Some(log) = order.log {
-            self.disk.put(log, &supply.stderr)?;
+            self.put_named(log, &supply.stderr)?;
+        }
+        if !shows_whole_files {
+            if order.record.is_some() {
+                self.disk.remove(&record_path)?;
+            }
+            self.give_name(&part, order.path)?;
         }
         let content = Content::new(&supply.bytes);
         let moved = Moved {
@@ -93,14 +100,15 @@ impl FileStore {
             if let Ok(Value::Object(told)) = serde_json::to_value(&moved) {
                 record.extend(told);
             }
-            self.put_named(&format!("{}.json", order.path), &json(&record))?;
+            self.put_named(&record_path, &json(&record))?;
         }
         Ok(Reply { exit: 0, stdout: json(&moved), stderr: Vec::new() })
     }
 
     fn note_failure(&mut self, order: Order<'_>, supply: &Supply, reason: &str) -> Done<Reply> {
+        self.disk.remove(&format!("{}.part", order.path))?;
         if let Some(log) = order.log {
-            self.disk.put(log, &supply.stderr)?;
+            self.put_named(log, &supply.stderr)?;
         }
         if let Some(record) = order.record {
             let mut record = record.clone();

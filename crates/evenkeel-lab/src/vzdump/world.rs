@@ -23,9 +23,6 @@ pub struct World {
     pub now: Timestamp,
 }
 
-/// Bytes that come from an origin; or what the target says instead.
-type Supplied = Result<Supply, Reply>;
-
 impl World {
     /// A host without stores.
     pub fn new(host: DumpHost, now: Timestamp) -> Self {
@@ -59,10 +56,7 @@ impl World {
     }
 
     fn transfer(&mut self, own: &str, transfer: &Transfer, cut: Option<&mut Random>) -> Reply {
-        let supply = match self.supply(own, &transfer.from) {
-            Ok(supply) => supply,
-            Err(reply) => return reply,
-        };
+        let supply = self.supply(own, &transfer.from);
         match &transfer.to {
             Goal::File { target, path, check, record, log } => {
                 let order = Order { path, check: *check, record: record.as_ref(), log: log.as_deref() };
@@ -76,7 +70,7 @@ impl World {
         }
     }
 
-    fn supply(&mut self, own: &str, from: &Origin) -> Supplied {
+    fn supply(&mut self, own: &str, from: &Origin) -> Supply {
         let at = self.now;
         match from {
             Origin::Output { target, exec, must_say, must_not_say } => {
@@ -90,23 +84,22 @@ impl World {
                     (0, None, Some(word)) => Some(format!("it said {word:?}: {}", reply.stderr_text())),
                     (exit, ..) => Some(format!("exit status {exit}: {}", reply.stderr_text())),
                 };
-                Ok(Supply { bytes: reply.stdout, stderr: reply.stderr, failed, at })
+                Supply { bytes: reply.stdout, stderr: reply.stderr, failed, at }
             }
             Origin::File { target, path } => {
                 let store = self.files(target.as_deref().unwrap_or(own));
-                let Some(content) = store.file(path) else {
-                    return Err(complaint(REFUSED, &format!("550 {path}: No such file")));
+                let content = store.file(path).cloned();
+                let failed = match &content {
+                    None => Some(format!("550 {path}: No such file")),
+                    Some(content) => unlike_its_record(store, path, content),
                 };
-                let bytes = content.bytes().to_vec();
-                if let Some(problem) = unlike_its_record(store, path, content) {
-                    return Err(complaint(REFUSED, &problem));
-                }
-                Ok(Supply { bytes, stderr: Vec::new(), failed: None, at })
+                let bytes = content.map(|content| content.bytes().to_vec()).unwrap_or_default();
+                Supply { bytes, stderr: Vec::new(), failed, at }
             }
         }
     }
 
-    /// Whether a transfer reaches this target only for its bytes to get lost on the way there.
+    /// Does what is asked; where there is somebody to draw it, only a part.
     fn act(&mut self, target: &str, request: &Request, cut: Option<&mut Random>) -> Reply {
         match (request, cut) {
             (Request::Transfer(transfer), cut) => self.transfer(target, transfer, cut),
