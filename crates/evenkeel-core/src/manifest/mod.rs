@@ -12,6 +12,7 @@ mod document;
 mod limits;
 mod load;
 mod node;
+mod plain;
 mod problems;
 mod resource;
 pub mod schema;
@@ -29,6 +30,7 @@ mod tests;
 
 pub use load::{Loaded, SourceFile, load};
 pub use node::Node;
+pub use plain::read_plain;
 pub use problems::Problems;
 pub use suggest::did_you_mean;
 
