@@ -1,6 +1,8 @@
 //! Evenkeel's drivers: one folder per backend, no I/O.
 
+pub mod backup;
 pub mod pve;
+pub mod vzdump;
 pub mod zfs;
 
 use evenkeel_core::driver::Registry;
@@ -11,6 +13,7 @@ pub fn registry() -> Registry {
         .with(zfs::ZfsDataset) //
         .with(zfs::ZfsPool)
         .with(zfs::ZfsSnapshotSchedule)
+        .with(vzdump::VzdumpSchedule)
         .with(pve::PveJob)
 }
 
@@ -20,6 +23,6 @@ mod tests {
     fn every_kind_is_registered_once() {
         let registry = super::registry();
         assert_eq!(registry.kinds(), ["BackupSchedule", "ZfsDataset", "ZfsPool"]);
-        assert_eq!(registry.iter().count(), 4);
+        assert_eq!(registry.iter().count(), 5);
     }
 }

@@ -1,0 +1,166 @@
+//! What was read of the host and the stores.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use evenkeel_core::backup::Zone;
+use evenkeel_core::driver::ObserveError;
+use evenkeel_core::request::{Entry, Exec, FileRequest, Listing, MISSING, Query, Replies, Request};
+
+use super::host::{self, Dialect, Facts, Guest};
+use super::spec::{Compress, Stream, VzdumpScheduleSpec};
+use crate::backup::Picture;
+
+/// Everything that is known.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    /// What the host can do.
+    pub facts: Facts,
+    /// All its guests.
+    pub guests: BTreeMap<u32, Guest>,
+    /// Those that are to be dumped.
+    pub chosen: BTreeSet<u32>,
+    /// What the reader of a plan should know of that.
+    pub notes: Vec<String>,
+    /// The schedule's time zone.
+    pub zone: Zone,
+    /// How archives are compressed.
+    pub compress: Compress,
+    /// Where dumps are not streamed: what lies in our folder on the host, and how much room there is.
+    pub on_host: Option<OnHost>,
+    /// The first store.
+    pub store: Picture,
+    /// The others, or why nothing is known of one.
+    pub copies: Vec<Result<Picture, String>>,
+}
+
+/// What lies in our folder on the host.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct OnHost {
+    /// By path from there: `20261120T023000Z/101/failed.1`.
+    pub entries: BTreeMap<String, Entry>,
+    /// How many bytes are free.
+    pub free: u64,
+}
+
+impl OnHost {
+    /// How often a guest's dump failed for a slot.
+    pub(super) fn tries(&self, slot: &str, item: &str) -> u32 {
+        let prefix = format!("{slot}/{item}/failed.");
+        let marks = self.entries.keys().filter_map(|path| path.strip_prefix(&prefix)?.parse().ok());
+        marks.max().unwrap_or(0)
+    }
+
+    /// Whether a guest's archive is there, whole.
+    pub(super) fn has(&self, slot: &str, item: &str, archive: &str) -> bool {
+        matches!(self.entries.get(&format!("{slot}/{item}/{archive}")), Some(Entry::File(_)))
+    }
+
+    /// The folders of slots.
+    pub(super) fn slots(&self) -> BTreeSet<&str> {
+        self.entries.keys().filter_map(|path| path.split('/').next()).collect()
+    }
+}
+
+/// Our folder among the host's dumps.
+pub(super) fn host_folder(spec: &VzdumpScheduleSpec) -> String {
+    format!("{}/evenkeel", spec.dump_dir())
+}
+
+/// Whether dumps go over a folder on the host.
+fn uses_folder(spec: &VzdumpScheduleSpec, facts: &Facts) -> bool {
+    match spec.vzdump.stream {
+        Stream::Always => false,
+        Stream::Never => true,
+        Stream::Auto => !facts.streams,
+    }
+}
+
+fn list_host(spec: &VzdumpScheduleSpec) -> Query {
+    Query::reading(Request::Files(FileRequest::List { folder: host_folder(spec), depth: 3 }))
+}
+
+fn free_on_host(spec: &VzdumpScheduleSpec) -> Query {
+    Query::reading(Request::Exec(Exec::new(["df", "-P", "-k", spec.dump_dir()])))
+}
+
+/// What to read; asked in rounds.
+pub(super) fn queries(spec: &VzdumpScheduleSpec, so_far: &Replies) -> Vec<Query> {
+    let mut queries = host::queries(&spec.vzdump, so_far);
+    queries.extend(Zone::queries(spec.schedule.time_zone.as_deref(), so_far));
+    if host::read_facts(so_far).is_ok_and(|facts| uses_folder(spec, &facts)) {
+        queries.extend([list_host(spec), free_on_host(spec)]);
+    }
+    queries.extend(spec.vzdump.store.queries(so_far));
+    queries.extend(spec.vzdump.copies.iter().flat_map(|copy| copy.store().queries(so_far)));
+    queries
+}
+
+/// Understands it.
+pub(super) fn observe(spec: &VzdumpScheduleSpec, replies: &Replies) -> Result<Seen, ObserveError> {
+    let facts = host::read_facts(replies)?;
+    let compress = compression(spec, &facts)?;
+    let guests = host::read_guests(&facts, replies)?;
+    let (chosen, notes) = host::select(&spec.vzdump, &facts, &guests, replies)?;
+    let zone = Zone::read(spec.schedule.time_zone.as_deref(), replies)?;
+    let on_host = if uses_folder(spec, &facts) { Some(on_host(spec, replies)?) } else { None };
+    let store = spec.vzdump.store.picture(replies).map_err(|error| below(error, &["vzdump", "store"]))?;
+    // One that does not answer must not keep the first from its copies.
+    let copies = spec
+        .vzdump
+        .copies
+        .iter()
+        .map(|copy| copy.store().picture(replies).map_err(|e| e.to_string()))
+        .collect();
+    Ok(Seen { facts, guests, chosen, notes, zone, compress, on_host, store, copies })
+}
+
+fn compression(spec: &VzdumpScheduleSpec, facts: &Facts) -> Result<Compress, ObserveError> {
+    match (spec.vzdump.compress, facts.dialect) {
+        (None, Dialect::OpenVz) => Ok(Compress::Gzip),
+        (None, Dialect::Proxmox) => Ok(Compress::Zstd),
+        (Some(Compress::Zstd | Compress::Lzo), Dialect::OpenVz) => Err(ObserveError::Unfit {
+            path: vec!["vzdump".to_owned(), "compress".to_owned()],
+            message: "the vzdump of this host compresses with gzip or not at all".to_owned(),
+            hint: Some("write `gzip` or `none`, or leave it out".to_owned()),
+        }),
+        (Some(compress), _) => Ok(compress),
+    }
+}
+
+fn on_host(spec: &VzdumpScheduleSpec, replies: &Replies) -> Result<OnHost, ObserveError> {
+    let free = free_on_host(spec);
+    if replies.get(&free)?.exit == 1 {
+        return Err(ObserveError::Unfit {
+            path: vec!["vzdump".to_owned(), "dumpDir".to_owned()],
+            message: format!(
+                "there is no folder {} on this host: {}",
+                spec.dump_dir(),
+                replies.get(&free)?.stderr_text()
+            ),
+            hint: Some("make it, or name another one with room for the largest dump in `dumpDir`".to_owned()),
+        });
+    }
+    let free = host::read_free(replies, &free)?;
+    let query = list_host(spec);
+    let reply = replies.get(&query)?;
+    let entries = match reply.exit {
+        0 => {
+            let listing: Result<Listing, _> = serde_json::from_slice(&reply.stdout);
+            listing.map_err(|error| host::unparsable(&query, error.to_string()))?.entries
+        }
+        MISSING => BTreeMap::new(),
+        _ => return Err(host::failed(&query, reply)),
+    };
+    Ok(OnHost { entries, free })
+}
+
+/// The error with the path of its field.
+fn below(error: ObserveError, at: &[&str]) -> ObserveError {
+    match error {
+        ObserveError::Unfit { path, message, hint } => {
+            let path = at.iter().map(|key| (*key).to_owned()).chain(path).collect();
+            ObserveError::Unfit { path, message, hint }
+        }
+        other => other,
+    }
+}
