@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use memchr::memmem;
 
-/// So much of the beginning is kept, and as much of the end, in bytes.
-const KEPT: usize = 512 << 10;
+/// So much of the beginning is kept, and as much of the end, in bytes: together a small file.
+const KEPT: usize = 511 << 10;
 
 /// So much of the end is told in messages, in bytes.
 const TOLD: usize = 2000;

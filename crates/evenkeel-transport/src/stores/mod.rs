@@ -7,12 +7,39 @@ mod folder;
 mod ftp;
 mod http;
 mod objects;
+mod sftp;
 mod webdav;
 
+#[cfg(test)]
+mod exercise;
+#[cfg(test)]
+mod front;
+#[cfg(test)]
+pub(crate) mod memory;
 mod open;
 pub(crate) mod paths;
+#[cfg(test)]
+#[allow(
+    unreachable_pub,
+    dead_code,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "shared with the end-to-end tests"
+)]
+#[path = "../../../../tests/src/objects.rs"]
+mod peers;
 pub(crate) mod requests;
 pub(crate) mod small;
+#[cfg(test)]
+#[allow(
+    unreachable_pub,
+    dead_code,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "shared with the end-to-end tests"
+)]
+#[path = "../../../../tests/src/sshd.rs"]
+mod sshd;
 
 pub(crate) use open::Stores;
 

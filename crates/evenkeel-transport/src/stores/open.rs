@@ -7,7 +7,7 @@ use evenkeel_core::target::Target;
 use evenkeel_core::transport::{BoxFuture, TransportError, TransportErrorKind};
 
 use super::folder::FolderFiles;
-use super::{Store, StoreError, Stored, ftp, objects};
+use super::{Store, StoreError, Stored, ftp, objects, webdav};
 use crate::DEFAULT_COMMAND_TIMEOUT_SECONDS;
 use crate::credentials::Credentials;
 use crate::machine::{Lane, Machine};
@@ -36,6 +36,9 @@ impl Stores {
         }
         if let Some(spec) = &spec.azblob {
             return Ok(Box::new(objects::open_azblob(name, spec, credentials)?));
+        }
+        if let Some(spec) = &spec.webdav {
+            return Ok(Box::new(webdav::open(name, spec, credentials)?));
         }
         let machine = self.machine(target, lane).map_err(StoreError::Failed)?;
         Ok(Box::new(FolderFiles::new(machine, patience(target))))

@@ -27,9 +27,12 @@ pub(crate) async fn read(store: &mut dyn Store, path: &str) -> Stored<Vec<u8>> {
     Ok(into.bytes)
 }
 
-/// Writes a small file whole: under another name first where the store can rename. Where it refuses to rename over a
-/// file, that is removed first.
+/// Writes a small file whole and reads it back: under another name first where the store can rename. Where it refuses to
+/// rename over a file, that is removed first.
 pub(crate) async fn write(store: &mut dyn Store, path: &str, bytes: &[u8]) -> Stored<()> {
+    if bytes.len() > SMALL {
+        return Err(StoreError::Refused(format!("{path} would hold more than 1 MiB")));
+    }
     let abilities = store.abilities();
     if abilities.shows_whole_files || !abilities.renames {
         return put(store, path, bytes).await;
@@ -42,13 +45,11 @@ pub(crate) async fn write(store: &mut dyn Store, path: &str, bytes: &[u8]) -> St
 async fn put(store: &mut dyn Store, path: &str, bytes: &[u8]) -> Stored<()> {
     let mut from = bytes;
     let written = store.put(path, 0, &mut from).await?;
-    if written != bytes.len() as u64 {
-        return Err(StoreError::Refused(format!(
-            "of {path}, {written} of {} bytes were written",
-            bytes.len()
-        )));
+    if written == bytes.len() as u64 && read(store, path).await? == bytes {
+        return Ok(());
     }
-    Ok(())
+    remove(store, path).await?;
+    Err(StoreError::Refused(format!("{path} is not kept as it was written; it was removed")))
 }
 
 /// Gives a whole file its final name, in the place of what has it.

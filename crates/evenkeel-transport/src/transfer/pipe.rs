@@ -206,6 +206,7 @@ impl AsyncRead for Outlet {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        let before = into.filled().len();
         let mut shared = lock(&this.shared);
         while into.remaining() > 0 {
             let Some(piece) = shared.pieces.front() else { break };
@@ -224,7 +225,7 @@ impl AsyncRead for Outlet {
             }
         }
         this.flow.waits_for_origin(Outlet::is_empty(&shared) && !shared.ended);
-        if !into.filled().is_empty() || shared.ended {
+        if into.filled().len() > before || shared.ended {
             return Poll::Ready(Ok(()));
         }
         if shared.inlet_gone {
