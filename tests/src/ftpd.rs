@@ -18,7 +18,7 @@ use super::sshd::{descendants, free_port, kill, user};
 pub const PASSWORD: &str = "correct-horse-7";
 
 /// A server that was started is waited for so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How a server encrypts. All of them make data connections resume the control connection's session, as is their
 /// default.

@@ -21,6 +21,7 @@ mod pool;
 mod quickack;
 mod running;
 mod stream;
+mod subsystem;
 mod tokens;
 
 use std::path::PathBuf;
@@ -38,6 +39,7 @@ use crate::{DEFAULT_COMMAND_TIMEOUT_SECONDS, DEFAULT_OUTPUT_LIMIT};
 pub use client::SshClient;
 pub use running::{Ended, Running};
 pub(crate) use stream::SshCommand;
+pub(crate) use subsystem::Subsystem;
 
 /// What SSH takes from this machine and its user.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::tls::Tls;
+use super::tls::{NotEncrypted, Tls};
 use super::wire::Wire;
 use crate::credentials::mask;
 use crate::stores::{StoreError, Stored};
@@ -187,15 +187,16 @@ impl Control {
     }
 
     /// Goes on encrypted, once the server agreed to that.
-    pub(super) async fn upgrade(self, tls: &Tls) -> Stored<Self> {
+    pub(super) async fn upgrade(self, tls: &Tls) -> Result<Self, NotEncrypted> {
         // What came in the clear before must not pass for something encrypted.
         let Control { wire, peer, server, patience, owed, begun, secret } = self;
         let ahead = !wire.buffer().is_empty();
         let Wire::Plain(stream) = wire.into_inner() else {
-            return Err(nonsense(&server, "it is encrypted already"));
+            return Err(NotEncrypted::Failed(misspoken(&server, "it is encrypted already")));
         };
         if ahead {
-            return Err(nonsense(&server, "it sent something unencrypted after it was asked to encrypt"));
+            let what = "it sent something unencrypted after it was asked to encrypt";
+            return Err(NotEncrypted::Failed(misspoken(&server, what)));
         }
         let wire = handshake(&server, tls, stream, patience).await?;
         Ok(Control { wire: BufReader::new(wire), peer, server, patience, owed, begun, secret })
@@ -224,7 +225,7 @@ impl Control {
 
     /// Something came that has no place there.
     pub(super) fn nonsense(&self, what: &str) -> StoreError {
-        nonsense(&self.server, what)
+        StoreError::Failed(misspoken(&self.server, what))
     }
 }
 
@@ -234,15 +235,20 @@ pub(super) async fn handshake(
     tls: &Tls,
     stream: TcpStream,
     patience: Duration,
-) -> Stored<Wire> {
+) -> Result<Wire, NotEncrypted> {
     let begun = timeout(patience, tls.connect(server, stream)).await;
-    begun
-        .unwrap_or_else(|_| {
-            let message = format!("{server} did not begin to encrypt within {} s", patience.as_secs());
-            Err(TransportError::new(TransportErrorKind::Timeout, message))
-        })
-        .map(|stream| Wire::Tls(Box::new(stream)))
-        .map_err(StoreError::Failed)
+    let begun = begun.unwrap_or_else(|_| {
+        let message = format!("{server} did not begin to encrypt within {} s", patience.as_secs());
+        Err(NotEncrypted::Failed(TransportError::new(TransportErrorKind::Timeout, message)))
+    });
+    begun.map(|stream| Wire::Tls(Box::new(stream)))
+}
+
+impl From<NotEncrypted> for StoreError {
+    fn from(error: NotEncrypted) -> Self {
+        let (NotEncrypted::Version(error) | NotEncrypted::Failed(error)) = error;
+        StoreError::Failed(error)
+    }
 }
 
 fn broken(server: &str, error: &io::Error) -> StoreError {
@@ -250,9 +256,9 @@ fn broken(server: &str, error: &io::Error) -> StoreError {
     StoreError::Failed(TransportError::new(TransportErrorKind::ConnectionLost, message))
 }
 
-fn nonsense(server: &str, what: &str) -> StoreError {
+fn misspoken(server: &str, what: &str) -> TransportError {
     let message = format!("{server} does not speak FTP as it should: {what}");
-    StoreError::Failed(TransportError::new(TransportErrorKind::Protocol, message))
+    TransportError::new(TransportErrorKind::Protocol, message)
 }
 
 impl Reply {

@@ -76,7 +76,7 @@ impl Passive {
             // The server may have said why.
             Err(error) => match control.reply().await {
                 Ok(reply) if reply.code >= 400 => Ok(Err(reply)),
-                _ => Err(error),
+                _ => Err(error.into()),
             },
         }
     }

@@ -31,20 +31,23 @@ pub(super) fn for_people(bytes: &[u8]) -> Result<(Found, bool), NotUnderstood> {
     let mut itself = false;
     let found = collect(bytes, |line| {
         if is_total(line) {
-            return Some(None);
+            return Some(Line::NoEntry);
         }
-        let entry = unix(line).or_else(|| dos(line))?;
-        itself |= entry.0 == ".";
-        Some(Some(entry))
+        let (name, seen) = unix(line).or_else(|| dos(line))?;
+        itself |= name == ".";
+        Some(Line::Entry(name, seen))
     })?;
     Ok((found, itself))
 }
 
-/// Takes lines apart with `read`: `None` is not understood, `Some(None)` is no entry.
-fn collect(
-    bytes: &[u8],
-    mut read: impl FnMut(&str) -> Option<Option<(String, Seen)>>,
-) -> Result<Found, NotUnderstood> {
+/// A line of a listing.
+enum Line {
+    Entry(String, Seen),
+    NoEntry,
+}
+
+/// Takes lines apart with `read`, which gives nothing for one that it does not understand.
+fn collect(bytes: &[u8], mut read: impl FnMut(&str) -> Option<Line>) -> Result<Found, NotUnderstood> {
     let mut found = Found::new();
     for line in bytes.split(|byte| *byte == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -52,13 +55,12 @@ fn collect(
         if text.trim().is_empty() {
             continue;
         }
-        let Some(entry) = read(&text) else {
-            return Err(NotUnderstood(text.chars().take(200).collect()));
+        let (name, seen) = match read(&text) {
+            None => return Err(NotUnderstood(text.chars().take(200).collect())),
+            Some(Line::NoEntry) => continue,
+            Some(Line::Entry(name, _)) if name == "." || name == ".." => continue,
+            Some(Line::Entry(name, seen)) => (name, seen),
         };
-        let Some((name, seen)) = entry else { continue };
-        if name == "." || name == ".." {
-            continue;
-        }
         if std::str::from_utf8(line).is_ok() && is_name(&name) {
             found.insert(name, seen);
         } else {
@@ -74,7 +76,7 @@ fn is_name(name: &str) -> bool {
 }
 
 /// `type=file;size=12;modify=20261120214300; name`
-fn exact_line(line: &str) -> Option<Option<(String, Seen)>> {
+fn exact_line(line: &str) -> Option<Line> {
     let (facts, name) = line.split_once(' ')?;
     if name.is_empty() {
         return None;
@@ -89,12 +91,12 @@ fn exact_line(line: &str) -> Option<Option<(String, Seen)>> {
         }
     }
     let seen = match kind?.as_str() {
-        "cdir" | "pdir" => return Some(None),
+        "cdir" | "pdir" => return Some(Line::NoEntry),
         "dir" => Seen::Folder,
         "file" => Seen::File(size),
         _ => Seen::Other,
     };
-    Some(Some((name.to_owned(), seen)))
+    Some(Line::Entry(name.to_owned(), seen))
 }
 
 /// `total 12`, in whatever language: a word and a number.

@@ -8,10 +8,11 @@ use evenkeel_core::request::SecretRef;
 use evenkeel_core::target::{FtpSpec, FtpTls};
 use evenkeel_core::transport::{TransportError, TransportErrorKind};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::net::TcpStream;
 
 use super::control::{Control, Reply, handshake};
 use super::data::Passive;
-use super::tls::Tls;
+use super::tls::{NotEncrypted, Tls, Version};
 use super::wire::{self, Wire};
 use super::{FtpStore, Hash, Listings};
 use crate::credentials::Credentials;
@@ -38,20 +39,17 @@ pub(crate) async fn open(
     let port = spec.port.unwrap_or(if spec.tls == FtpTls::Implicit { IMPLICIT_PORT } else { PORT });
     let server = format!("FTP server {}:{port} (target `{target_name}`)", spec.host);
     let patience = Duration::from_secs(spec.timeout_seconds.unwrap_or(DEFAULT_PATIENCE_SECONDS).into());
-    let tls = match spec.tls {
-        FtpTls::None => None,
-        FtpTls::Explicit | FtpTls::Implicit => Some(Tls::new(spec).map_err(StoreError::Failed)?),
+    let connect = async |version| {
+        let stream =
+            wire::connect(&server, &spec.host, port, patience).await.map_err(NotEncrypted::Failed)?;
+        encrypted(spec, &server, stream, version, patience).await
     };
-    let stream = wire::connect(&server, &spec.host, port, patience).await.map_err(StoreError::Failed)?;
-    let wire = match &tls {
-        Some(tls) if spec.tls == FtpTls::Implicit => handshake(&server, tls, stream, patience).await?,
-        _ => Wire::Plain(stream),
+    let (mut control, tls) = match connect(Version::V12).await {
+        Err(NotEncrypted::Version(_)) => connect(Version::V13).await?,
+        outcome => outcome?,
     };
-    let mut control = Control::greeted(wire, server, patience).await?;
-    match &tls {
-        Some(tls) => control = encrypt(control, tls, spec.tls).await?,
-        None if login.is_secret => warn_once(target_name),
-        None => {}
+    if tls.is_none() && login.is_secret {
+        warn_once(target_name);
     }
     log_in(&mut control, login).await?;
     prepare(control, tls).await
@@ -100,28 +98,48 @@ fn warn_once(target_name: &str) {
     }
 }
 
-/// Encrypts the connection, if it is not yet, and asks for encrypted data connections.
-async fn encrypt(mut control: Control, tls: &Tls, how: FtpTls) -> Stored<Control> {
-    let refused = |control: &Control, what: &str, reply: &Reply| {
-        let message = format!("{} {what}: {reply}", control.server());
-        let hint = "switch TLS on in the server; or, where everybody on the way may read the password and change the \
-                    data, set `tls: none`";
-        StoreError::Failed(TransportError::new(TransportErrorKind::Configuration, message).hint(hint))
+/// Greets the server, encrypted if the settings say so, data connections too.
+async fn encrypted(
+    spec: &FtpSpec,
+    server: &str,
+    stream: TcpStream,
+    version: Version,
+    patience: Duration,
+) -> Result<(Control, Option<Tls>), NotEncrypted> {
+    let told = |error: StoreError| match error {
+        StoreError::Failed(error) => NotEncrypted::Failed(error),
+        other => NotEncrypted::Failed(TransportError::new(TransportErrorKind::Protocol, other.to_string())),
     };
-    if how == FtpTls::Explicit {
-        let reply = control.ask("AUTH TLS").await?;
+    let greeted = async |wire| Control::greeted(wire, server.to_owned(), patience).await.map_err(told);
+    if spec.tls == FtpTls::None {
+        return Ok((greeted(Wire::Plain(stream)).await?, None));
+    }
+    let tls = Tls::new(spec, version).map_err(NotEncrypted::Failed)?;
+    let mut control = if spec.tls == FtpTls::Implicit {
+        greeted(handshake(server, &tls, stream, patience).await?).await?
+    } else {
+        let mut plain = greeted(Wire::Plain(stream)).await?;
+        let reply = plain.ask("AUTH TLS").await.map_err(told)?;
         if !reply.is_done() {
-            return Err(refused(&control, "does not encrypt", &reply));
+            return Err(refused(server, "does not encrypt", &reply));
         }
-        control = control.upgrade(tls).await?;
-    }
+        plain.upgrade(&tls).await?
+    };
     // Servers differ in whether they want this first; what counts is the answer to the next one.
-    control.ask("PBSZ 0").await?;
-    let reply = control.ask("PROT P").await?;
+    control.ask("PBSZ 0").await.map_err(told)?;
+    let reply = control.ask("PROT P").await.map_err(told)?;
     if !reply.is_done() {
-        return Err(refused(&control, "does not encrypt data connections", &reply));
+        return Err(refused(server, "does not encrypt data connections", &reply));
     }
-    Ok(control)
+    Ok((control, Some(tls)))
+}
+
+fn refused(server: &str, what: &str, reply: &Reply) -> NotEncrypted {
+    let error = TransportError::new(TransportErrorKind::Configuration, format!("{server} {what}: {reply}"));
+    NotEncrypted::Failed(error.hint(
+        "switch TLS on in the server; or, where everybody on the way may read the password and change the data, set \
+         `tls: none`",
+    ))
 }
 
 async fn log_in(control: &mut Control, login: Login) -> Stored<()> {
@@ -171,7 +189,8 @@ async fn prepare(mut control: Control, tls: Option<Tls>) -> Stored<FtpStore> {
 /// What ` HASH MD5;SHA-1*;SHA-256` offers, if it has SHA-256.
 fn hash(line: &str) -> Option<Hash> {
     let (name, offered) = line.trim().split_once(' ')?;
-    let offered = || offered.split(';').map(|word| word.trim().trim_end_matches('*')).filter(|word| !word.is_empty());
+    let offered =
+        || offered.split(';').map(|word| word.trim().trim_end_matches('*')).filter(|word| !word.is_empty());
     let is_sha256 = |word: &&str| word.eq_ignore_ascii_case("SHA-256");
     let there = name.eq_ignore_ascii_case("HASH") && offered().any(|word| is_sha256(&word));
     let other = offered().find(|word| !is_sha256(word)).unwrap_or("SHA-256");

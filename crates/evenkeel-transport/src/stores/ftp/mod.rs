@@ -100,10 +100,9 @@ impl FtpStore {
         if refusal::may_be_missing(reply) {
             match self.is_missing(full).await {
                 Ok(true) => return StoreError::Missing(format!("there is no {full}: {reply}")),
-                Ok(false) => {}
                 Err(error @ StoreError::Failed(_)) => return error,
-                // What hides the folder hides the file.
-                Err(_) => {}
+                // It is there; or what hides the folder hides the file.
+                Ok(false) | Err(_) => {}
             }
         }
         refusal::meaning(&self.control, what, reply)
@@ -440,10 +439,10 @@ impl Store for FtpStore {
         Box::pin(self.digest(path))
     }
 
-    fn close<'a>(&'a mut self) -> BoxFuture<'a, ()> {
+    fn close(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(self.control.quit(GOODBYE))
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -12,16 +12,37 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore,
+    SignatureScheme,
+};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// Encryption with one server. Sessions are resumed from one connection to the next, which some servers demand.
+/// Encryption with one server. Data connections resume the session of the control connection, which some servers demand.
 pub(super) struct Tls {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
     verdict: Arc<Mutex<Option<Verdict>>>,
+}
+
+/// A version of TLS.
+///
+/// The older one is tried first. With the newer one a session can be resumed no more often than the server hands out
+/// tickets, and proftpd takes only those that came over the control connection, which are two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    V12,
+    V13,
+}
+
+/// Why there is no encryption.
+pub(super) enum NotEncrypted {
+    /// The server does not speak this version.
+    Version(TransportError),
+    /// Something else.
+    Failed(TransportError),
 }
 
 /// What was wrong with the certificate, and its fingerprint.
@@ -33,7 +54,7 @@ struct Verdict {
 
 impl Tls {
     /// What the settings of the server say.
-    pub(super) fn new(spec: &FtpSpec) -> Result<Self, TransportError> {
+    pub(super) fn new(spec: &FtpSpec, version: Version) -> Result<Self, TransportError> {
         let wrong = |message: String| TransportError::new(TransportErrorKind::Configuration, message);
         let name = ServerName::try_from(spec.host.clone())
             .map_err(|e| wrong(format!("ftp.host `{}` cannot be in a certificate: {e}", spec.host)))?;
@@ -48,10 +69,14 @@ impl Tls {
                 by_authorities(found, &provider).map_err(wrong)?
             }
         };
+        let version = match version {
+            Version::V12 => &rustls::version::TLS12,
+            Version::V13 => &rustls::version::TLS13,
+        };
         let verdict = Arc::new(Mutex::new(None));
         let judge = Judge { trust, provider: Arc::clone(&provider), verdict: Arc::clone(&verdict) };
         let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(&[version])
             .map_err(|e| wrong(e.to_string()))?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(judge))
@@ -64,19 +89,27 @@ impl Tls {
         &self,
         server: &str,
         stream: TcpStream,
-    ) -> Result<TlsStream<TcpStream>, TransportError> {
+    ) -> Result<TlsStream<TcpStream>, NotEncrypted> {
         let connector = TlsConnector::from(Arc::clone(&self.config));
         let error = match connector.connect(self.name.clone(), stream).await {
             Ok(stream) => return Ok(stream),
             Err(error) => error,
         };
         if let Some(verdict) = self.verdict.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            return Err(verdict.told(server));
+            return Err(NotEncrypted::Failed(verdict.told(server)));
         }
-        let spoken = error.get_ref().is_some_and(|inner| inner.is::<Error>());
-        let kind = if spoken { TransportErrorKind::Protocol } else { TransportErrorKind::ConnectionLost };
-        let message = format!("{server} and this program find no way to encrypt: {error}");
-        Err(TransportError::new(kind, message).hint("it needs TLS 1.2 or 1.3"))
+        let failed = |kind| {
+            let message = format!("{server} and this program find no way to encrypt: {error}");
+            TransportError::new(kind, message).hint("it needs TLS 1.2 or 1.3")
+        };
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+            Some(
+                Error::AlertReceived(AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure)
+                | Error::PeerIncompatible(_),
+            ) => Err(NotEncrypted::Version(failed(TransportErrorKind::Protocol))),
+            Some(_) => Err(NotEncrypted::Failed(failed(TransportErrorKind::Protocol))),
+            None => Err(NotEncrypted::Failed(failed(TransportErrorKind::ConnectionLost))),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 
 /// Probes of an idle connection, so that what stands between does not forget it during a long transfer.
-const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// A stream of bytes each way.
 #[derive(Debug)]

@@ -54,7 +54,7 @@ async fn a_connection_cut_at_any_byte_of_the_session_is_an_error() {
         match outcome.await {
             Ok(()) => break,
             Err(StoreError::Failed(error)) => {
-                assert_eq!(error.kind, TransportErrorKind::ConnectionLost, "{error}")
+                assert_eq!(error.kind, TransportErrorKind::ConnectionLost, "{error}");
             }
             other => panic!("after {after} bytes: {other:?}"),
         }

@@ -7,10 +7,6 @@ pub(crate) mod proxy;
 #[allow(dead_code, unreachable_pub, reason = "shared with the end-to-end tests, which use other parts of it")]
 #[path = "../../../../../../tests/src/ftpd.rs"]
 mod ftpd;
-#[allow(dead_code, unreachable_pub, reason = "shared with the end-to-end tests, which use other parts of it")]
-#[path = "../../../../../../tests/src/sshd.rs"]
-pub(crate) mod sshd;
-
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -21,7 +17,7 @@ use tempfile::TempDir;
 
 use super::{FtpStore, open};
 use crate::credentials::EnvironmentCredentials;
-use crate::stores::{Store as _, StoreError, Stored};
+use crate::stores::{Store as _, StoreError, Stored, sshd};
 
 /// A folder that everybody may enter.
 fn root() -> TempDir {

@@ -49,7 +49,7 @@ async fn pass(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + U
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
         let before = left
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| Some(left.saturating_sub(read as u64)));
-        let allowed = before.unwrap().min(read as u64) as usize;
+        let allowed = usize::try_from(before.unwrap().min(read as u64)).unwrap();
         if to.write_all(&buffer[..allowed]).await.is_err() || allowed < read {
             return;
         }
