@@ -2,6 +2,7 @@
 
 mod backup;
 mod controller;
+mod retention;
 mod serve;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ pub(crate) use backup::{
 pub(crate) use controller::{
     Accept, Backup, Controller, Diff, Events, History, Notify, Reconcile, Store, StoreCommand, Way, Within,
 };
+pub(crate) use retention::{PreviewRetention, Rules, RulesCommand};
 pub(crate) use serve::{LogLevel, Serve};
 
 /// Keeps machines as your manifests say: reads them, shows the difference, closes it.
@@ -65,6 +67,8 @@ pub(crate) enum Command {
     Apply(Apply),
     /// Look after the copies that schedules make: list, run, prune, verify, restore.
     Backup(Copies),
+    /// Try out rules of retention on a list of times, without any target.
+    Retention(Rules),
     /// Show for each resource whether it is as its manifest says. Never writes.
     ///
     /// Without the controller's flags (`--config`, `--server`, `--source`) the targets are asked, by the manifests here.

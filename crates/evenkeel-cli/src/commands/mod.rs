@@ -12,6 +12,7 @@ mod import;
 mod notify;
 mod plan;
 mod reconcile;
+mod retention;
 mod schema;
 mod serve;
 mod standing;
@@ -32,6 +33,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CliError> {
         Command::Validate(args) => validate::run(args, cli.output),
         Command::Plan(args) => plan::run(args, cli.output),
         Command::Apply(args) => apply::run(args, cli.output),
+        Command::Retention(args) => retention::run(args, cli.output),
         Command::Status(args) => status::run(args, cli.output),
         Command::Serve(args) => serve::run(args, cli.output),
         Command::History(args) => history::run(args, cli.output),

@@ -106,7 +106,9 @@ pub(super) fn named(name: &str) -> Result<Zone, (String, String)> {
         let city = zone.rsplit('/').next().unwrap_or(&zone);
         strsim::osa_distance(&wanted, &zone).min(strsim::osa_distance(&wanted, city))
     };
-    let near = zones.available().map(|zone| (distance(zone.as_str()), zone.as_str().to_owned())).min();
+    // No zone's name is as long as that, and comparing takes time with the length.
+    let zones = zones.available().filter(|_| wanted.len() < 50);
+    let near = zones.map(|zone| (distance(zone.as_str()), zone.as_str().to_owned())).min();
     let near = near.filter(|(distance, _)| *distance <= wanted.chars().count() / 3).map(|(_, zone)| zone);
     let hint = match near {
         Some(near) => format!("did you mean `{near}`?"),
