@@ -282,7 +282,11 @@ impl FtpStore {
     ) -> Stored<u64> {
         let full = self.full(path)?;
         if offset > 0 {
-            self.has_size(path, offset).await?;
+            let size = self.size_of(path).await?;
+            if size != offset {
+                let message = format!("{path} has {size} bytes and cannot be continued at {offset}");
+                return Err(StoreError::Refused(message));
+            }
         }
         // A server does not wait for long on a data connection where nothing comes.
         let mut first = Chunk::new();

@@ -48,8 +48,8 @@ impl SftpStore {
 
     /// Why a file or folder could not be made. That it is not there is no reason; that its folder is not, is one.
     async fn explain_new(&self, path: &str, failure: Failure) -> StoreError {
-        let folder = path.trim_end_matches('/').rsplit_once('/').map_or(".", |(folder, _)| folder);
-        match self.explain(if folder.is_empty() { "/" } else { folder }, failure).await {
+        let folder = above(path);
+        match self.explain(folder, failure).await {
             StoreError::Missing(_) => StoreError::Missing(format!("there is no folder {folder}")),
             error => error,
         }
@@ -151,7 +151,11 @@ impl SftpStore {
     ) -> Stored<u64> {
         let path = named(path)?;
         if offset > 0 {
-            self.has_size(path, offset).await?;
+            let size = self.size_of(path).await?;
+            if size != offset {
+                let message = format!("{path} has {size} bytes and cannot be continued at {offset}");
+                return Err(StoreError::Refused(message));
+            }
         }
         let handle = match self.session.open_to_write(path, offset == 0).await {
             Ok(handle) => handle,
@@ -187,6 +191,20 @@ impl SftpStore {
         self.session.meaning(path, failure)
     }
 
+    /// How much is free where a folder is or will be.
+    async fn space_at(&self, folder: &str) -> Stored<Option<u64>> {
+        let mut at = named(folder)?;
+        loop {
+            match self.session.space(at).await {
+                Ok(free) => return Ok(free),
+                Err(Failure::Refused { code: StatusCode::NoSuchFile, .. }) if at != "." && at != "/" => {
+                    at = above(at);
+                }
+                Err(failure) => return Err(self.explain(at, failure).await),
+            }
+        }
+    }
+
     /// Fails where the file has not this size.
     async fn has_size(&self, path: &str, wanted: u64) -> Stored<()> {
         let size = self.size_of(path).await?;
@@ -214,6 +232,15 @@ fn named(path: &str) -> Stored<&str> {
         return Err(StoreError::Refused(format!("there is a control character in {path:?}")));
     }
     Ok(if path.is_empty() { "." } else { path })
+}
+
+/// The folder that a path is in.
+fn above(path: &str) -> &str {
+    match path.trim_end_matches('/').rsplit_once('/') {
+        None => ".",
+        Some(("", _)) => "/",
+        Some((folder, _)) => folder,
+    }
 }
 
 fn join(folder: &str, name: &str) -> String {
@@ -291,13 +318,7 @@ impl Store for SftpStore {
     }
 
     fn space<'a>(&'a mut self, folder: &'a str) -> BoxFuture<'a, Stored<Option<u64>>> {
-        Box::pin(async move {
-            let folder = named(folder)?;
-            match self.session.space(folder).await {
-                Ok(free) => Ok(free),
-                Err(failure) => Err(self.explain(folder, failure).await),
-            }
-        })
+        Box::pin(self.space_at(folder))
     }
 }
 
