@@ -7,7 +7,7 @@ use evenkeel_core::target::Target;
 use evenkeel_core::transport::{BoxFuture, TransportError, TransportErrorKind};
 
 use super::folder::FolderFiles;
-use super::{Store, StoreError, Stored, ftp, objects, webdav};
+use super::{Store, StoreError, Stored, ftp, objects, sftp, webdav};
 use crate::DEFAULT_COMMAND_TIMEOUT_SECONDS;
 use crate::credentials::Credentials;
 use crate::machine::{Lane, Machine};
@@ -30,6 +30,9 @@ impl Stores {
         let spec = &target.spec;
         if let Some(spec) = &spec.ftp {
             return Ok(Box::new(ftp::open(name, spec, credentials).await?));
+        }
+        if let Some(spec) = &spec.sftp {
+            return Ok(Box::new(sftp::open(&self.client, spec, lane).await?));
         }
         if let Some(spec) = &spec.s3 {
             return Ok(Box::new(objects::open_s3(name, spec, credentials)?));

@@ -86,7 +86,7 @@ mod tests {
         ];
         assert_eq!(listing.entries, expected.map(|(name, entry)| (name.to_owned(), entry)).into());
         for end in 1..whole.len() {
-            let cut = super::listing(whole[..end].as_bytes());
+            let cut = super::listing(&whole.as_bytes()[..end]);
             // A whole line is missing: the exit status tells that.
             assert_eq!(cut.is_some(), whole[..end].ends_with('\n'), "{}", &whole[..end]);
         }

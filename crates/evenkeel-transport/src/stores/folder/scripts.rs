@@ -1,5 +1,5 @@
 //! What is run on a machine to use a folder there as a store: one POSIX shell script per operation, with paths as its
-//! arguments. GNU, BusyBox and FreeBSD answer differently in places, which is taken into account here.
+//! arguments. GNU, `BusyBox` and FreeBSD answer differently in places, which is taken into account here.
 //!
 //! Statuses: 0, or one of those below with the reason on standard error.
 

@@ -12,7 +12,7 @@ use crate::stores::StoreError;
 use crate::stores::http::{cause, failed, unreachable};
 
 /// The codes of a key that is not accepted, whatever is asked for.
-const BAD_KEYS: [&str; 9] = [
+const BAD_KEYS: [&str; 10] = [
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch",
     "ExpiredToken",
@@ -20,6 +20,7 @@ const BAD_KEYS: [&str; 9] = [
     "TokenRefreshRequired",
     "RequestTimeTooSkewed",
     "AuthenticationFailed",
+    "AuthorizationFailure",
     "InvalidAuthenticationInfo",
     "NoAuthenticationInformation",
 ];

@@ -5,6 +5,7 @@ mod failures;
 mod service;
 #[cfg(test)]
 mod tests;
+mod unfinished;
 mod upload;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use evenkeel_core::request::{Entry, Listing, SecretRef};
 use evenkeel_core::target::{AzblobSpec, S3Spec};
-use evenkeel_core::transport::{BoxFuture, TransportErrorKind};
+use evenkeel_core::transport::{BoxFuture, TransportError, TransportErrorKind};
 use futures_util::StreamExt as _;
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
@@ -25,6 +26,7 @@ use tokio::time::timeout;
 
 use self::failures::Words;
 use self::service::{Answered, Patient};
+use self::unfinished::{PART, Unfinished};
 use self::upload::Parts;
 use super::http::{self, PATIENCE, configuration, failed, silent};
 use super::{Abilities, Store, StoreError, Stored};
@@ -39,6 +41,8 @@ pub(crate) struct ObjectFiles {
     words: Words,
     patience: Duration,
     parts: Parts,
+    /// Where there are objects that were begun and are not seen.
+    unfinished: Option<Unfinished>,
 }
 
 /// A bucket that speaks S3. Nothing is sent before the first call.
@@ -46,11 +50,30 @@ pub(crate) struct ObjectFiles {
 /// The secret key never goes over the line, only signatures made with it; the session token does, so that is not used
 /// over plain HTTP to another machine.
 pub(crate) fn open_s3(target: &str, spec: &S3Spec, credentials: &dyn Credentials) -> Stored<ObjectFiles> {
+    s3_within(target, spec, credentials, PATIENCE)
+}
+
+/// One that is not silent for longer than `patience`.
+fn s3_within(
+    target: &str,
+    spec: &S3Spec,
+    credentials: &dyn Credentials,
+    patience: Duration,
+) -> Stored<ObjectFiles> {
     let keys = Keys { name: &spec.credentials_ref, credentials };
     let id = keys.get("accessKeyId")?;
     let secret = keys.get("secretAccessKey")?;
     let token = keys.find("sessionToken")?;
+    for (key, value) in [("accessKeyId", Some(&id)), ("sessionToken", token.as_ref())] {
+        if value.is_some_and(|value| !value.expose_secret().bytes().all(|byte| byte.is_ascii_graphic())) {
+            let message = format!("`{key}` of credential `{}` has characters that no key has", keys.name);
+            return Err(StoreError::Failed(TransportError::new(TransportErrorKind::Credentials, message)));
+        }
+    }
     let region = spec.region.as_deref().unwrap_or("us-east-1");
+    for (field, text) in [("bucket", spec.bucket.as_str()), ("region", region)] {
+        plain(field, text)?;
+    }
     // A dot in the name of a bucket would be one in the name of a host, which no certificate has.
     let hosted = spec.virtual_host_style.unwrap_or(spec.endpoint.is_none() && !spec.bucket.contains('.'));
     let mut place = match &spec.endpoint {
@@ -67,7 +90,8 @@ pub(crate) fn open_s3(target: &str, spec: &S3Spec, credentials: &dyn Credentials
         return Err(configuration("a session token is not sent over plain http", Some(hint)));
     }
     let answered = Answered::default();
-    let connector = Patient::new(http::client(&place, spec.ca_file.as_deref())?, PATIENCE, &answered);
+    let client = http::client(&place, spec.ca_file.as_deref())?;
+    let connector = Patient::new(client.clone(), patience, &answered);
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(&spec.bucket)
         .with_region(region)
@@ -75,7 +99,7 @@ pub(crate) fn open_s3(target: &str, spec: &S3Spec, credentials: &dyn Credentials
         .with_virtual_hosted_style_request(hosted)
         .with_access_key_id(id.expose_secret())
         .with_secret_access_key(secret.expose_secret())
-        .with_retry(retry(PATIENCE))
+        .with_retry(retry(patience))
         .with_disable_bulk_delete(true)
         .with_http_connector(connector);
     if let Some(token) = &token {
@@ -84,8 +108,9 @@ pub(crate) fn open_s3(target: &str, spec: &S3Spec, credentials: &dyn Credentials
     let secrets = [Some(secret), token].into_iter().flatten().collect();
     let who = format!("the S3 bucket {} of {target} ({place})", spec.bucket);
     let words = Words { who, container: "bucket", key: "accessKeyId and secretAccessKey", secrets, answered };
-    let store = builder.build().map_err(|e| configuration(words.hide(&e.to_string()), None))?;
-    Ok(ObjectFiles { store: Arc::new(store), words, patience: PATIENCE, parts: Parts::default() })
+    let bucket = builder.build().map_err(|e| configuration(words.hide(&e.to_string()), None))?;
+    let unfinished = Some(Unfinished { bucket: bucket.clone(), client, patience });
+    Ok(ObjectFiles { store: Arc::new(bucket), words, patience, parts: Parts::default(), unfinished })
 }
 
 /// A container of Azure Blob Storage. Nothing is sent before the first call.
@@ -99,6 +124,9 @@ pub(crate) fn open_azblob(
 ) -> Stored<ObjectFiles> {
     let keys = Keys { name: &spec.credentials_ref, credentials };
     let (key, token) = (keys.find("accountKey")?, keys.find("sasToken")?);
+    for (field, text) in [("account", &spec.account), ("container", &spec.container)] {
+        plain(field, text)?;
+    }
     let place = match &spec.endpoint {
         Some(endpoint) => http::address("endpoint", endpoint)?,
         None => http::address("account", &format!("https://{}.blob.core.windows.net", spec.account))?,
@@ -120,15 +148,23 @@ pub(crate) fn open_azblob(
         (None, Some(token)) => {
             (builder.with_config(AzureConfigKey::SasKey, token.expose_secret()), token, "sasToken")
         }
-        // Says what is missing and where it belongs.
-        (None, None) => {
-            return Err(keys.get("accountKey").map_or_else(|e| e, |_| StoreError::Refused(String::new())));
-        }
+        (None, None) => return Err(keys.missing("accountKey", "accountKey` and no `sasToken")),
     };
     let who = format!("the container {} of {target} ({place})", spec.container);
     let words = Words { who, container: "container", key: which, secrets: vec![secret], answered };
     let store = builder.build().map_err(|e| configuration(words.hide(&e.to_string()), None))?;
-    Ok(ObjectFiles { store: Arc::new(store), words, patience: PATIENCE, parts: Parts::default() })
+    // Azure forgets what was begun by itself, after a week.
+    let (patience, parts) = (PATIENCE, Parts::default());
+    Ok(ObjectFiles { store: Arc::new(store), words, patience, parts, unfinished: None })
+}
+
+/// Refuses names that no such thing has: they become parts of URLs.
+fn plain(field: &str, text: &str) -> Stored<()> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._$".contains(&byte);
+    if text.is_empty() || text.starts_with('.') || !text.bytes().all(is_plain) {
+        return Err(configuration(format!("`{field}` is not a name of one: {text:?}"), None));
+    }
+    Ok(())
 }
 
 /// The keys of one credential.
@@ -144,6 +180,13 @@ impl Keys<'_> {
 
     fn get(&self, key: &str) -> Stored<SecretString> {
         self.credentials.get(&self.named(key)).map_err(StoreError::Failed)
+    }
+
+    /// That there is no such key.
+    fn missing(&self, key: &str, told: &str) -> StoreError {
+        let message = format!("credential `{}` has no `{told}`", self.name);
+        let hint = self.credentials.whereabouts(&self.named(key));
+        StoreError::Failed(TransportError::new(TransportErrorKind::Credentials, message).hint(hint))
     }
 
     fn find(&self, key: &str) -> Stored<Option<SecretString>> {
@@ -184,7 +227,7 @@ impl ObjectFiles {
     async fn listed(&self, folder: &str, depth: u8) -> Stored<Listing> {
         let mut entries = BTreeMap::new();
         let mut level = vec![ObjectFiles::prefix(folder)?];
-        for deeper in (0..depth).rev() {
+        for _ in 0..depth {
             let mut next = Vec::new();
             for place in level {
                 let at = place.as_ref().map(Path::as_ref).unwrap_or_default();
@@ -203,12 +246,28 @@ impl ObjectFiles {
                     }
                 }
             }
-            if deeper == 0 {
-                break;
-            }
             level = next;
         }
+        self.begun(folder, depth, &mut entries).await?;
         Ok(Listing { entries })
+    }
+
+    /// Adds what was begun and is not seen.
+    async fn begun(&self, folder: &str, depth: u8, entries: &mut BTreeMap<String, Entry>) -> Stored<()> {
+        let Some(unfinished) = &self.unfinished else { return Ok(()) };
+        let prefix = ObjectFiles::prefix(folder)?.map(|path| format!("{path}/")).unwrap_or_default();
+        for upload in unfinished.below(&self.words, &prefix).await? {
+            let name = upload.key.strip_prefix(&prefix).filter(|name| !name.is_empty());
+            let Some(name) = name else { continue };
+            let above: Vec<usize> = name.match_indices('/').map(|(at, _)| at).collect();
+            for &at in above.iter().take(depth.into()) {
+                entries.entry(name.get(..at).unwrap_or_default().to_owned()).or_insert(Entry::Folder);
+            }
+            if above.len() < depth.into() {
+                entries.entry(format!("{name}{PART}")).or_insert(Entry::File(0));
+            }
+        }
+        Ok(())
     }
 
     async fn fetched(
@@ -262,7 +321,13 @@ impl ObjectFiles {
     async fn removed(&self, path: &str) -> Stored<()> {
         let path = ObjectFiles::path(path)?;
         // Some stores do not tell whether there was anything to remove.
-        self.measured(&path).await?;
+        match (self.measured(&path).await, &self.unfinished, unfinished::whole(&path)) {
+            (Err(StoreError::Missing(_)), Some(unfinished), Some(whole)) => {
+                let any = unfinished.forget(&self.words, &whole).await?;
+                return if any { Ok(()) } else { Err(unfinished::nothing(&path, &self.words)) };
+            }
+            (size, ..) => size?,
+        };
         match self.store.delete(&path).await {
             Ok(()) => Ok(()),
             Err(e) => Err(self.failure("remove", &path, &e).await),

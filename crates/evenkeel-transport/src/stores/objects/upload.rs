@@ -11,7 +11,7 @@ use crate::stores::http::failed;
 use crate::stores::{StoreError, Stored};
 
 /// How large the parts of an object are. The size of the object is not known when it begins, and there may be 10,000
-/// parts: so they grow, and all of them together hold 1 TiB. Up to 31 GiB they are of one size, which is what some
+/// parts: so they grow, and all of them together hold 1 TiB. Up to 27 GiB they are of one size, which is what some
 /// stores insist on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Parts {
@@ -26,7 +26,7 @@ const STEP: usize = 1000;
 
 impl Default for Parts {
     fn default() -> Self {
-        Parts { first: 8 << 20, even: 4000 }
+        Parts { first: 8 << 20, even: 3500 }
     }
 }
 
@@ -149,8 +149,8 @@ mod tests {
         let parts = Parts::default();
         let sum = |count: usize| (0..count).map(|number| parts.size(number) as u64).sum::<u64>();
         assert!(sum(10_000) >= 1 << 40, "{}", sum(10_000) >> 30);
-        assert!((0..4000).all(|number| parts.size(number) == 8 << 20));
-        assert_eq!((parts.size(4000), parts.size(5000)), (16 << 20, 32 << 20));
+        assert!((0..3500).all(|number| parts.size(number) == 8 << 20));
+        assert_eq!((parts.size(3500), parts.size(4500)), (16 << 20, 32 << 20));
         // S3 takes no part above 5 GiB.
         assert!(parts.size(9999) < 5 << 30);
     }

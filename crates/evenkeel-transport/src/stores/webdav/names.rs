@@ -29,15 +29,12 @@ fn decoded(text: &str) -> Option<String> {
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
         let pair = after.get(..2).filter(|_| byte == b'%').and_then(|pair| hex::decode(pair).ok());
-        match pair.as_deref() {
-            Some([decoded]) => {
-                bytes.push(*decoded);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(byte);
-                rest = after;
-            }
+        if let Some([decoded]) = pair.as_deref() {
+            bytes.push(*decoded);
+            rest = after.get(2..).unwrap_or_default();
+        } else {
+            bytes.push(byte);
+            rest = after;
         }
     }
     String::from_utf8(bytes).ok()
