@@ -16,6 +16,11 @@ pub(super) fn inventory(replies: &Replies) -> Result<Vec<Found>, ObserveError> {
     Ok(jobs.0.iter().filter_map(|(id, job)| found(id, job)).collect())
 }
 
+/// A dataset on the same host, say, may have the same name as a job.
+pub(super) fn object(id: &str) -> String {
+    format!("job {id}")
+}
+
 fn found(id: &str, job: &Job) -> Option<Found> {
     let guests = match Selection::read(job)? {
         Selection::All => json!("all"),
@@ -37,7 +42,7 @@ fn found(id: &str, job: &Job) -> Option<Found> {
     settings.get("storage")?;
     spec.get("schedule")?;
     spec.insert("pveJob".to_owned(), Value::Object(settings));
-    Some(Found { object: id.to_owned(), spec, owner: None })
+    Some(Found { object: object(id), spec, owner: None })
 }
 
 /// `keepLast: 3` for `keep-last=3`.

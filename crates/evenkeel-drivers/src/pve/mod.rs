@@ -114,7 +114,7 @@ impl Driver for PveJob {
     }
 
     fn object(&self, spec: &PveJobSchedule) -> String {
-        spec.pve_job.id.clone()
+        inventory::object(&spec.pve_job.id)
     }
 
     fn queries(&self, spec: &PveJobSchedule, so_far: &Replies) -> Vec<Query> {

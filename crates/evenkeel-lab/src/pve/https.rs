@@ -86,7 +86,7 @@ impl PveServer {
         let (started, wait) = mpsc::channel();
         let (served, path) = (Arc::clone(&shared), socket(dir));
         let thread = std::thread::spawn(move || {
-            run(served, TlsAcceptor::from(Arc::new(config)), &path, &started, stopped)
+            run(served, TlsAcceptor::from(Arc::new(config)), &path, &started, stopped);
         });
         let address = wait.recv().map_err(|e| wrong(&e))?.map_err(|e| wrong(&e))?;
         let (certificate, fingerprint) = (own.cert.pem(), fingerprint.join(":"));
@@ -260,8 +260,11 @@ fn answer(request: &HttpRequest, shared: &Shared) -> Option<ApiAnswer> {
         .filter_map(|pair| pair.split_once('='))
         .map(|(name, value)| (decoded(name), decoded(value)))
         .collect();
-    let told: String = params.iter().map(|(name, value)| format!(" {name}={value}")).collect();
-    locked(&shared.calls).push(format!("{} {path}{told}", request.method));
+    let mut told = format!("{} {path}", request.method);
+    for (name, value) in &params {
+        told.extend([" ", name.as_str(), "=", value.as_str()]);
+    }
+    locked(&shared.calls).push(told);
     let methods = [Method::Get, Method::Post, Method::Put, Method::Delete];
     let method = methods.into_iter().find(|method| verb(*method) == request.method);
     let answer = match method {

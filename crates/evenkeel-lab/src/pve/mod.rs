@@ -163,7 +163,7 @@ impl PveHost {
     /// Runs `pvesh`; there is nothing else on this node.
     pub fn run(&mut self, argv: &[String]) -> Reply {
         match argv.split_first() {
-            Some((program, args)) if program == "pvesh" => pvesh::run(self, args),
+            Some((program, words)) if program == "pvesh" => pvesh::run(self, words),
             other => {
                 let program = other.map(|(program, _)| program.as_str()).unwrap_or_default();
                 Reply {
@@ -232,7 +232,7 @@ impl Machine for PveHost {
     }
 
     fn objects(&self) -> BTreeMap<String, Option<String>> {
-        self.jobs.keys().map(|id| (id.clone(), None)).collect()
+        self.jobs.keys().map(|id| (format!("job {id}"), None)).collect()
     }
 
     fn copy(&self) -> Box<dyn Machine> {

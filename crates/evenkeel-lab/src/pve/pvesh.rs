@@ -46,7 +46,7 @@ pub(super) fn run(host: &mut PveHost, args: &[String]) -> Reply {
             let errors = answer.body.get("errors").and_then(Value::as_object);
             let mut said = format!("400 {}", text("message"));
             for (name, problem) in errors.into_iter().flatten() {
-                said.push_str(&format!("{name}: {}\n", problem.as_str().unwrap_or_default()));
+                said.extend([name.as_str(), ": ", problem.as_str().unwrap_or_default(), "\n"]);
             }
             failed(DIED, &format!("{said}pvesh {command} <api_path> [OPTIONS] [FORMAT_OPTIONS]\n"))
         }
