@@ -223,7 +223,7 @@ impl Folder {
 }
 
 /// A name that only we give.
-fn is_mark(name: &str) -> bool {
+pub(super) fn is_mark(name: &str) -> bool {
     let name = name.strip_suffix(PART).unwrap_or(name);
     matches!(name, SEAL | REMOVING | BUILDING_MARK)
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use super::format::{BUILDING_MARK, Building, FAILED, Failure, PART, RECORD, REMOVING, Record, SEAL, Seal};
-use super::picture::{Folder, Open, Picture, Sealed, Standing, can_be_open, stamp_of_files};
+use super::picture::{Folder, Open, Picture, Sealed, Standing, can_be_open, is_mark, stamp_of_files};
 use super::store::StoreSpec;
 
 /// No more records of one folder are read: a night has a few hundred guests at most.
@@ -91,7 +91,7 @@ impl StoreSpec {
             }
         }
         let open = self.open(name, files, replies)?;
-        let is_begun = files.is_empty() || open.stamp.is_some();
+        let is_begun = open.stamp.is_some() || files.keys().all(|file| is_mark(file));
         if !open.records.is_empty() || (damage.is_none() && can_be_open(self.layout(), name) && is_begun) {
             return Ok(Some(Standing::Open(open)));
         }
