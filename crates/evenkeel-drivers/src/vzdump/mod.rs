@@ -58,6 +58,7 @@ impl Driver for VzdumpSchedule {
     // They are compared, but differ from night to night: a plan is stale where its steps would be others.
     const VOLATILE: &'static [&'static str] = &["stores", "onHost"];
     const EXCLUSIVE: bool = true;
+    const SCHEDULED: bool = true;
 
     type Spec = VzdumpScheduleSpec;
     type State = VzdumpScheduleState;
@@ -157,6 +158,10 @@ impl Driver for VzdumpSchedule {
         let copies = spec.vzdump.copies.iter().enumerate();
         let copies = copies.map(|(nth, copy)| copy.store().used(&["vzdump", "copies", &nth.to_string()]));
         std::iter::once(first).chain(copies).collect()
+    }
+
+    fn takes_long(&self, _: &VzdumpScheduleSpec) -> bool {
+        true
     }
 
     fn report(

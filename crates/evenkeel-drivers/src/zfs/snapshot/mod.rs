@@ -36,6 +36,7 @@ impl Driver for ZfsSnapshotSchedule {
     const KIND: &'static str = "BackupSchedule";
     const BACKEND: Option<&'static str> = Some("zfsSnapshot");
     const EXCLUSIVE: bool = true;
+    const SCHEDULED: bool = true;
 
     type Spec = ZfsSnapshotSpec;
     type State = ZfsSnapshotState;
@@ -81,6 +82,10 @@ impl Driver for ZfsSnapshotSchedule {
             claims: Some(send.dataset.clone()),
         });
         used.into_iter().collect()
+    }
+
+    fn takes_long(&self, spec: &ZfsSnapshotSpec) -> bool {
+        spec.send().is_some()
     }
 
     fn report(&self, spec: &ZfsSnapshotSpec, seen: Option<&ZfsSnapshotState>, now: Timestamp) -> Report {
