@@ -142,7 +142,11 @@ impl Begun {
         }
         drop(self);
         let last = control.reply().await?;
-        Ok(if last.is_done() { Ok(bytes) } else { Err(last) })
+        if last.is_done() && !says_unreadable(&last) {
+            return Ok(Ok(bytes));
+        }
+        // It says that it is done with a folder that it could not read.
+        Ok(Err(if last.is_done() { Reply { code: 550, ..last } } else { last }))
     }
 
     /// Passes what comes on to `into`, until the server says that this was all. Gives how many bytes.
@@ -264,6 +268,12 @@ impl Begun {
             () = &mut rest => last.await,
         }
     }
+}
+
+/// What vsftpd and pure-ftpd say, behind the code for success, of a folder that they may not read.
+fn says_unreadable(reply: &Reply) -> bool {
+    let text = reply.to_string().to_lowercase();
+    text.contains("failed to open") || text.contains("unable to read")
 }
 
 async fn read_rest(wire: &mut Wire) {

@@ -186,15 +186,19 @@ async fn prepare(mut control: Control, tls: Option<Tls>) -> Stored<FtpStore> {
     Ok(FtpStore { control, passive: Passive::new(tls), home, listings, hash })
 }
 
-/// What ` HASH MD5;SHA-1*;SHA-256` offers, if it has SHA-256.
+/// What ` HASH MD5;SHA-1*;SHA-256` offers, if it has SHA-256. The one with the star is chosen at first.
 fn hash(line: &str) -> Option<Hash> {
     let (name, offered) = line.trim().split_once(' ')?;
-    let offered =
-        || offered.split(';').map(|word| word.trim().trim_end_matches('*')).filter(|word| !word.is_empty());
-    let is_sha256 = |word: &&str| word.eq_ignore_ascii_case("SHA-256");
-    let there = name.eq_ignore_ascii_case("HASH") && offered().any(|word| is_sha256(&word));
-    let other = offered().find(|word| !is_sha256(word)).unwrap_or("SHA-256");
-    there.then(|| Hash { usual: other.to_owned() })
+    let offered: Vec<&str> = offered.split(';').map(str::trim).filter(|word| !word.is_empty()).collect();
+    let is_sha256 = |word: &&str| word.trim_end_matches('*').eq_ignore_ascii_case("SHA-256");
+    if !name.eq_ignore_ascii_case("HASH") || !offered.iter().any(is_sha256) {
+        return None;
+    }
+    let mut others = offered.iter().copied().filter(|word| !is_sha256(word));
+    // proftpd computes it all the time, so the one that it is set up with is best.
+    let first = others.clone().find(|word| word.ends_with('*'));
+    let usual = first.or_else(|| others.next()).unwrap_or("SHA-256");
+    Some(Hash { usual: usual.trim_end_matches('*').to_owned() })
 }
 
 /// The path in `257 "/home/x" is the current folder`; a quote in it is written twice.
@@ -230,7 +234,7 @@ mod tests {
     fn what_else_is_computed() {
         let usual = |line| hash(line).map(|hash| hash.usual);
         assert_eq!(usual(" HASH SHA-256*;SHA-512;MD5"), Some("SHA-512".into()));
-        assert_eq!(usual(" HASH SHA-1*;SHA-256"), Some("SHA-1".into()));
+        assert_eq!(usual(" HASH CRC32;SHA-1*;SHA-256;"), Some("SHA-1".into()));
         assert_eq!(usual(" HASH SHA-256*"), Some("SHA-256".into()));
         assert_eq!(usual(" HASH SHA-1;MD5"), None);
         assert_eq!(usual(" XSHA256"), None);

@@ -142,23 +142,43 @@ impl FtpStore {
     /// Lists the folder that was entered. Naming it to `LIST` would be ambiguous: some servers take the name for a
     /// pattern or for options, and show an empty folder where there is none.
     async fn list_here(&mut self, full: &str) -> Stored<Found> {
-        let Listings::ForPeople { shows_all } = self.listings else {
-            let bytes = self.listing("MLSD", full).await?;
-            return bytes.and_then(|bytes| listing::exact(&bytes).map_err(|line| self.strange(full, &line)));
-        };
-        // Names that begin with a dot are shown by some only on demand, and others take the demand for a name.
-        if shows_all != Some(false) {
-            let all = match self.listing("LIST -a", full).await? {
-                Ok(bytes) => listing::for_people(&bytes).ok().filter(|(_, itself)| *itself),
-                Err(_) => None,
-            };
-            self.listings = Listings::ForPeople { shows_all: Some(all.is_some()) };
-            if let Some((found, _)) = all {
-                return Ok(found);
+        let shows_all = match self.listings {
+            Listings::Exact => {
+                let bytes = self.listing("MLSD", full).await??;
+                return listing::exact(&bytes).map_err(|line| self.strange(full, &line));
             }
+            Listings::ForPeople { shows_all: Some(known) } => known,
+            Listings::ForPeople { shows_all: None } => self.find_out(full).await?,
+        };
+        let bytes = self.listing(if shows_all { "LIST -a" } else { "LIST" }, full).await??;
+        let (found, itself) = listing::for_people(&bytes).map_err(|line| self.strange(full, &line))?;
+        if shows_all && !itself {
+            let message =
+                format!("the server shows nothing of {full}, not even the folder itself: may it be read?");
+            return Err(StoreError::Refused(message));
         }
-        let bytes = self.listing("LIST", full).await??;
-        listing::for_people(&bytes).map(|(found, _)| found).map_err(|line| self.strange(full, &line))
+        Ok(found)
+    }
+
+    /// Finds out whether the server shows all on demand, from where a login begins; then goes back to `full`.
+    ///
+    /// Names that begin with a dot are shown by some only on demand, and others take the demand for a name. With those
+    /// that know it, the folder itself is always in its listing; that tells an empty one from one that may not be read,
+    /// which many servers show alike.
+    async fn find_out(&mut self, full: &str) -> Stored<bool> {
+        let home = self.home.clone();
+        let mut shows_all = false;
+        if self.control.ask(&format!("CWD {home}")).await?.is_done()
+            && let Ok(bytes) = self.listing("LIST -a", &home).await?
+        {
+            shows_all = listing::for_people(&bytes).is_ok_and(|(_, itself)| itself);
+        }
+        let back = self.control.ask(&format!("CWD {full}")).await?;
+        if !back.is_done() {
+            return Err(refusal::meaning(&self.control, &format!("CWD {full}"), &back));
+        }
+        self.listings = Listings::ForPeople { shows_all: Some(shows_all) };
+        Ok(shows_all)
     }
 
     /// The bytes of a listing. The inner error is the server's refusal.

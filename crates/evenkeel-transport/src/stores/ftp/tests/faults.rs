@@ -187,6 +187,18 @@ async fn a_listing_that_is_not_whole_or_not_understood_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_folder_that_may_not_be_read_is_not_an_empty_one() {
+    for last in [
+        "150 x\r\n226 Transfer done (but failed to open directory).",
+        "150 x\r\n226-Sorry, we were unable to read [.]\r\n226 0 matches",
+    ] {
+        let mut store = log_in(&told(vec![("LIST", last)], b"").await, PASSWORD).await.unwrap();
+        let listing = store.list("", 1).await;
+        assert!(matches!(listing, Err(StoreError::Refused(_))), "{listing:?}");
+    }
+}
+
+#[tokio::test]
 async fn missing_is_only_what_is_proved_to_be_missing() {
     let line = b"-rw-r--r-- 1 0 0 5 Nov 20 21:43 a\r\n";
     let no = |more: Vec<_>| [vec![("DELE", "550 no"), ("LIST", "150 x\r\n226 y")], more].concat();

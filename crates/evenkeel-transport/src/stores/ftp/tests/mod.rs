@@ -15,7 +15,7 @@ use evenkeel_core::target::FtpSpec;
 use evenkeel_core::transport::TransportErrorKind;
 use tempfile::TempDir;
 
-use super::{FtpStore, open};
+use super::{FtpStore, Listings, open};
 use crate::credentials::EnvironmentCredentials;
 use crate::stores::{Store as _, StoreError, Stored, sshd};
 
@@ -89,6 +89,33 @@ async fn proftpd_that_writes_over_nothing() {
     contract::put(&mut store, "a", 0, b"long").await.unwrap();
     contract::put(&mut store, "a", 0, b"new").await.unwrap();
     assert_eq!(contract::get(&mut store, "a", 0).await.unwrap(), b"new");
+}
+
+#[tokio::test]
+async fn a_server_with_nothing_but_the_newest_encryption() {
+    let root = root();
+    let server = FtpServer::proftpd_with(root.path(), Tls::Explicit, &["TLSProtocol TLSv1.3"]);
+    let mut store = session(&server).await;
+    contract::put(&mut store, "a", 0, b"abc").await.unwrap();
+    assert_eq!(store.size("a").await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn pure_ftpd_as_somebody_who_may_not_read_a_folder() {
+    let root = root();
+    let server = FtpServer::pure_ftpd(root.path(), Tls::None);
+    let mut store = session(&server).await;
+    store.make_folder("blind").await.unwrap();
+    contract::put(&mut store, "blind/a", 0, b"abc").await.unwrap();
+    let blind = root.path().join("blind");
+    std::fs::set_permissions(&blind, std::fs::Permissions::from_mode(0o300)).unwrap();
+    for listings in [store.listings, Listings::ForPeople { shows_all: None }] {
+        store.listings = listings;
+        let listing = store.list("blind", 1).await;
+        assert!(matches!(listing, Err(StoreError::Refused(_))), "{listing:?}");
+        let missing = store.remove("blind/b").await;
+        assert!(matches!(missing, Err(StoreError::Refused(_))), "{missing:?}");
+    }
 }
 
 #[tokio::test]
