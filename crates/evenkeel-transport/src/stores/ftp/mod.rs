@@ -17,6 +17,7 @@ use std::time::Duration;
 use evenkeel_core::request::{Digest, Entry, Listing};
 use evenkeel_core::transport::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::timeout;
 
 use self::control::{Control, Reply};
 use self::data::{Chunk, Passive};
@@ -27,6 +28,9 @@ pub(crate) use self::login::open;
 
 /// A goodbye waits no longer than this.
 const GOODBYE: Duration = Duration::from_secs(5);
+
+/// So often a server hears something while it waits.
+const AWAKE: Duration = Duration::from_secs(30);
 
 /// A server computes checksums at least this fast, in bytes per second.
 const SLOWEST_CHECKSUM: u64 = 5 << 20;
@@ -310,7 +314,7 @@ impl FtpStore {
         }
         // A server does not wait for long on a data connection where nothing comes.
         let mut first = Chunk::new();
-        first.fill(from).await.map_err(StoreError::OtherEnd)?;
+        self.keep_awake(first.fill(from)).await?.map_err(StoreError::OtherEnd)?;
         let command = format!("{} {full}", if offset > 0 { "APPE" } else { "STOR" });
         let mut begun = self.passive.begin(&mut self.control, &command, 0).await?;
         if let Err(reply) = &begun
@@ -331,6 +335,19 @@ impl FtpStore {
         };
         self.has_size(path, offset + sent).await?;
         Ok(sent)
+    }
+
+    /// Waits for something, perhaps for long: a guest that is being shut down gives no bytes. The server would end the
+    /// session meanwhile if it heard nothing.
+    async fn keep_awake<T>(&mut self, what: impl Future<Output = T>) -> Stored<T> {
+        let pause = AWAKE.min(self.control.patience() / 2);
+        let mut what = std::pin::pin!(what);
+        loop {
+            match timeout(pause, &mut what).await {
+                Ok(outcome) => return Ok(outcome),
+                Err(_) => drop(self.control.ask("NOOP").await?),
+            }
+        }
     }
 
     /// A file that cannot be made is not there; it is its folder that may be missing.

@@ -6,6 +6,7 @@ use evenkeel_core::transport::TransportErrorKind;
 use proptest::prelude::*;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
 use super::contract::{bytes, get, put};
 use super::proxy::Cutter;
@@ -88,8 +89,17 @@ async fn what_is_cut_in_the_middle_of_a_file_is_an_error_and_goes_on_where_it_st
     assert!(get(&mut store, "a", 0).await.unwrap() == whole);
 }
 
-/// A server that says what the test says. `{port}` stands for where it waits for data; `data` comes there.
 async fn told(script: Vec<(&'static str, &'static str)>, data: &'static [u8]) -> FtpSpec {
+    told_and_heard(script, data).await.0
+}
+
+/// A server that says what the test says. `{port}` stands for where it waits for data; `data` comes there. What it hears
+/// is passed on.
+async fn told_and_heard(
+    script: Vec<(&'static str, &'static str)>,
+    data: &'static [u8],
+) -> (FtpSpec, mpsc::UnboundedReceiver<String>) {
+    let (say, heard) = mpsc::unbounded_channel();
     let control = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let waiting = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (port, data_port) = (control.local_addr().unwrap().port(), waiting.local_addr().unwrap().port());
@@ -105,6 +115,7 @@ async fn told(script: Vec<(&'static str, &'static str)>, data: &'static [u8]) ->
         stream.get_mut().write_all(b"220 hello\r\n").await.unwrap();
         let mut line = String::new();
         while stream.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+            let _ = say.send(line.clone());
             let own = script.iter().find(|(command, _)| line.starts_with(command)).map(|(_, reply)| *reply);
             let usual = match line.split_whitespace().next().unwrap_or_default() {
                 "USER" => "331 password",
@@ -121,7 +132,7 @@ async fn told(script: Vec<(&'static str, &'static str)>, data: &'static [u8]) ->
             line.clear();
         }
     });
-    FtpSpec {
+    let spec = FtpSpec {
         host: "127.0.0.1".to_owned(),
         port: Some(port),
         user: None,
@@ -130,7 +141,23 @@ async fn told(script: Vec<(&'static str, &'static str)>, data: &'static [u8]) ->
         certificate_fingerprint: None,
         ca_file: None,
         timeout_seconds: Some(60),
-    }
+    };
+    (spec, heard)
+}
+
+#[tokio::test]
+async fn a_server_is_kept_awake_until_there_is_something_to_send() {
+    let script = vec![("NOOP", "200 yes"), ("STOR", "552 full")];
+    let (spec, mut heard) = told_and_heard(script, b"").await;
+    let mut store = log_in(&FtpSpec { timeout_seconds: Some(8), ..spec }, PASSWORD).await.unwrap();
+    let (mut near, mut far) = tokio::io::duplex(10);
+    let feeding = tokio::spawn(async move {
+        while !heard.recv().await.unwrap().starts_with("NOOP") {}
+        near.write_all(b"x").await.unwrap();
+    });
+    let answer = store.put("a", 0, &mut far).await;
+    assert!(matches!(answer, Err(StoreError::Refused(_))), "{answer:?}");
+    feeding.await.unwrap();
 }
 
 #[tokio::test]
