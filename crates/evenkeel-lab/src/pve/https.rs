@@ -45,7 +45,7 @@ struct Shared {
     /// `PVEAPIToken=USER@REALM!NAME=SECRET`
     login: String,
     calls: Mutex<Vec<String>>,
-    /// The next call is carried out, and the line is cut before the answer.
+    /// The next write is carried out, and the line is cut before the answer.
     cut: AtomicBool,
 }
 
@@ -118,8 +118,8 @@ impl PveServer {
         locked(&self.shared.calls).clone()
     }
 
-    /// The next call is carried out, and the connection ends before its answer.
-    pub fn cut_next(&self) {
+    /// The next write is carried out, and the connection ends before its answer.
+    pub fn cut_next_write(&self) {
         self.shared.cut.store(true, Ordering::SeqCst);
     }
 }
@@ -273,7 +273,8 @@ fn answer(request: &HttpRequest, shared: &Shared) -> Option<ApiAnswer> {
             ApiAnswer { status: 501, reason: "Not implemented".to_owned(), body: json!({ "data": null }) }
         }
     };
-    (!shared.cut.swap(false, Ordering::SeqCst)).then_some(answer)
+    let is_cut = method != Some(Method::Get) && shared.cut.swap(false, Ordering::SeqCst);
+    (!is_cut).then_some(answer)
 }
 
 /// Undoes percent encoding.
