@@ -23,7 +23,18 @@ impl ZfsHost {
     /// # Panics
     /// Where it cannot be started; the message says how to build it.
     pub fn start(version: &str) -> Self {
-        let name = format!("real-{version}");
+        Self::start_as(format!("real-{version}"), version)
+    }
+
+    /// A second machine with this version, for what goes from one to the other.
+    ///
+    /// # Panics
+    /// As [`ZfsHost::start`] does.
+    pub fn start_second(version: &str) -> Self {
+        Self::start_as(format!("real-{version}-second"), version)
+    }
+
+    fn start_as(name: String, version: &str) -> Self {
         run(Command::new(ZFSHOST).args(["start", &name, "-z", version]));
         let env = run(Command::new(ZFSHOST).args(["env", &name])).stdout;
         let value = |key: &str| {
@@ -45,6 +56,17 @@ impl ZfsHost {
         self.sh(&format!(
             "if zfs list {tree} >/dev/null 2>&1; then zfs destroy -R {tree}; fi; zfs create {tree}"
         ));
+        tree
+    }
+
+    /// A fresh dataset tree `back/NAME` in a second pool, on a disk of its own.
+    ///
+    /// # Panics
+    /// Where it cannot be made.
+    pub fn second_tree(&self, name: &str) -> String {
+        self.sh("zpool list back >/dev/null 2>&1 || zpool create back /dev/disk/by-id/virtio-disk2");
+        let tree = format!("back/{name}");
+        self.sh(&format!("! zfs list {tree} >/dev/null 2>&1 || zfs destroy -R {tree}; zfs create {tree}"));
         tree
     }
 

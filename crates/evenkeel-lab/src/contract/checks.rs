@@ -67,13 +67,18 @@ fn any_order(stage: &Stage, seed: u64) -> Checked {
     let usual = final_states(stage.machine.copy().as_mut(), stage)?;
     let mut machine = stage.machine.copy();
     let mut plan = look(machine.as_mut(), &stage.instances);
-    plan.changes.retain(|change| change.action == Action::Update);
+    plan.changes.retain(|change| change.action == Action::Update && !is_chain(change));
     let mut shuffled = writes(&plan);
     Random::derive(seed, 2).shuffle(&mut shuffled);
     // A write that fails for its order is made up for by the next run.
     send(machine.as_mut(), &shuffled);
     let other = final_states(machine.as_mut(), stage)?;
     same(&usual, &other)
+}
+
+/// Steps that move files build on each other; they are sent in their order, and no further than to the first that fails.
+fn is_chain(change: &Change) -> bool {
+    change.steps.iter().any(|step| matches!(step.request, Request::Files(_) | Request::Transfer(_)))
 }
 
 fn any_fault(stage: &Stage, _: u64) -> Checked {
@@ -202,7 +207,13 @@ fn every_field_counts(stage: &Stage, _: u64) -> Checked {
     let states = final_states(stage.machine.copy().as_mut(), stage)?;
     for instance in &stage.instances {
         let claims = instance.driver.object(&instance.spec, now()).claims;
-        let claimed = |path: &FieldPath| claims.iter().any(|(claim, _)| claim == path);
+        // Who looks after an object alone compares all keys of a map, whichever there are just now.
+        let is_beside = |claim: &FieldPath, path: &FieldPath| {
+            let above = |path: &FieldPath| path.keys().split_last().map(|(_, above)| above.to_vec());
+            instance.driver.is_exclusive() && above(claim) == above(path)
+        };
+        let claimed =
+            |path: &FieldPath| claims.iter().any(|(claim, _)| claim == path || is_beside(claim, path));
         let is_volatile = |path: &FieldPath| instance.driver.volatile().iter().any(|v| path.is_within(v));
         let observed = states.get(&instance.id).cloned().unwrap_or_default();
         let stray =

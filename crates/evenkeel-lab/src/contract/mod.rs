@@ -7,8 +7,10 @@ mod checks;
 mod pve_job;
 mod tamper;
 pub mod twin;
+mod vzdump;
 mod zfs_dataset;
 mod zfs_pool;
+mod zfs_snapshot;
 
 use evenkeel_core::driver::Registry;
 use evenkeel_core::manifest::{SourceFile, load};
@@ -51,7 +53,7 @@ impl std::fmt::Debug for Scenario {
 
 /// The fixture of every kind that has one.
 pub fn fixtures() -> Vec<Fixture> {
-    vec![zfs_dataset::FIXTURE, zfs_pool::FIXTURE, pve_job::FIXTURE]
+    vec![zfs_dataset::FIXTURE, zfs_pool::FIXTURE, pve_job::FIXTURE, vzdump::FIXTURE, zfs_snapshot::FIXTURE]
 }
 
 /// The time at which all scenarios play.

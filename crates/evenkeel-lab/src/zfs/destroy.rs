@@ -13,8 +13,11 @@ pub(super) fn run(host: &mut ZfsHost, rights: Rights, args: &[&str], out: &mut O
             if options.operands.is_empty() { "missing dataset argument" } else { "too many arguments" };
         return usage::fail(host.version, "destroy", many, out);
     };
+    if let Some((dataset, bookmark)) = name.split_once('#') {
+        return destroy_bookmark(host, dataset, bookmark, out);
+    }
     let result = match name.split_once('@') {
-        Some((dataset, snapshots)) => destroy_snapshots(host, rights, dataset, snapshots),
+        Some((dataset, snapshots)) => destroy_snapshots(host, rights, (dataset, snapshots), options.has('r')),
         None => destroy_dataset(host, rights, name, options.has('r')),
     };
     match result {
@@ -77,31 +80,61 @@ fn dependents(host: &ZfsHost, name: &str) -> Vec<String> {
     list
 }
 
+fn destroy_bookmark(host: &mut ZfsHost, dataset: &str, bookmark: &str, out: &mut Out) -> i32 {
+    let holder = host.datasets.get_mut(dataset);
+    if holder.and_then(|holder| holder.bookmarks.remove(bookmark)).is_none() {
+        out.err(format!("bookmark '{dataset}#{bookmark}' does not exist."));
+        return 1;
+    }
+    host.txg += 1;
+    0
+}
+
+/// `snapshots` is a list of names and of ranges `first%last`; a range says nothing to a dataset that lacks an end of it.
 fn destroy_snapshots(
     host: &mut ZfsHost,
     rights: Rights,
-    dataset: &str,
-    snapshots: &str,
+    (dataset, snapshots): (&str, &str),
+    recursive: bool,
 ) -> Result<(), String> {
     if !host.datasets.contains_key(dataset) {
         return Err(format!("cannot open '{dataset}': dataset does not exist"));
     }
-    let known = |snapshot: &&str| host.kind_of(&format!("{dataset}@{snapshot}")).is_some();
-    let found: Vec<&str> = snapshots.split(',').filter(known).collect();
-    if found.is_empty() {
+    let below = host.descendants(dataset).filter(|_| recursive).cloned();
+    let names: Vec<String> = std::iter::once(dataset.to_owned()).chain(below).collect();
+    let of = |name: &String| (name.clone(), named(host, name, snapshots));
+    let found: Vec<(String, Vec<String>)> = names.iter().map(of).collect();
+    if found.iter().all(|(_, snapshots)| snapshots.is_empty()) {
         return Err("could not find any snapshots to destroy; check snapshot names.".to_owned());
     }
     if rights == Rights::User {
         return Err("cannot destroy snapshots: permission denied".to_owned());
     }
-    for snapshot in &found {
-        check_snapshot(host, dataset, snapshot)?;
+    for (name, snapshots) in &found {
+        snapshots.iter().try_for_each(|snapshot| check_snapshot(host, name, snapshot))?;
     }
     host.txg += 1;
-    if let Some(holder) = host.datasets.get_mut(dataset) {
-        holder.snapshots.retain(|s| !found.contains(&s.name.as_str()));
+    for (name, gone) in found {
+        if let Some(holder) = host.datasets.get_mut(&name) {
+            holder.snapshots.retain(|s| !gone.contains(&s.name));
+        }
     }
     Ok(())
+}
+
+/// The snapshots of `dataset` that a list means.
+fn named(host: &ZfsHost, dataset: &str, list: &str) -> Vec<String> {
+    let all = host.datasets.get(dataset).map(|d| d.snapshots.as_slice()).unwrap_or_default();
+    let place = |name: &str| all.iter().position(|s| s.name == name);
+    let mut found = Vec::new();
+    for word in list.split(',') {
+        let (first, last) = word.split_once('%').unwrap_or((word, word));
+        if let (Some(first), Some(last)) = (place(first), place(last)) {
+            let between = all.get(first..=last).unwrap_or_default();
+            found.extend(between.iter().map(|s| s.name.clone()));
+        }
+    }
+    found
 }
 
 fn check_snapshot(host: &ZfsHost, dataset: &str, snapshot: &str) -> Result<(), String> {

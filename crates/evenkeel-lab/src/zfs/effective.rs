@@ -52,6 +52,9 @@ const FIXED: [&str; 4] = ["version", "utf8only", "normalization", "casesensitivi
 impl ZfsHost {
     /// What kind of dataset it is; `None` where it does not exist.
     pub(super) fn kind_of(&self, name: &str) -> Option<Kind> {
+        if let Some((dataset, bookmark)) = name.split_once('#') {
+            return self.datasets.get(dataset)?.bookmarks.get(bookmark).map(|_| Kind::Bookmark);
+        }
         match name.split_once('@') {
             None => self.datasets.get(name).map(|d| d.kind),
             Some((dataset, snapshot)) => {
@@ -131,6 +134,9 @@ impl ZfsHost {
     /// What `zfs get` answers; `None` where the property says nothing about this dataset.
     pub(super) fn effective(&self, name: &str, property: &Property) -> Option<(String, Source)> {
         let kind = self.kind_of(name)?;
+        if kind == Kind::Bookmark {
+            return self.of_bookmark(name, property).map(|value| (value, Source::None));
+        }
         match property {
             Property::User(user) => self.climb(name, user, true),
             Property::Native(native) if !native.applies_to(kind) || self.is_of_files_only(name, native) => {
@@ -157,6 +163,18 @@ impl ZfsHost {
                     || (native.name == "volblocksize" && source != Source::Default);
                 Some((value, if fixed { Source::None } else { source }))
             }
+        }
+    }
+
+    fn of_bookmark(&self, name: &str, property: &Property) -> Option<String> {
+        let (dataset, bookmark) = name.split_once('#')?;
+        let birth = self.datasets.get(dataset)?.bookmarks.get(bookmark)?;
+        match property.name() {
+            "type" => Some(Kind::Bookmark.word().to_owned()),
+            "creation" => Some(birth.time.to_string()),
+            "createtxg" => Some(birth.txg.to_string()),
+            "guid" => Some(birth.guid.to_string()),
+            _ => None,
         }
     }
 
@@ -264,6 +282,7 @@ impl ZfsHost {
             "filesystem_count" | "snapshot_count" => Some(unlimited),
             "defer_destroy" => Some("off".to_owned()),
             "userrefs" => number(snapshot?.holds.len() as u64),
+            "receive_resume_token" => dataset.unfinished.clone(),
             "clones" => Some(self.clones(name).join(",")).filter(|clones| !clones.is_empty()),
             "snapshots_changed" => number(dataset.snapshots.last()?.birth.time),
             _ => None,

@@ -31,6 +31,7 @@ impl Selection<'_> {
             Kind::Filesystem => matches!(word, "all" | "filesystem" | "fs"),
             Kind::Volume => matches!(word, "all" | "volume" | "vol"),
             Kind::Snapshot => matches!(word, "all" | "snapshot" | "snap"),
+            Kind::Bookmark => matches!(word, "all" | "bookmark"),
         })
     }
 
@@ -57,7 +58,7 @@ impl Selection<'_> {
                     out.err(format!("cannot open '{operand}': {why}"));
                     exit = 1;
                 }
-                Some(Kind::Snapshot) => found.push(operand.clone()),
+                Some(Kind::Snapshot | Kind::Bookmark) => found.push(operand.clone()),
                 Some(_) if self.depth > 0 => self.walk(host, operand, self.depth, &mut found),
                 Some(kind) if self.wants(kind) => found.push(operand.clone()),
                 Some(_) if self.wants(Kind::Snapshot) => self.walk(host, operand, 1, &mut found),
@@ -85,12 +86,18 @@ impl Selection<'_> {
             if self.wants(Kind::Snapshot) && level(name) < bottom {
                 found.extend(dataset.snapshots.iter().map(|s| format!("{name}@{}", s.name)));
             }
+            if self.wants(Kind::Bookmark) && level(name) < bottom {
+                found.extend(dataset.bookmarks.keys().map(|bookmark| format!("{name}#{bookmark}")));
+            }
         }
     }
 }
 
-/// A dataset's snapshots follow it in order of creation.
+/// A dataset's snapshots follow it in order of creation, and then its bookmarks.
 fn sort_key(host: &ZfsHost, name: &str) -> (String, u64, String) {
+    if let Some((dataset, bookmark)) = name.split_once('#') {
+        return (dataset.to_owned(), u64::MAX, bookmark.to_owned());
+    }
     match name.split_once('@') {
         None => (name.to_owned(), 0, String::new()),
         Some((dataset, snapshot)) => {

@@ -17,6 +17,7 @@ mod seeded;
 mod set;
 mod snapshot;
 mod space;
+mod stream;
 mod table;
 mod usage;
 mod value;
@@ -30,6 +31,7 @@ use evenkeel_core::request::Reply;
 use usage::Program;
 
 pub use model::{Dataset, Kind, Pool, Setting, Snapshot};
+pub use stream::Stream;
 
 /// The release whose behaviour is simulated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,6 +84,10 @@ impl ZfsHost {
         let exit = match words.split_first() {
             Some((&"zfs", rest)) => self.zfs(rights, rest, &mut out),
             Some((&"zpool", rest)) => self.zpool(rights, rest, &mut out),
+            Some((&"readlink", ["-f", "/etc/localtime"])) => {
+                out.line("/usr/share/zoneinfo/Asia/Tokyo");
+                0
+            }
             Some((program, _)) => {
                 out.err(format!("sh: 1: {program}: not found"));
                 127
@@ -105,6 +111,9 @@ impl ZfsHost {
             "destroy" => destroy::run(self, rights, args, out),
             "snapshot" => snapshot::snapshot(self, rights, args, out),
             "clone" => snapshot::clone(self, rights, args, out),
+            "bookmark" => snapshot::bookmark(self, args, out),
+            "send" => stream::look(self, args, out),
+            "receive" => stream::abort(self, args, out),
             "hold" => snapshot::hold(self, args, out),
             "release" => snapshot::release(self, args, out),
             "rename" => snapshot::rename(self, rights, args, out),

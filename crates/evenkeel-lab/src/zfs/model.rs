@@ -24,6 +24,8 @@ pub enum Kind {
     Volume,
     /// A snapshot of one of the others.
     Snapshot,
+    /// What is left to send from where a snapshot was.
+    Bookmark,
 }
 
 impl Kind {
@@ -33,6 +35,7 @@ impl Kind {
             Kind::Filesystem => "filesystem",
             Kind::Volume => "volume",
             Kind::Snapshot => "snapshot",
+            Kind::Bookmark => "bookmark",
         }
     }
 }
@@ -50,6 +53,10 @@ pub struct Dataset {
     pub settings: BTreeMap<String, Setting>,
     /// In order of creation.
     pub snapshots: Vec<Snapshot>,
+    /// By name, what they remember of their snapshots.
+    pub bookmarks: BTreeMap<String, Birth>,
+    /// The token of a receive that is half done.
+    pub unfinished: Option<String>,
     /// The snapshot that it is a clone of.
     pub origin: Option<String>,
     /// The mount options that were switched off when it was mounted; `None`: not mounted.
@@ -155,6 +162,8 @@ impl ZfsHost {
             referenced: if kind == Kind::Volume { EMPTY_VOLUME } else { EMPTY_FILESYSTEM },
             settings: settings.collect(),
             snapshots: Vec::new(),
+            bookmarks: BTreeMap::new(),
+            unfinished: None,
             origin: None,
             mount: None,
             busy: false,

@@ -78,6 +78,29 @@ pub(super) fn clone(host: &mut ZfsHost, rights: Rights, args: &[&str], out: &mut
     exit
 }
 
+pub(super) fn bookmark(host: &mut ZfsHost, args: &[&str], out: &mut Out) -> i32 {
+    let &[from, to] = args else {
+        return usage::fail(host.version, "bookmark", "missing bookmark argument", out);
+    };
+    let (Some((dataset, snapshot)), Some((place, name))) = (from.split_once('@'), to.split_once('#')) else {
+        return usage::fail(host.version, "bookmark", "invalid bookmark name", out);
+    };
+    let holder = host.datasets.get_mut(dataset).filter(|_| dataset == place);
+    let birth =
+        holder.as_ref().and_then(|d| d.snapshots.iter().find(|s| s.name == snapshot)).map(|s| s.birth);
+    let (Some(holder), Some(birth)) = (holder, birth) else {
+        out.err(format!("cannot create bookmark '{to}': dataset does not exist"));
+        return 1;
+    };
+    if holder.bookmarks.contains_key(name) {
+        out.err(format!("cannot create bookmark '{to}': bookmark exists"));
+        return 1;
+    }
+    holder.bookmarks.insert(name.to_owned(), birth);
+    host.txg += 1;
+    0
+}
+
 pub(super) fn hold(host: &mut ZfsHost, args: &[&str], out: &mut Out) -> i32 {
     with_snapshot(host, ("hold", "cannot hold snapshot"), args, out, |snapshot, tag| {
         snapshot.holds.insert(tag.to_owned()).then_some(()).ok_or("tag already exists on this dataset")

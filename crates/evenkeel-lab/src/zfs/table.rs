@@ -47,6 +47,7 @@ impl Native {
             Kind::Filesystem => 'f',
             Kind::Volume => 'v',
             Kind::Snapshot => 's',
+            Kind::Bookmark => 'b',
         })
     }
 
@@ -62,7 +63,8 @@ impl Native {
     /// Shown by `get all` even where it can only be set at creation.
     pub(super) fn is_right_aligned(&self) -> bool {
         matches!(self.form, Form::Size | Form::Computed | Form::PowerOfTwo | Form::Count)
-            && !["type", "mounted", "origin", "creation", "clones"].contains(&self.name)
+            && !["type", "mounted", "origin", "creation", "clones", "receive_resume_token"]
+                .contains(&self.name)
     }
 }
 
@@ -152,6 +154,7 @@ static NATIVES: &[Native] = &[
     native("refcompressratio", "refratio", "fvs", Computed, ""),
     native("written", "written", "fvs", Computed, ""),
     native("clones", "clones", "s", Computed, ""),
+    native("receive_resume_token", "rsmtoken", "fv", Computed, ""),
     native("logicalused", "lused", "fv", Computed, ""),
     native("logicalreferenced", "lrefer", "fvs", Computed, ""),
     native("volmode", "volmode", "fv", Word, "default"),

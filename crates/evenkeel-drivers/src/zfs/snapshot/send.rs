@@ -62,6 +62,13 @@ pub(super) struct Shipment {
     pub(super) slots: Vec<String>,
 }
 
+impl Shipment {
+    /// The slot that arrives last.
+    pub(super) fn last(&self) -> Option<&String> {
+        self.slots.last().or_else(|| self.unfinished.as_ref()?.slot())
+    }
+}
+
 /// What becomes of a receive that is half done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unfinished {
@@ -244,7 +251,7 @@ pub(super) fn protected_blindly(spec: &ZfsSnapshotSpec, source: &Side) -> Protec
 /// What could be sent: of each dataset the slots that are newer than what both sides have and do not go here.
 /// `make` is made before.
 pub(super) fn candidates(
-    source: &Side,
+    (spec, source, replica): (&ZfsSnapshotSpec, &Side, &Side),
     standings: &Standings,
     going: &Slots,
     make: Option<&(String, BTreeSet<String>)>,
@@ -263,9 +270,26 @@ pub(super) fn candidates(
         of_this.sort_unstable();
         let coming = make.filter(|(_, datasets)| datasets.contains(relative));
         of_this.extend(coming.map(|(slot, _)| (u64::MAX, slot.as_str())));
+        // A snapshot that was lost and made again is another one of the same name: the copy keeps the first.
+        let is_there = |slot: &str| {
+            let name = format!("{}{slot}", spec.prefix());
+            replica.dataset(relative).is_some_and(|copy| copy.snapshots.iter().any(|s| s.name == name))
+        };
+        of_this.retain(|(_, slot)| !is_there(slot));
         let most = if standing.is_new && standing.resumed().is_none() { 1 } else { MOST_AT_ONCE };
         for (_, slot) in of_this.iter().rev().take(most) {
             slots.entry((*slot).to_owned()).or_default().insert(relative.clone());
+        }
+    }
+    slots
+}
+
+/// What will be there besides: what is half sent, and what only lacks its mark.
+pub(super) fn arriving(source: &Side, replica: &Side, standings: &Standings) -> Slots {
+    let mut slots = unmarked(source, replica);
+    for (relative, standing) in standings {
+        if let Some(slot) = standing.as_ref().ok().and_then(Standing::resumed) {
+            slots.entry(slot.clone()).or_default().insert(relative.clone());
         }
     }
     slots

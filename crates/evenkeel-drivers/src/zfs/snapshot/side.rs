@@ -30,6 +30,8 @@ pub(super) struct Side {
 pub(super) struct Verdict {
     /// What goes.
     pub(super) remove: Slots,
+    /// What no rule keeps and something else still needs.
+    pub(super) needed: Slots,
     /// What would not be kept if it came.
     pub(super) unwelcome: Slots,
     /// Why a slot stays, in the words for the first dataset that keeps it.
@@ -168,7 +170,10 @@ impl Side {
             let goes = decision.remove.contains(&member.at);
             let there = self.our(relative, &slot).is_some();
             let reasons = match stays.get(&slot).filter(|_| goes && there) {
-                Some(why) => vec![why.clone()],
+                Some(why) => {
+                    verdict.needed.entry(slot.clone()).or_default().insert(relative.to_owned());
+                    vec![why.clone()]
+                }
                 None if !goes => decision.keep.get(&member.at).cloned().unwrap_or_default(),
                 None => {
                     let list = if there { &mut verdict.remove } else { &mut verdict.unwelcome };

@@ -66,6 +66,8 @@ pub(super) struct Todo {
     /// A snapshot of somebody else that has the name.
     pub(super) taken: Option<String>,
     pub(super) source: Verdict,
+    /// What goes here once something newer is on the other side.
+    pub(super) later: Slots,
     pub(super) shipping: Shipping,
     pub(super) replica: Verdict,
 }

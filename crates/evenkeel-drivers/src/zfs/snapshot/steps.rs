@@ -32,19 +32,23 @@ pub(super) fn steps(spec: &ZfsSnapshotSpec, delta: &Delta<'_, ZfsSnapshotState>)
         }
         _ => Vec::new(),
     };
+    let later =
+        Verdict { remove: todo.later.clone(), alarm: todo.source.alarm.clone(), ..Verdict::default() };
+    let later = removals(spec, &seen.source, &later, None, delta.owner);
     let is_doubtful = |step: &Step| !step.hazards.is_empty();
-    let doubtful = here.iter().chain(&there).any(is_doubtful);
+    let doubtful = here.iter().chain(&there).chain(&later).any(is_doubtful);
     // Only what may wait alone is marked so: with a doubtful step at the end, the others go all the same.
     let mark = |step: Step| if doubtful && step.hazards.is_empty() { step } else { step.may_wait() };
     let (here_last, here): (Vec<Step>, Vec<Step>) = here.into_iter().map(mark).partition(is_doubtful);
     let (there_last, there): (Vec<Step>, Vec<Step>) = there.into_iter().map(mark).partition(is_doubtful);
+    let (later_last, later): (Vec<Step>, Vec<Step>) = later.into_iter().map(mark).partition(is_doubtful);
     steps.extend(here);
     if let Some(send) = spec.send() {
         steps.extend(ship(spec, send, &todo.shipping, delta.owner));
     }
     steps.extend(there);
-    steps.extend(here_last);
-    steps.extend(there_last);
+    steps.extend(later);
+    steps.extend([here_last, there_last, later_last].into_iter().flatten());
     steps
 }
 

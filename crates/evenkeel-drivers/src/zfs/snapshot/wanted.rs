@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use evenkeel_core::backup::{Zone, slot_name};
 use evenkeel_core::request::Replies;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::listing::full;
-use super::send::{Unfinished, candidates, protected, protected_blindly, shipping, standings};
-use super::side::{Side, Slots, Verdict};
+use super::send::{
+    Standings, Unfinished, arriving, candidates, protected, protected_blindly, shipping, standings,
+};
+use super::side::{Protected, Side, Slots, Verdict};
 use super::spec::ZfsSnapshotSpec;
 use super::state::{Generations, Replica, ReplicaState, Seen, Todo, ZfsSnapshotState};
 
@@ -26,7 +29,7 @@ pub(super) fn wanted(
 /// What the spec wants of any host.
 fn in_general(spec: &ZfsSnapshotSpec, now: Timestamp) -> Option<ZfsSnapshotState> {
     let zone = Zone::read(spec.schedule.time_zone.as_deref(), &Replies::default()).ok();
-    let zone = zone.map_or(jiff::tz::TimeZone::UTC, |zone| zone.zone);
+    let zone = zone.map_or(TimeZone::UTC, |zone| zone.zone);
     let slot = slot_name(spec.schedule.due(now, &zone, &object(spec)).slot?);
     let one = || Generations::from([(slot.clone(), Some(BTreeSet::from([".".to_owned()])))]);
     let replica =
@@ -51,7 +54,11 @@ fn of_seen(
         let there = source.slots().remove(slot).unwrap_or_default();
         generations.insert(slot.clone(), Some(there.union(datasets).cloned().collect()));
     }
-    without(&mut generations, &source.slots(), &todo.source.remove);
+    let mut going = todo.source.remove.clone();
+    for (slot, datasets) in &todo.later {
+        going.entry(slot.clone()).or_default().extend(datasets.iter().cloned());
+    }
+    without(&mut generations, &source.slots(), &going);
     let replica = match (&seen.replica, &state.replica) {
         (Some(Replica::Known { side, .. }), Some(there)) => Some(of_replica(side, there, &todo)),
         _ => None,
@@ -119,23 +126,21 @@ pub(super) fn todo(spec: &ZfsSnapshotSpec, seen: &Seen, now: Timestamp) -> Todo 
     let protected = match &standings {
         Some(standings) => protected(standings),
         None if spec.send().is_some() => protected_blindly(spec, &seen.source),
-        None => super::side::Protected::new(),
+        None => Protected::new(),
     };
     todo.source = seen.source.judge(&spec.retention, &coming, &protected, at);
-    if let (Some(standings), Some(Replica::Known { side, .. })) = (standings, &seen.replica) {
-        let coming = if spec.schedule.paused {
-            Slots::new()
-        } else {
-            candidates(&seen.source, &standings, &todo.source.remove, todo.make.as_ref())
-        };
-        todo.replica = side.judge(spec.send_retention(), &coming, &newest_common(side), at);
-        if !spec.schedule.paused {
-            let kept = (&coming, &todo.replica.unwelcome);
-            todo.shipping = shipping(spec, (&seen.source, side), standings, kept);
+    match (standings, &seen.replica) {
+        (Some(standings), Some(Replica::Known { side, .. })) if !spec.schedule.paused => {
+            send(spec, (&seen.source, side), standings, &mut todo, at);
         }
+        (_, Some(Replica::Known { side, .. })) => {
+            todo.replica = side.judge(spec.send_retention(), &Slots::new(), &Protected::new(), at);
+        }
+        _ => {}
     }
     if spec.schedule.once.is_some() {
         // Somebody asked for one more copy, not for fewer.
+        todo.later.clear();
         for verdict in [&mut todo.source, &mut todo.replica] {
             *verdict = Verdict { reasons: std::mem::take(&mut verdict.reasons), ..Verdict::default() };
         }
@@ -143,15 +148,29 @@ pub(super) fn todo(spec: &ZfsSnapshotSpec, seen: &Seen, now: Timestamp) -> Todo 
     todo
 }
 
-/// The newest of each dataset on the other side is where the next send goes on.
-fn newest_common(side: &Side) -> super::side::Protected {
-    let newest = |(relative, dataset): (&str, &super::listing::Dataset)| {
-        let last = dataset.snapshots.last()?;
-        let (slot, _) = side.ours(relative).find(|(_, snapshot)| snapshot.guid == last.guid)?;
-        let why = "the next send goes on from it".to_owned();
-        Some((relative.to_owned(), [(slot.to_owned(), why)].into()))
-    };
-    side.datasets().filter_map(newest).collect()
+/// What goes to the other side; what no rule keeps there then, and what is not needed here any more.
+fn send(
+    spec: &ZfsSnapshotSpec,
+    (source, side): (&Side, &Side),
+    standings: Standings,
+    todo: &mut Todo,
+    at: (Timestamp, &TimeZone),
+) {
+    let candidates = candidates((spec, source, side), &standings, &todo.source.remove, todo.make.as_ref());
+    let mut coming = candidates.clone();
+    for (slot, datasets) in arriving(source, side, &standings) {
+        coming.entry(slot).or_default().extend(datasets);
+    }
+    todo.replica = side.judge(spec.send_retention(), &coming, &Protected::new(), at);
+    todo.shipping = shipping(spec, (source, side), standings, (&candidates, &todo.replica.unwelcome));
+    for shipment in &todo.shipping.shipments {
+        let Some(last) = shipment.last() else { continue };
+        for (slot, datasets) in &todo.source.needed {
+            if slot != last && datasets.contains(&shipment.relative) {
+                todo.later.entry(slot.clone()).or_default().insert(shipment.relative.clone());
+            }
+        }
+    }
 }
 
 /// A slot and the datasets that are to get a snapshot for it.
