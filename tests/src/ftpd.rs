@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Read as _;
-use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -209,7 +207,7 @@ impl FtpServer {
             if process.try_wait().expect("the server").is_some() {
                 return None;
             }
-            if self.greets() {
+            if listens(process.id(), self.port) {
                 return Some(process);
             }
             std::thread::sleep(Duration::from_millis(10));
@@ -217,16 +215,6 @@ impl FtpServer {
         let _ = process.kill();
         let _ = process.wait();
         None
-    }
-
-    fn greets(&self) -> bool {
-        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else { return false };
-        if self.tls == Tls::Implicit {
-            return true;
-        }
-        let _ = stream.set_read_timeout(Some(PATIENCE));
-        let mut greeting = [0; 3];
-        stream.read_exact(&mut greeting).is_ok() && greeting == *b"220"
     }
 
     /// The port on 127.0.0.1.
@@ -309,6 +297,21 @@ impl Drop for FtpServer {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// True once this very process listens there: the port may have been taken by somebody else's server.
+fn listens(process: u32, port: u16) -> bool {
+    let sockets = fs::read_to_string("/proc/net/tcp").expect("/proc/net/tcp");
+    let local = format!("0100007F:{port:04X}");
+    let fields = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let mut listening =
+        fields.filter(|fields| fields.get(1) == Some(&local.as_str()) && fields.get(3) == Some(&"0A"));
+    let Some(socket) = listening.next().and_then(|fields| Some(format!("socket:[{}]", fields.get(9)?)))
+    else {
+        return false;
+    };
+    let Ok(open) = fs::read_dir(format!("/proc/{process}/fd")) else { return false };
+    open.flatten().any(|file| fs::read_link(file.path()).is_ok_and(|link| link.to_string_lossy() == socket))
 }
 
 /// A key, and a certificate of its own.
