@@ -29,6 +29,13 @@ pub(super) fn noise(size: usize) -> Vec<u8> {
     bytes
 }
 
+/// The most memory that this process ever had, in bytes.
+pub(super) fn most_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_ascii_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+}
+
 /// A source that gives so many zeros and then fails.
 pub(super) struct Failing(pub(super) usize);
 

@@ -292,6 +292,23 @@ async fn as_root_with_and_without_a_password_only_the_files_bytes_arrive() {
     }
 }
 
+#[tokio::test]
+async fn the_real_sudo_is_understood() {
+    if user() != "root" {
+        // Whoever runs this may not be allowed to become root; the end-to-end tests make a user who is.
+        return;
+    }
+    assert!(Path::new("/usr/bin/sudo").exists(), "sudo is missing: apt-get install sudo");
+    let sshd = TestSshd::start();
+    let mut spec = sshd.spec();
+    spec["become"] = "sudo".into();
+    let home = tempfile::tempdir().unwrap();
+    everything(&mut store(json!({ "ssh": spec }), home.path(), &[]), home.path()).await;
+    // Root is not asked for the password that there is: it must not end up in a file.
+    let local = json!({ "local": { "become": "sudo", "credentialsRef": "c" } });
+    everything(&mut store(local, home.path(), &[("becomePassword", "pass word")]), home.path()).await;
+}
+
 /// A folder with `BusyBox` in the place of the tools.
 fn busybox(folder: &Path) {
     let busybox = "/bin/busybox";

@@ -10,9 +10,10 @@ use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
 };
+use reqwest::Method;
 use tokio::time::timeout;
 
-use crate::stores::http::allowance;
+use crate::stores::http::{LONG, allowance};
 
 /// The status of the last answer; 0 where there was none.
 #[derive(Debug, Clone, Default)]
@@ -55,7 +56,10 @@ impl HttpService for Patient {
     {
         Box::pin(async move {
             self.answered.0.store(0, Ordering::Relaxed);
-            let allowance = allowance(self.patience, request.body().content_length());
+            // Putting thousands of parts together takes some servers long.
+            let patience =
+                if request.method() == Method::POST { self.patience * LONG } else { self.patience };
+            let allowance = allowance(patience, request.body().content_length());
             let answer = timeout(allowance, self.client.call(request))
                 .await
                 .unwrap_or_else(|elapsed| Err(HttpError::new(HttpErrorKind::Timeout, elapsed)))?;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::credentials::EnvironmentCredentials;
-use crate::stores::exercise::{Failing, exercise, get, kind, noise, put};
+use crate::stores::exercise::{Failing, exercise, get, kind, most_memory, noise, put};
 use crate::stores::front::Front;
 use crate::stores::peers::{AZURE_ACCOUNT, AZURE_KEY, Server};
 
@@ -79,6 +79,20 @@ async fn an_s3_bucket_is_a_store() {
     exercise(&mut store, "top").await;
     large(&mut store).await;
     many(&mut store).await;
+}
+
+#[tokio::test]
+async fn a_large_object_takes_no_more_memory_than_a_few_parts() {
+    let server = Server::azurite();
+    let mut store = azblob(server.port());
+    put(&mut store, "x", &noise(1 << 20)).await;
+    let before = most_memory();
+    let size = 200 << 20;
+    let mut zeros = tokio::io::AsyncReadExt::take(tokio::io::repeat(0), size);
+    assert_eq!(store.put("x", 0, &mut zeros).await, Ok(size));
+    assert_eq!(store.get("x", 0, &mut tokio::io::sink()).await, Ok(size));
+    let more = most_memory() - before;
+    assert!(more < 40 << 20, "{more} bytes more");
 }
 
 #[tokio::test]

@@ -11,14 +11,11 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::timeout;
 
 use super::multistatus::{self, Member};
-use crate::stores::http::{configuration, failed, silent, unanswered};
+use crate::stores::http::{LONG, configuration, failed, silent, unanswered};
 use crate::stores::{StoreError, Stored};
 
 /// What an answer to PROPFIND may have, in bytes.
 const LARGEST: usize = 64 << 20;
-
-/// What takes a server long takes no longer than so many times the patience.
-const LONG: u32 = 10;
 
 /// The size of the pieces of a file, and how many are on the way.
 const PIECE: usize = 256 << 10;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::credentials::EnvironmentCredentials;
-use crate::stores::exercise::{Failing, exercise, get, kind, noise, put};
+use crate::stores::exercise::{Failing, exercise, get, kind, most_memory, noise, put};
 use crate::stores::front::Front;
 use crate::stores::peers::{DAV_PASSWORD, DAV_USER, Server as Peer};
 
@@ -31,6 +31,20 @@ async fn a_webdav_server_is_a_store() {
     let mut store = webdav(peer.port());
     exercise(&mut store, "top").await;
     assert_eq!(std::fs::read_dir(peer.files()).unwrap().count(), 0, "nothing is left over");
+}
+
+#[tokio::test]
+async fn a_large_file_takes_no_more_memory_than_a_small_one() {
+    let peer = Peer::webdav();
+    let mut store = webdav(peer.port());
+    put(&mut store, "x", &noise(1 << 20)).await;
+    let before = most_memory();
+    let size = 200 << 20;
+    let mut zeros = tokio::io::AsyncReadExt::take(tokio::io::repeat(0), size);
+    assert_eq!(store.put("x", 0, &mut zeros).await, Ok(size));
+    assert_eq!(store.get("x", 0, &mut tokio::io::sink()).await, Ok(size));
+    let more = most_memory() - before;
+    assert!(more < 32 << 20, "{more} bytes more");
 }
 
 #[tokio::test]
