@@ -15,6 +15,7 @@ mod floors;
 mod http;
 mod process;
 mod report;
+mod transfer;
 mod work;
 
 use std::process::ExitCode;

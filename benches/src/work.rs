@@ -16,7 +16,7 @@ use saphyr_parser::Parser;
 use serde::{Deserialize, Serialize};
 
 use crate::process::memory;
-use crate::{bare, http};
+use crate::{bare, http, transfer};
 
 /// What a process can be asked to do.
 #[derive(Debug, Subcommand)]
@@ -32,6 +32,8 @@ pub(crate) enum Workload {
     /// Connect and log in, and then run so many commands with so many milliseconds before each: the peer of looks with
     /// open connections.
     BareAgain { settings: PathBuf, times: usize, pause: u64 },
+    /// Move bytes as a file says that is a [`crate::transfer::Job`].
+    Transfer { job: PathBuf },
     /// Send an HTTP request that stands in a file, as a forge sends a webhook.
     Send { address: String, request: PathBuf },
 }
@@ -75,6 +77,10 @@ pub(crate) fn run(workload: &Workload) -> Vec<Phase> {
         Workload::Bare { settings } => {
             let fleet = fleet_of(settings);
             vec![phase("bare", || bare::run(fleet)).1]
+        }
+        Workload::Transfer { job } => {
+            let job = serde_json::from_slice(&fs::read(job).expect("a file")).expect("a job");
+            vec![phase("transfer", || transfer::run(&job)).1]
         }
         Workload::BareAgain { settings, times, pause } => {
             let fleet = fleet_of(settings);

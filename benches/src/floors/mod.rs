@@ -5,6 +5,7 @@ mod folder;
 mod hostile;
 mod memory;
 mod servers;
+mod transfer;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -30,6 +31,8 @@ pub(crate) enum Group {
     Hostile,
     /// 200 hosts over SSH, against the bare least; and one host with 5,000 datasets.
     Wire,
+    /// Bytes from a command to an FTP server, against curl.
+    Transfer,
     /// `evenkeel serve`: all of the following.
     Controller,
     /// From a push to the first command on a host.
@@ -42,7 +45,9 @@ pub(crate) enum Group {
 
 /// Measures the groups `only`, or all. The controller is left to itself for `soak`.
 pub(crate) fn measure(only: &[Group], soak: Duration) -> Report {
-    build_program();
+    if only != [Group::Transfer] {
+        build_program();
+    }
     let mut report = Report::default();
     let wanted = |group| only.is_empty() || only.contains(&group);
     if wanted(Group::Memory) {
@@ -56,6 +61,9 @@ pub(crate) fn measure(only: &[Group], soak: Duration) -> Report {
     }
     if wanted(Group::Wire) {
         wire::measure(&mut report);
+    }
+    if wanted(Group::Transfer) {
+        transfer::measure(&mut report);
     }
     let of_controller = |group| wanted(Group::Controller) || only.contains(&group);
     if of_controller(Group::Push) {

@@ -9,13 +9,14 @@ use evenkeel_core::request::Request;
 use evenkeel_core::target::{LocalSpec, Target};
 use evenkeel_core::transport::{BoxFuture, Transport, TransportError, TransportErrorKind};
 use futures_util::future::{Either, pending, select};
+use rustix::pipe::fcntl_setpipe_size;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdout};
 
 use crate::credentials::Credentials;
 use crate::frames::{Collector, Output};
-use crate::machine::Sink;
+use crate::machine::{Event, Sink};
 use crate::round::{End, Limits, Piece, Replies, Round, Session, collect};
 use crate::{DEFAULT_COMMAND_TIMEOUT_SECONDS, DEFAULT_OUTPUT_LIMIT};
 
@@ -94,21 +95,46 @@ pub(crate) struct LocalCommand {
 impl LocalCommand {
     /// Starts `line` in a shell.
     pub(crate) fn start(line: &str) -> io::Result<Self> {
-        Ok(LocalCommand { shell: Shell::start(&["-c", line])?, done: false })
+        let shell = Shell::start(&["-c", line])?;
+        // Where the system gives no more, less goes through at once.
+        if let Some(stdout) = &shell.outputs.stdout {
+            let _ = fcntl_setpipe_size(stdout, STREAM_PIPE);
+        }
+        if let Some(stdin) = &shell.child.stdin {
+            let _ = fcntl_setpipe_size(stdin, STREAM_PIPE);
+        }
+        Ok(LocalCommand { shell, done: false })
     }
 
     pub(crate) fn take_input(&mut self) -> Option<Sink> {
         self.shell.child.stdin.take().map(|stdin| Box::new(stdin) as Sink)
     }
 
-    pub(crate) async fn next(&mut self) -> Piece {
-        match self.shell.outputs.next().await {
-            Piece::Closed(_) => {
-                let status = self.shell.child.wait().await.ok();
-                Piece::Closed(status.map(|status| status.code().unwrap_or(-1)))
+    /// What happens next; what is printed goes into `bytes`, which is empty.
+    pub(crate) async fn next(&mut self, bytes: &mut Vec<u8>) -> Event {
+        let Outputs { stdout, stderr } = &mut self.shell.outputs;
+        bytes.reserve(STREAM_CHUNK);
+        loop {
+            let mut words = Vec::with_capacity(8 << 10);
+            tokio::select! {
+                more = read(stdout.as_mut(), bytes), if stdout.is_some() => {
+                    if more {
+                        return Event::Printed(Output::Stdout);
+                    }
+                    *stdout = None;
+                }
+                more = read(stderr.as_mut(), &mut words), if stderr.is_some() => {
+                    if more {
+                        *bytes = words;
+                        return Event::Printed(Output::Stderr);
+                    }
+                    *stderr = None;
+                }
+                else => break,
             }
-            piece => piece,
         }
+        let status = self.shell.child.wait().await.ok();
+        Event::Closed(status.map(|status| status.code().unwrap_or(-1)))
     }
 
     /// It has ended.
@@ -175,6 +201,12 @@ impl Shell {
         }
     }
 }
+
+/// The most that is read from a command's stream at once.
+const STREAM_CHUNK: usize = 256 << 10;
+
+/// How much the pipe of a stream holds: each time that one end waits for the other costs more than the bytes.
+const STREAM_PIPE: usize = 1 << 20;
 
 /// The most that is read from a pipe at once.
 const CHUNK: usize = 64 << 10;

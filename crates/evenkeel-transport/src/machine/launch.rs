@@ -128,18 +128,15 @@ impl Beginning {
         String::from_utf8_lossy(noise.get(..noise.len().min(400)).unwrap_or_default()).trim().to_owned()
     }
 
-    /// What of `bytes` is the command's.
-    pub(super) fn take(&mut self, bytes: Vec<u8>, begin: &[u8]) -> Vec<u8> {
-        let Some(noise) = &mut self.noise else { return bytes };
-        noise.extend_from_slice(&bytes);
+    /// Leaves of `bytes` what is the command's.
+    pub(super) fn take(&mut self, bytes: &mut Vec<u8>, begin: &[u8]) {
+        let Some(noise) = &mut self.noise else { return };
+        noise.append(bytes);
         if let Some(at) = memmem::find(noise, begin) {
-            let rest = noise.split_off(at + begin.len());
+            *bytes = noise.split_off(at + begin.len());
             self.noise = None;
-            return rest;
-        }
-        if noise.len() > NOISE {
+        } else if noise.len() > NOISE {
             noise.drain(..noise.len() - begin.len());
         }
-        Vec::new()
     }
 }

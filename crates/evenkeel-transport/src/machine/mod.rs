@@ -194,6 +194,14 @@ impl std::fmt::Debug for Machine {
     }
 }
 
+/// What a command does.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Printed(Output),
+    Refused,
+    Closed(Option<i32>),
+}
+
 /// A command that runs. Dropping it ends it.
 enum RunningCommand {
     Ssh(Box<SshCommand>),
@@ -211,10 +219,18 @@ impl RunningCommand {
         }
     }
 
-    async fn next(&mut self) -> Piece {
+    /// What happens next. `bytes`, which is empty and may have room, takes what is printed.
+    async fn next(&mut self, bytes: &mut Vec<u8>) -> Event {
         match self {
-            RunningCommand::Ssh(command) => command.next().await,
-            RunningCommand::Local(command) => command.next().await,
+            RunningCommand::Ssh(command) => match command.next().await {
+                Piece::Bytes(output, printed) => {
+                    *bytes = printed;
+                    Event::Printed(output)
+                }
+                Piece::Refused => Event::Refused,
+                Piece::Closed(status) => Event::Closed(status),
+            },
+            RunningCommand::Local(command) => command.next(bytes).await,
         }
     }
 
@@ -277,17 +293,22 @@ async fn read(
 ) -> Result<Ended, Broken> {
     let (mut out, mut err) = (Beginning::new(), Beginning::new());
     let mut printed = false;
+    let mut bytes = Vec::new();
     let status = loop {
-        match command.next().await {
-            Piece::Bytes(Output::Stdout, bytes) => {
-                let bytes = out.take(bytes, begin);
+        bytes.clear();
+        match command.next(&mut bytes).await {
+            Event::Printed(Output::Stdout) => {
+                out.take(&mut bytes, begin);
                 printed = printed || !bytes.is_empty();
                 output.write_all(&bytes).await.map_err(Broken::Output)?;
             }
-            Piece::Bytes(Output::Stderr, bytes) => said.push(&err.take(bytes, begin)),
+            Event::Printed(Output::Stderr) => {
+                err.take(&mut bytes, begin);
+                said.push(&bytes);
+            }
             // What does not run a shell has no status of its own.
-            Piece::Refused => break Some(127),
-            Piece::Closed(status) => break status,
+            Event::Refused => break Some(127),
+            Event::Closed(status) => break status,
         }
     };
     let noise = format!("{}\n{}", out.noise(), err.noise()).trim().to_owned();

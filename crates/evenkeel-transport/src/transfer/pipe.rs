@@ -29,8 +29,8 @@ pub(crate) struct Inlet {
     piece: Vec<u8>,
     /// How many bytes, from the first on, are hashed only.
     skip: u64,
-    /// Pieces that are still with the thread that hashes.
-    hashed: VecDeque<std::sync::Weak<Vec<u8>>>,
+    /// Pieces that are on their way, or were: the memory of those is used again.
+    sent: VecDeque<Arc<Vec<u8>>>,
     hashing: Hashing,
     pace: Option<Pace>,
     /// `None`: nobody reads, what flows is hashed only.
@@ -73,7 +73,7 @@ impl Inlet {
         Inlet {
             piece: Vec::new(),
             skip: 0,
-            hashed: VecDeque::new(),
+            sent: VecDeque::new(),
             hashing: Hashing::start(),
             pace: None,
             shared: None,
@@ -112,21 +112,31 @@ impl Inlet {
                 return Poll::Pending;
             }
         }
-        while self.hashed.front().is_some_and(|piece| piece.strong_count() == 0) {
-            self.hashed.pop_front();
-        }
-        if self.hashed.len() >= 2 * MOST {
-            // The thread wakes whoever gave it a piece; that is always this one.
+        if self.sent.len() >= 2 * MOST && self.sent.front().is_some_and(|piece| Arc::strong_count(piece) > 1)
+        {
+            // The reader is past it. The thread that hashes is not, and wakes whoever gave it a piece: this one.
             return Poll::Pending;
         }
-        let piece = Arc::new(std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE)));
+        let next = self.spare();
+        let piece = Arc::new(std::mem::replace(&mut self.piece, next));
         if let Some(pace) = &mut self.pace {
             pace.spend(piece.len());
         }
-        self.hashed.push_back(Arc::downgrade(&piece));
+        self.sent.push_back(Arc::clone(&piece));
         self.give(&piece);
         self.hashing.push(piece, cx.waker().clone());
         Poll::Ready(Ok(()))
+    }
+
+    /// Room for a piece: that of one that has arrived, if there is one.
+    fn spare(&mut self) -> Vec<u8> {
+        if self.sent.front().is_some_and(|piece| Arc::strong_count(piece) == 1)
+            && let Some(mut piece) = self.sent.pop_front().and_then(|piece| Arc::try_unwrap(piece).ok())
+        {
+            piece.clear();
+            return piece;
+        }
+        Vec::with_capacity(PIECE)
     }
 
     /// Gives the reader what of `piece` is his.
