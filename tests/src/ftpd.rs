@@ -115,12 +115,13 @@ impl FtpServer {
                  SocketBindTight on\nUseIPv6 off\nUseReverseDNS off\nUser {user}\nGroup {group}\nRootLogin on\n\
                  AuthOrder mod_auth_file.c\nAuthUserFile {at}/users\nRequireValidShell off\nWtmpLog off\n\
                  ScoreboardFile {at}/scoreboard\nPidFile {at}/pid\nSystemLog {at}/log\nTransferLog none\n\
-                 ModulePath {}\nLoadModule mod_digest.c\nDigestEngine on\nUmask 022\n\
-                 AllowStoreRestart on\n",
+                 ModulePath {}\nLoadModule mod_digest.c\nDigestEngine on\nUmask 022\n",
                 modules.display()
             );
-            if !settings.iter().any(|setting| setting.starts_with("AllowOverwrite")) {
-                text += "AllowOverwrite on\n";
+            for allowed in ["AllowOverwrite", "AllowStoreRestart"] {
+                if !settings.iter().any(|setting| setting.starts_with(allowed)) {
+                    text = text + allowed + " on\n";
+                }
             }
             if tls != Tls::None {
                 let implicit = if tls == Tls::Implicit { "TLSOptions UseImplicitSSL\n" } else { "" };

@@ -325,6 +325,16 @@ impl FtpStore {
             // Some servers write over nothing.
             begun = self.passive.begin(&mut self.control, &command, 0).await?;
         }
+        if let Err(reply) = &begun
+            && offset > 0
+            && refusal::never_continues(reply)
+        {
+            // Its beginning is of no use there, and would be in the way each time.
+            let removed = self.control.ask(&format!("DELE {full}")).await?.is_done();
+            let now =
+                if removed { "; its beginning was removed, and the next attempt begins anew" } else { "" };
+            return Err(StoreError::Refused(format!("the server does not continue files: {reply}{now}")));
+        }
         let answer = match begun {
             Ok(begun) => begun.upload(&mut self.control, first, from).await?,
             Err(reply) => Err(reply),

@@ -33,3 +33,10 @@ pub(super) fn meaning(control: &Control, what: &str, reply: &Reply) -> StoreErro
 pub(super) fn may_be_missing(reply: &Reply) -> bool {
     matches!(reply.code, 450 | 550 | 553)
 }
+
+/// True where a server says that it never continues a file.
+pub(super) fn never_continues(reply: &Reply) -> bool {
+    let text = reply.to_string().to_lowercase();
+    let named = text.contains("append") || text.contains("restart");
+    reply.is_unknown_command() || (matches!(reply.code, 451 | 550) && named && text.contains("not permitted"))
+}

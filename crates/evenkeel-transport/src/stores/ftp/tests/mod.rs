@@ -92,6 +92,17 @@ async fn proftpd_that_writes_over_nothing() {
 }
 
 #[tokio::test]
+async fn proftpd_that_continues_no_file() {
+    let root = root();
+    let server = FtpServer::proftpd_with(root.path(), Tls::None, &["AllowStoreRestart off"]);
+    let mut store = session(&server).await;
+    contract::put(&mut store, "a", 0, b"abc").await.unwrap();
+    let answer = contract::put(&mut store, "a", 3, b"def").await;
+    assert!(matches!(&answer, Err(StoreError::Refused(text)) if text.contains("anew")), "{answer:?}");
+    assert!(matches!(store.size("a").await, Err(StoreError::Missing(_))));
+}
+
+#[tokio::test]
 async fn a_server_with_nothing_but_the_newest_encryption() {
     let root = root();
     let server = FtpServer::proftpd_with(root.path(), Tls::Explicit, &["TLSProtocol TLSv1.3"]);
