@@ -50,7 +50,7 @@ fn every_configuration_of_the_controller_validates_with_its_manifests() {
 }
 
 /// Examples for other hosts than the demo's, with the test that runs each.
-const ELSEWHERE: [(&str, &str); 1] = [("pve-jobs", "pve.rs")];
+const ELSEWHERE: [(&str, &str); 2] = [("pve-jobs", "pve.rs"), ("zfs-snapshots", "real_zfs_snapshots.rs")];
 
 #[test]
 fn every_example_validates_plans_applies_and_then_has_nothing_to_send() {

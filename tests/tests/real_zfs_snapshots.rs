@@ -80,14 +80,22 @@ impl Desk {
     async fn settle(&self, time: &str) -> Run {
         let run = self.reconcile(time).await;
         assert!(run.is_complete(), "at {time}: {run:#?}");
-        let again = self.look().await;
-        assert!(!again.is_pending(), "at {time} there is still to do: {again:#?}\nafter {:#?}", run.commands);
+        for again in self.changes().await {
+            assert!(
+                !again.is_pending(),
+                "at {time} there is still to do: {again:#?}\nafter {:#?}",
+                run.commands
+            );
+        }
         run
     }
 
+    async fn changes(&self) -> Vec<Change> {
+        self.engine(&Stop::default()).plan(&self.scope(), Policy::default()).await.changes
+    }
+
     async fn look(&self) -> Change {
-        let plan = self.engine(&Stop::default()).plan(&self.scope(), Policy::default()).await;
-        plan.changes.into_iter().next().unwrap()
+        self.changes().await.remove(0)
     }
 }
 
@@ -121,6 +129,7 @@ on_each_version!(
     what_is_sent_to_another_pool_is_whole_unmounted_and_goes_on_from_a_bookmark,
     a_send_between_two_machines_that_is_cut_midway_goes_on_where_it_was,
     encrypted_datasets_are_sent_as_they_are,
+    the_example_runs_as_it_is_written,
 );
 
 fn half_a_day_of_slots_leaves_what_the_rules_keep_and_what_others_made(version: &str) {
@@ -301,5 +310,40 @@ fn encrypted_datasets_are_sent_as_they_are(version: &str) {
         let keys = host.sh(&format!("zfs get -Hp -o value keystatus {tree}/safe {back}/copy/safe"));
         // In order of their names.
         assert_eq!(keys, "unavailable\navailable\n");
+    });
+}
+
+/// Only where its hosts and pools are is another matter here.
+fn the_example_runs_as_it_is_written(version: &str) {
+    let host = ZfsHost::start(version);
+    let (tree, back) = (host.tree("example"), host.second_tree("example"));
+    host.sh(&format!("zfs create {tree}/vm; zfs create {tree}/vm/one"));
+    let written = include_str!("../../examples/zfs-snapshots/snapshots.yaml");
+    let here = written.replace("POOL1", &tree).replace("back/durian-vm", &format!("{back}/vm"));
+    let targets = host.target("durian", "root", "") + "---\n" + &host.target("offsite", "root", "");
+    let desk = Desk::new(format!("{targets}---\n{here}"));
+    run(async {
+        desk.settle("05:00").await;
+        desk.settle("05:30").await;
+        let changes = desk.changes().await;
+        assert!(changes.iter().all(|change| change.report.trouble().is_none()), "{changes:#?}");
+        // A quarter past three in Tokyo was a quarter past six in the evening of the day before here.
+        assert_eq!(
+            snapshots(&host, &tree),
+            [
+                "@auto-20261120T050000Z",
+                "@auto-20261120T053000Z",
+                "/vm@auto-20261120T050000Z",
+                "/vm@daily-20261119T181500Z",
+                "/vm@auto-20261120T053000Z",
+                "/vm/one@auto-20261120T050000Z",
+                "/vm/one@daily-20261119T181500Z",
+                "/vm/one@auto-20261120T053000Z",
+            ]
+        );
+        assert_eq!(
+            snapshots(&host, &format!("{back}/vm")),
+            ["@daily-20261119T181500Z", "/one@daily-20261119T181500Z"]
+        );
     });
 }

@@ -124,3 +124,6 @@ impl Driver for ZfsSnapshotSchedule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
