@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::format::{BUILDING_MARK, Building, PART, RECORD, REMOVING, Record, SEAL, Seal};
 use super::layout::{BUILDING, Layout};
-use super::picture::{Folder, Open, Picture, Sealed, Standing, can_be_open, stamp_of_files};
+use super::picture::{Archive, Folder, Open, Picture, Sealed, Standing, can_be_open, stamp_of_files};
 use super::rotation::{Numbers, Place, Shift};
 use super::store::StoreSpec;
 
@@ -27,8 +27,18 @@ pub struct Desk<'a> {
     pub picture: Picture,
     /// The steps so far.
     pub steps: Vec<Step>,
-    /// Removals have begun: what comes now may wait.
-    removing: Option<Option<String>>,
+    phase: Phase,
+}
+
+/// What the steps are for that are written down now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Phase {
+    /// Making copies whole.
+    Making,
+    /// Removing, which may wait.
+    Removing,
+    /// Removing what a person should look at before, and why.
+    Doubtful(String),
 }
 
 /// An archive that is to be written.
@@ -47,21 +57,21 @@ pub struct Arrival {
 impl<'a> Desk<'a> {
     /// A store as it is.
     pub fn new(store: &'a StoreSpec, picture: &Picture) -> Self {
-        Desk { store, picture: picture.clone(), steps: Vec::new(), removing: None }
+        Desk { store, picture: picture.clone(), steps: Vec::new(), phase: Phase::Making }
     }
 
     /// From now on things are removed; with an `alarm` only after a person has agreed.
     pub fn begin_removing(&mut self, alarm: Option<String>) {
-        self.removing = Some(alarm);
+        self.phase = alarm.map_or(Phase::Removing, Phase::Doubtful);
     }
 
     /// Writes down a step.
     pub fn push(&mut self, mut step: Step) {
-        if let Some(alarm) = &self.removing {
+        if self.phase != Phase::Making {
             step = step.may_wait();
-            if let Some(says) = alarm {
-                step = step.hazard(Risk::DataLoss, RETENTION, says.clone());
-            }
+        }
+        if let Phase::Doubtful(says) = &self.phase {
+            step = step.hazard(Risk::DataLoss, RETENTION, says.clone());
         }
         self.steps.push(step);
     }
@@ -156,7 +166,7 @@ impl<'a> Desk<'a> {
         match &mut found.standing {
             Standing::Open(open) => drop(open.records.insert(arrival.name.clone(), record.clone())),
             Standing::Sealed(sealed) => {
-                drop(sealed.seal.archives.insert(arrival.name.clone(), record.clone()))
+                drop(sealed.seal.archives.insert(arrival.name.clone(), record.clone()));
             }
             Standing::Removing | Standing::Foreign(_) => {}
         }
@@ -172,7 +182,7 @@ impl<'a> Desk<'a> {
                 failures.clone_from(&open.failures);
             }
             Standing::Sealed(sealed) => {
-                let there = found.archives_of(folder, sealed).filter(|archive| archive.is_verified());
+                let there = found.archives_of(folder, sealed).filter(Archive::is_verified);
                 seal.archives = there.map(|a| (a.name.to_owned(), a.record.clone())).collect();
                 failures.clone_from(&sealed.failures);
             }
@@ -182,7 +192,7 @@ impl<'a> Desk<'a> {
         let fields = seal.fields();
         found.files.insert(SEAL.to_owned(), Entry::File(0));
         found.files.remove(&format!("{SEAL}{PART}"));
-        found.standing = Standing::Sealed(Sealed { slot, seal, pending: false, failures });
+        found.standing = Standing::Sealed(Box::new(Sealed { slot, seal, pending: false, failures }));
         self.send(FileRequest::Seal {
             folder: self.store.path(folder),
             into: SEAL.to_owned(),

@@ -64,7 +64,9 @@ pub fn finish(desk: &mut Desk<'_>, template: &Seal, current: &dyn Fn(Timestamp) 
         .filter(|(.., sealed)| sealed.pending)
         .map(|(name, ..)| name.to_owned())
         .collect();
-    pending.iter().for_each(|folder| desk.roll_forward(folder));
+    for folder in &pending {
+        desk.roll_forward(folder);
+    }
     let built = desk.picture.folders.get(BUILDING).and_then(|found| match &found.standing {
         Standing::Sealed(sealed) => Some(sealed.slot),
         _ => None,

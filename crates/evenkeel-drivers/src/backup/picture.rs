@@ -31,7 +31,7 @@ pub struct Folder {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
     /// A generation.
-    Sealed(Sealed),
+    Sealed(Box<Sealed>),
     /// One that is not finished: the current slot's, or what a crash left.
     Open(Open),
     /// A generation that is half removed.
@@ -110,7 +110,7 @@ impl Picture {
     /// Every generation with its folder.
     pub fn sealed(&self) -> impl Iterator<Item = (&str, &Folder, &Sealed)> {
         self.folders.iter().filter_map(|(name, folder)| match &folder.standing {
-            Standing::Sealed(sealed) => Some((name.as_str(), folder, sealed)),
+            Standing::Sealed(sealed) => Some((name.as_str(), folder, &**sealed)),
             _ => None,
         })
     }
@@ -238,8 +238,9 @@ pub(super) fn is_ours(name: &str, stamp: &str) -> bool {
 fn is_leftover(folder: &Folder, sealed: &Sealed, name: &str) -> bool {
     let seal = &sealed.seal;
     if is_mark(name) {
-        return !matches!(name, SEAL | BUILDING_MARK)
-            && !(sealed.pending && name.strip_suffix(PART) == Some(SEAL));
+        let is_in_use = matches!(name, SEAL | BUILDING_MARK);
+        let is_seal = sealed.pending && name.strip_suffix(PART) == Some(SEAL);
+        return !(is_in_use || is_seal);
     }
     if !is_ours(name, &seal.stamp) {
         return false;

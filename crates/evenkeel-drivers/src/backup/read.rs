@@ -85,7 +85,7 @@ impl StoreSpec {
                 Ok((seal, slot)) => {
                     let failures = self.small_files(name, files, FAILED, replies);
                     let pending = file != SEAL;
-                    return Ok(Some(Standing::Sealed(Sealed { slot, seal, pending, failures })));
+                    return Ok(Some(Standing::Sealed(Box::new(Sealed { slot, seal, pending, failures }))));
                 }
                 Err(problem) => damage = Some(format!("{file} in it cannot be understood: {problem}")),
             }
@@ -116,9 +116,10 @@ impl StoreSpec {
         let failures: BTreeMap<String, Failure> = self.small_files(name, files, FAILED, replies);
         let mut records: BTreeMap<String, Record> = self.small_files(name, files, RECORD, replies);
         records.retain(|archive, record| files.get(archive) == Some(&Entry::File(record.bytes)));
-        let mark = match files.contains_key(BUILDING_MARK) {
-            true => serde_json::from_slice(self.text(replies, &self.read_of(name, BUILDING_MARK))?).ok(),
-            false => None,
+        let mark = if files.contains_key(BUILDING_MARK) {
+            serde_json::from_slice(self.text(replies, &self.read_of(name, BUILDING_MARK))?).ok()
+        } else {
+            None
         };
         let told = mark.and_then(|mark: Building| Some((slot_of(&mark.slot)?, mark.stamp)));
         let newest = records.values().filter_map(|record| slot_of(&record.slot)).max();

@@ -42,10 +42,9 @@ impl HostFolder<'_> {
 
 impl Dumper {
     /// What is behind the stem of an archive's name; `None` where this vzdump does not know the compression.
-    pub(super) fn extension(&self, kind: &str) -> Option<&'static str> {
+    pub(super) fn extension(self, kind: &str) -> Option<&'static str> {
         Some(match (kind, self.compress) {
             ("openvz", Compress::Gzip) => "tgz",
-            ("openvz", Compress::None) => "tar",
             ("openvz", Compress::Zstd | Compress::Lzo) => return None,
             ("qemu", Compress::Zstd) => "vma.zst",
             ("qemu", Compress::Gzip) => "vma.gz",
@@ -59,7 +58,7 @@ impl Dumper {
     }
 
     /// The command; its archive goes to standard output, or into `folder`.
-    fn command(&self, item: &str, folder: Option<&str>) -> Vec<String> {
+    fn command(self, item: &str, folder: Option<&str>) -> Vec<String> {
         let mut words = vec!["vzdump".to_owned()];
         let mut say = |more: &[&str]| words.extend(more.iter().map(|word| (*word).to_owned()));
         match self.dialect {
@@ -91,7 +90,7 @@ impl Dumper {
     }
 
     /// As today's vzdump calls the compression.
-    fn word(&self) -> &'static str {
+    fn word(self) -> &'static str {
         match self.compress {
             Compress::Zstd => "zstd",
             Compress::Gzip => "gzip",
@@ -101,7 +100,7 @@ impl Dumper {
     }
 
     /// The steps that bring a guest's archive into a store without a copy on the host.
-    pub(super) fn stream(&self, desk: &Desk<'_>, job: &Job, arrival: &Arrival) -> Vec<Step> {
+    pub(super) fn stream(self, desk: &Desk<'_>, job: &Job, arrival: &Arrival) -> Vec<Step> {
         let exec = Exec::new(self.command(&job.item, None)).within(LONGEST);
         let from = Origin::Output {
             target: None,
@@ -118,7 +117,7 @@ impl Dumper {
     /// The steps that dump a guest into a folder on the host, and move the archive into a store. `is_dumped`: it lies there
     /// already.
     pub(super) fn by_folder(
-        &self,
+        self,
         desk: &Desk<'_>,
         job: &Job,
         arrival: &Arrival,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use evenkeel_core::backup::{Due, Retention, slot_name};
+use evenkeel_core::backup::{Due, Retention, slot_name, slot_of};
 use evenkeel_core::driver::Step;
 use jiff::Timestamp;
 
@@ -48,7 +48,9 @@ pub(super) fn retention_of(spec: &VzdumpScheduleSpec, copy: usize) -> &Retention
 /// Plans from what was seen at `now`.
 pub(super) fn plan<'a>(spec: &'a VzdumpScheduleSpec, seen: &Seen, now: Timestamp) -> Planned<'a> {
     let zone = &seen.zone.zone;
-    let due = spec.schedule.due(now, zone, &object(spec));
+    let mut due = spec.schedule.due(now, zone, &object(spec));
+    // Slots are whole seconds, as their names are.
+    due.slot = due.slot.and_then(|slot| slot_of(&slot_name(slot)));
     let is_pause = spec.schedule.paused;
     let current = |slot: Timestamp| is_pause || due.slot.is_some_and(|due| slot_name(due) == slot_name(slot));
     let template = template(spec, seen);

@@ -1,6 +1,7 @@
 //! What there is to tell: whether there is a good copy, what there is, and what becomes of it.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use evenkeel_core::driver::{Fate, Generation, Health, Report};
 use jiff::Timestamp;
@@ -98,7 +99,7 @@ fn span(seconds: u64) -> String {
         let many = rest / unit;
         rest %= unit;
         if many > 0 && told < 2 {
-            text.push_str(&format!("{many}{name}"));
+            let _ = write!(text, "{many}{name}");
         }
         told += usize::from(many > 0 || told > 0);
     }
@@ -128,7 +129,10 @@ fn whole(spec: &VzdumpScheduleSpec, seen: &Seen, planned: &Planned<'_>) -> Healt
     if !lost.is_empty() {
         return bad("Whole", "Lost", some(lost));
     }
-    let message = "the newest generation has everything, and none has lost any".to_owned();
+    let message = match newest {
+        Some(_) => "the newest generation has everything, and none has lost any".to_owned(),
+        None => "there is no generation yet".to_owned(),
+    };
     Health { good: true, reason: "Whole".to_owned(), ..bad("Whole", "", message) }
 }
 

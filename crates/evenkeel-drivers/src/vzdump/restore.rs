@@ -6,7 +6,7 @@ use evenkeel_core::request::{Check, Exec, FileRequest, Goal, Origin, Request, Tr
 
 use super::observe::Seen;
 use super::spec::VzdumpScheduleSpec;
-use crate::backup::{Archive, Picture, StoreSpec};
+use crate::backup::{Archive, CopySpec, Picture, StoreSpec};
 
 /// The stores of which anything is known, the first one first.
 fn stores<'s>(spec: &'s VzdumpScheduleSpec, seen: &'s Seen) -> Vec<(&'s StoreSpec, &'s Picture)> {
@@ -115,8 +115,7 @@ fn find<'s>(
     };
     let stores: Vec<_> = stores(spec, seen).into_iter().filter(|(store, _)| is_meant(store)).collect();
     if stores.is_empty() {
-        let all =
-            std::iter::once(&spec.vzdump.store).chain(spec.vzdump.copies.iter().map(|copy| copy.store()));
+        let all = std::iter::once(&spec.vzdump.store).chain(spec.vzdump.copies.iter().map(CopySpec::store));
         let names: Vec<String> = all.map(StoreSpec::label).collect();
         return Err(format!("no store of that name answered; there are {}", names.join(", ")));
     }

@@ -34,7 +34,8 @@ pub struct VzdumpScheduleSpec {
 #[serde(rename_all = "camelCase")]
 pub struct VzdumpSpec {
     /// Which guests: `running`, `stopped` or `all` that there are at the time, a list of ids, `{ pool: NAME }` or
-    /// `{ tags: [a, b] }` (of this host, with any of the tags).
+    /// `{ tags: [a, b] }` (of this host, with any of the tags). Default: `running`.
+    #[serde(default)]
     pub guests: Guests,
     /// Ids of guests that are left out.
     #[serde(default)]

@@ -45,7 +45,8 @@ pub(crate) struct Look {
     pub(crate) report: Report,
 }
 
-pub(crate) fn look(world: &mut World, instance: &Instance, now: Timestamp) -> Result<Look, String> {
+/// Everything that is asked, and how many questions that were.
+pub(crate) fn ask(world: &mut World, instance: &Instance) -> (Replies, usize) {
     let mut replies = Replies::default();
     let mut reads = 0;
     for round in 0..=4 {
@@ -63,6 +64,11 @@ pub(crate) fn look(world: &mut World, instance: &Instance, now: Timestamp) -> Re
             replies.insert(query, reply);
         }
     }
+    (replies, reads)
+}
+
+pub(crate) fn look(world: &mut World, instance: &Instance, now: Timestamp) -> Result<Look, String> {
+    let (replies, reads) = ask(world, instance);
     let terms = Terms { owner: "evenkeel", ignore: &[], id: &instance.id };
     match instance.driver.evaluate(&instance.spec, &replies, terms, now) {
         Ok(Evaluation::Known { action, steps, report, changes, .. }) => {
