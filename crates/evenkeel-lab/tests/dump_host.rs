@@ -3,13 +3,15 @@
 // Helpers of a test may fail loudly, like the test itself.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use evenkeel_drivers::vzdump::{DUMP, FACTS};
 use evenkeel_lab::server::{Lab, LabConfig};
 use evenkeel_lab::site;
-use evenkeel_lab::vzdump::Archive;
+use evenkeel_lab::vzdump::{Archive, DumpHost, Trouble};
 
 struct Running {
     lab: Lab,
@@ -141,4 +143,63 @@ fn guests_come_and_go_by_hand() {
             .contains("\"vmid\":104")
     );
     assert_eq!(running.ssh("pve2", "vzlist").status.code(), Some(127));
+}
+
+/// The scripts that the driver sends, in a real shell behind SSH and acted out in memory: the same answers and files.
+#[test]
+fn the_real_shell_and_the_simulated_one_agree() {
+    let running = start();
+    let work = running.path("work");
+    fs::create_dir(&work).unwrap();
+    for target in ["pve1", "pve2"] {
+        let mut host = running.lab.with_dump_host(target, |host| host.clone()).unwrap();
+        host.files.make_folder_by_hand(&work);
+        let vzdump = |folder: &str| match target {
+            "pve1" => format!("vzdump --dumpdir {folder}/new --maxfiles 1000 --snapshot 101"),
+            _ => format!("vzdump 101 --dumpdir {folder}/new --mode snapshot --compress zstd --remove 0"),
+        };
+        let folder = format!("{work}/evenkeel/{target}/101");
+        let dump = format!("{folder} archive 2 101 {}", vzdump(&folder));
+        let run = |host: &mut DumpHost, script: &str, words: &str| {
+            let quoted = script.replace('\'', "'\\''");
+            let name = if words.is_empty() { "" } else { "evenkeel-dump" };
+            let real = running.ssh(target, &format!("sh -c '{quoted}' {name} {words}"));
+            let words = words.split(' ').filter(|word| !word.is_empty());
+            let name = (!name.is_empty()).then_some(name);
+            let command = ["sh", "-c", script].into_iter().chain(name).chain(words).map(str::to_owned);
+            let simulated = host.run(&command.collect::<Vec<_>>(), jiff::Timestamp::now());
+            assert_eq!(real.status.code(), Some(simulated.exit), "{target}: {real:?} {simulated:?}");
+            assert_eq!(text(&real.stdout), text(&simulated.stdout), "{target}");
+        };
+        let files = |host: &DumpHost| {
+            let real: BTreeSet<String> = fs::read_dir(&folder)
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            let simulated: BTreeSet<String> = host
+                .files
+                .files(&folder)
+                .iter()
+                .map(|path| path.strip_prefix(&format!("{folder}/")).unwrap().to_owned())
+                .collect();
+            assert_eq!(real, simulated, "{target}");
+            real
+        };
+        run(&mut host, FACTS, "");
+        for (trouble, word, left) in [
+            (None, "", ["archive", "out.log"]),
+            (Some(Trouble::Error), "error", ["failed.2", "out.log"]),
+            (Some(Trouble::Dies), "dies", ["failed.2", "out.log"]),
+        ] {
+            running.switch(target, "fail/101", word);
+            host.guests.get_mut(&101).unwrap().trouble = trouble;
+            run(&mut host, DUMP, &dump);
+            assert_eq!(files(&host), BTreeSet::from(left.map(str::to_owned)));
+        }
+        running.switch(target, "fail/101", "");
+        host.guests.get_mut(&101).unwrap().trouble = None;
+        run(&mut host, DUMP, &dump);
+        let archive = Archive::read(fs::read(format!("{folder}/archive")).unwrap().as_slice()).unwrap();
+        assert_eq!((archive.id, archive.len()), (101, 100_000));
+    }
 }

@@ -47,6 +47,18 @@ impl FileStore {
         Some(ByHand::Spoiled(path))
     }
 
+    /// Somebody gives a folder directly in `folder` another name, which is not taken.
+    pub fn rename_folder_by_hand(&mut self, folder: &str, random: &mut Random) {
+        let folders = self.folders(folder);
+        let Some(from) = random.pick(&folders).cloned() else { return };
+        let name =
+            random.pick(&["daily.9", "daily.2", "before-the-upgrade", "20200101T000000Z"]).unwrap_or(&"x");
+        let to = format!("{folder}/{name}");
+        if !self.disk.exists(&to) {
+            self.rename_by_hand(&from, &to);
+        }
+    }
+
     /// The names of the files that others put there, wherever they are.
     pub fn foreign(&self) -> Vec<String> {
         let files = self.disk.nodes.iter().filter_map(|(path, node)| match node {

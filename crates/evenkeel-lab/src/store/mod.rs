@@ -99,6 +99,11 @@ impl FileStore {
         self.disk.capacity = bytes;
     }
 
+    /// False for a bucket.
+    pub fn renames(&self) -> bool {
+        self.disk.personality.renames()
+    }
+
     /// How many bytes its files have.
     pub fn used(&self) -> u64 {
         self.disk.used()

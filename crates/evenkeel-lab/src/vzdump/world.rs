@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use evenkeel_core::backup::slot_name;
 use evenkeel_core::request::{Exec, Goal, Moved, Origin, REFUSED, Reply, Request, Transfer};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{DumpHost, complaint};
@@ -149,7 +150,7 @@ impl Machine for World {
     }
 
     /// What somebody does that can be put right: a file of their own dropped anywhere, an unfinished file left in a
-    /// generation, the newest generation removed.
+    /// generation, a generation of this day removed.
     fn drift(&mut self, random: &mut Random) {
         let names: Vec<String> = self.stores.keys().cloned().collect();
         let Some(store) = random.pick(&names).and_then(|name| self.stores.get_mut(name)) else { return };
@@ -162,12 +163,14 @@ impl Machine for World {
                 store.put_by_hand(&format!("{folder}/{leftover}"), b"half");
             }
             (1, Some(_)) => {
-                let slot = |path: &&String| {
+                let yesterday = slot_name(self.now - SignedDuration::from_hours(24));
+                let is_current = |path: &&String| {
                     let seal = store.file(path).and_then(|file| serde_json::from_slice(file.bytes()).ok());
-                    seal.and_then(|seal: Value| Some(seal.get("slot")?.as_str()?.to_owned()))
+                    seal.is_some_and(|seal: Value| {
+                        seal.get("slot").and_then(Value::as_str).is_some_and(|slot| slot > yesterday.as_str())
+                    })
                 };
-                let newest = seals.iter().max_by_key(slot).and_then(|path| folder(path));
-                if let Some(folder) = newest {
+                if let Some(folder) = seals.iter().find(is_current).and_then(|path| folder(path)) {
                     store.remove_by_hand(&folder);
                 }
             }
