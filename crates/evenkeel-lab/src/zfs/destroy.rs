@@ -128,9 +128,9 @@ fn named(host: &ZfsHost, dataset: &str, list: &str) -> Vec<String> {
     let place = |name: &str| all.iter().position(|s| s.name == name);
     let mut found = Vec::new();
     for word in list.split(',') {
-        let (first, last) = word.split_once('%').unwrap_or((word, word));
-        if let (Some(first), Some(last)) = (place(first), place(last)) {
-            let between = all.get(first..=last).unwrap_or_default();
+        let (from, to) = word.split_once('%').unwrap_or((word, word));
+        if let (Some(from), Some(to)) = (place(from), place(to)) {
+            let between = all.get(from..=to).unwrap_or_default();
             found.extend(between.iter().map(|s| s.name.clone()));
         }
     }

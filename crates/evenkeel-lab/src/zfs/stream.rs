@@ -33,7 +33,7 @@ impl ZfsHost {
     pub fn send<S: AsRef<str>>(&self, argv: &[S]) -> Result<Stream, Reply> {
         let words: Vec<&str> = argv.iter().map(AsRef::as_ref).collect();
         let made = match words.as_slice() {
-            ["zfs", "send", args @ ..] => stream(self, args),
+            ["zfs", "send", rest @ ..] => stream(self, rest),
             _ => Err((2, "not a send".to_owned())),
         };
         made.map_err(|(exit, said)| reply(exit, said))
@@ -43,7 +43,7 @@ impl ZfsHost {
     pub fn receive<S: AsRef<str>>(&mut self, argv: &[S], stream: &Stream, whole: bool) -> Reply {
         let words: Vec<&str> = argv.iter().map(AsRef::as_ref).collect();
         let done = match words.as_slice() {
-            ["zfs", "receive", args @ ..] => receive(self, args, stream, whole),
+            ["zfs", "receive", rest @ ..] => receive(self, rest, stream, whole),
             _ => Err("not a receive".to_owned()),
         };
         done.map_or_else(|said| reply(1, said), |()| reply(0, String::new()))

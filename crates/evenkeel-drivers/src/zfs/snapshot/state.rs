@@ -70,6 +70,8 @@ pub(super) struct Todo {
     pub(super) later: Slots,
     pub(super) shipping: Shipping,
     pub(super) replica: Verdict,
+    /// What arrives there only to be gone on from: no rule keeps it.
+    pub(super) passing: Slots,
 }
 
 /// As they are in a State.

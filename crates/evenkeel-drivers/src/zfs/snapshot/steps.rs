@@ -8,7 +8,7 @@ use evenkeel_core::request::{Exec, Goal, Origin, Request, Transfer};
 use super::destroy;
 use super::listing::{OWNER, SLOT, full};
 use super::send::{Shipment, Shipping, Unfinished};
-use super::side::{Side, Verdict};
+use super::side::{Side, Slots, Verdict};
 use super::spec::{ZfsSend, ZfsSnapshotSpec};
 use super::state::{Replica, Seen, ZfsSnapshotState};
 
@@ -47,6 +47,7 @@ pub(super) fn steps(spec: &ZfsSnapshotSpec, delta: &Delta<'_, ZfsSnapshotState>)
         steps.extend(ship(spec, send, &todo.shipping, delta.owner));
     }
     steps.extend(there);
+    steps.extend(spec.send().map(|send| passing(spec, send, &todo.passing)).into_iter().flatten().map(mark));
     steps.extend(later);
     steps.extend([here_last, there_last, later_last].into_iter().flatten());
     steps
@@ -120,6 +121,18 @@ fn listed(spec: &ZfsSnapshotSpec, verdict: &Verdict) -> String {
         0 => few,
         more => format!("{few} and {more} more"),
     }
+}
+
+/// What was only needed on the way, each by its name: none of it was there to be listed.
+fn passing(spec: &ZfsSnapshotSpec, send: &ZfsSend, slots: &Slots) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for (slot, datasets) in slots {
+        for relative in datasets {
+            let name = format!("{}@{}{slot}", full(&send.dataset, relative), spec.prefix());
+            steps.push(Step::at(&send.target, Request::Exec(exec(["zfs", "destroy", &name]))));
+        }
+    }
+    steps
 }
 
 /// What arrived whole gets its mark, and what was sent a bookmark here: from it the next send goes on even where the

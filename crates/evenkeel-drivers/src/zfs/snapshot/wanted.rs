@@ -87,6 +87,11 @@ fn of_replica(side: &Side, state: &ReplicaState, todo: &Todo) -> ReplicaState {
         }
     }
     without(&mut wanted.generations, &there, &todo.replica.remove);
+    for (slot, datasets) in &todo.passing {
+        let coming = wanted.generations.remove(slot).flatten().unwrap_or_default();
+        let left: BTreeSet<String> = coming.difference(datasets).cloned().collect();
+        wanted.generations.insert(slot.clone(), (!left.is_empty()).then_some(left));
+    }
     for shipment in todo.shipping.shipments.iter().filter(|shipment| shipment.unfinished.is_some()) {
         wanted.unfinished.insert(shipment.relative.clone(), None);
     }
@@ -141,6 +146,7 @@ pub(super) fn todo(spec: &ZfsSnapshotSpec, seen: &Seen, now: Timestamp) -> Todo 
     if spec.schedule.once.is_some() {
         // Somebody asked for one more copy, not for fewer.
         todo.later.clear();
+        todo.passing.clear();
         for verdict in [&mut todo.source, &mut todo.replica] {
             *verdict = Verdict { reasons: std::mem::take(&mut verdict.reasons), ..Verdict::default() };
         }
@@ -158,10 +164,17 @@ fn send(
 ) {
     let candidates = candidates((spec, source, side), &standings, &todo.source.remove, todo.make.as_ref());
     let mut coming = candidates.clone();
-    for (slot, datasets) in arriving(source, side, &standings) {
-        coming.entry(slot).or_default().extend(datasets);
+    let arriving = arriving(source, side, &standings);
+    for (slot, datasets) in &arriving {
+        coming.entry(slot.clone()).or_default().extend(datasets.iter().cloned());
     }
     todo.replica = side.judge(spec.send_retention(), &coming, &Protected::new(), at);
+    for (slot, datasets) in arriving {
+        let unwelcome = todo.replica.unwelcome.get(&slot);
+        let passing: BTreeSet<String> = unwelcome.into_iter().flatten().cloned().collect();
+        let passing: BTreeSet<String> = passing.intersection(&datasets).cloned().collect();
+        todo.passing.extend((!passing.is_empty()).then_some((slot, passing)));
+    }
     todo.shipping = shipping(spec, (source, side), standings, (&candidates, &todo.replica.unwelcome));
     for shipment in &todo.shipping.shipments {
         let Some(last) = shipment.last() else { continue };
