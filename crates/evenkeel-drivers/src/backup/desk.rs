@@ -168,7 +168,7 @@ impl<'a> Desk<'a> {
             Standing::Sealed(sealed) => {
                 drop(sealed.seal.archives.insert(arrival.name.clone(), record.clone()));
             }
-            Standing::Removing | Standing::Foreign(_) => {}
+            Standing::Removing | Standing::Foreign(_) | Standing::Damaged(_) => {}
         }
     }
 
@@ -186,7 +186,7 @@ impl<'a> Desk<'a> {
                 seal.archives = there.map(|a| (a.name.to_owned(), a.record.clone())).collect();
                 failures.clone_from(&sealed.failures);
             }
-            Standing::Removing | Standing::Foreign(_) => return,
+            Standing::Removing | Standing::Foreign(_) | Standing::Damaged(_) => return,
         }
         let members = seal.archives.keys().cloned().collect();
         let fields = seal.fields();

@@ -109,7 +109,7 @@ pub fn prune(desk: &mut Desk<'_>, verdict: &Verdict, current: &dyn Fn(Timestamp)
                     desk.remove_folder(&folder, stamp.as_deref());
                 }
             }
-            Standing::Foreign(_) => {}
+            Standing::Foreign(_) | Standing::Damaged(_) => {}
         }
     }
     desk.begin_removing(verdict.alarm.clone());

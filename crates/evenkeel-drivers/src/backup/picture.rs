@@ -38,6 +38,8 @@ pub enum Standing {
     Removing,
     /// Somebody else's, and why we think so.
     Foreign(String),
+    /// A generation whose seal cannot be understood, and why. It is left alone: it may be good.
+    Damaged(String),
 }
 
 /// A generation.
@@ -198,7 +200,9 @@ impl Folder {
     pub fn leftovers(&self) -> Vec<&str> {
         match &self.standing {
             Standing::Sealed(sealed) => self.names().filter(|name| is_leftover(self, sealed, name)).collect(),
-            Standing::Open(_) | Standing::Removing | Standing::Foreign(_) => Vec::new(),
+            Standing::Open(_) | Standing::Removing | Standing::Foreign(_) | Standing::Damaged(_) => {
+                Vec::new()
+            }
         }
     }
 

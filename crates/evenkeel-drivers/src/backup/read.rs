@@ -97,7 +97,7 @@ impl StoreSpec {
         }
         let in_layout = self.layout().number(name).is_some() || can_be_open(self.layout(), name);
         Ok(match damage {
-            Some(problem) => Some(Standing::Foreign(problem)),
+            Some(problem) => Some(Standing::Damaged(problem)),
             None if in_layout => Some(Standing::Foreign("there is no evenkeel.json in it".to_owned())),
             None => None,
         })

@@ -55,7 +55,9 @@ pub fn project(picture: &Picture) -> StoreState {
             }
             Standing::Open(open) => unfinished("", format!("{} of it are whole", open.records.len())),
             Standing::Removing => unfinished("", "half removed".to_owned()),
-            Standing::Foreign(why) => drop(state.foreign.insert(name.clone(), Some(why.clone()))),
+            Standing::Foreign(why) | Standing::Damaged(why) => {
+                drop(state.foreign.insert(name.clone(), Some(why.clone())));
+            }
         }
     }
     state

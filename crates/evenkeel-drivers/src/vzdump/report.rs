@@ -120,11 +120,19 @@ fn whole(spec: &VzdumpScheduleSpec, seen: &Seen, planned: &Planned<'_>) -> Healt
     });
     let lacking = lacking.unwrap_or_default();
     let lost = lost(&seen.store);
+    let damaged = seen.store.folders.iter().filter_map(|(name, folder)| match &folder.standing {
+        Standing::Damaged(why) => Some(format!("{name}: {why}")),
+        _ => None,
+    });
+    let damaged: Vec<String> = damaged.collect();
     if !given_up.is_empty() {
         return bad("Whole", "Failed", format!("given up for this slot: {}", some(given_up)));
     }
     if !lacking.is_empty() {
         return bad("Whole", "Incomplete", format!("the newest generation is incomplete: {}", some(lacking)));
+    }
+    if !damaged.is_empty() {
+        return bad("Whole", "Damaged", some(damaged));
     }
     if !lost.is_empty() {
         return bad("Whole", "Lost", some(lost));

@@ -16,7 +16,8 @@ pub(super) const DUMP_DIR: &str = "/var/lib/vz/dump";
 ///
 /// For every slot of the schedule there shall be a generation in the store: a folder with an archive of each guest, its log, a
 /// record of its size and checksum, and `evenkeel.json`, which makes it a generation. Guests are dumped one after the other,
-/// those that failed before after the others. What is kept is decided for each guest by its own archives.
+/// those that failed before after the others. What is kept is decided for each guest by its own archives: one that is stopped,
+/// or is gone, keeps its last ones, and the newest good one is never removed.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VzdumpScheduleSpec {
@@ -207,13 +208,6 @@ impl VzdumpScheduleSpec {
             findings.extend(within(&["vzdump", "copies", &nth], copy.store().check()));
             let retention = copy.retention.as_ref().map(Retention::check).unwrap_or_default();
             findings.extend(within(&["vzdump", "copies", &nth, "retention"], retention));
-            let others =
-                spec.copies.iter().take(nth.parse().unwrap_or(0)).map(CopySpec::store).chain([&spec.store]);
-            if others.into_iter().any(|other| other.label() == copy.store().label()) {
-                let message = format!("{} is where generations are kept already", copy.store().label());
-                let path = ["vzdump", "copies", &nth, "directory"];
-                findings.push(Finding::error(path, message).hint("name another folder"));
-            }
         }
         if spec.concurrency.is_some_and(|many| many != 1) {
             let message = "guests are dumped one after the other: vzdump locks the host, and two dumps take longer than one";
