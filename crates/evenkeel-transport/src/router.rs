@@ -69,8 +69,8 @@ impl Router {
         let mut kept = Kept { ends: self.ends.as_ref(), target, store: None };
         let mut outcomes = Outcomes::with_capacity(requests.len());
         for group in requests.chunk_by(|a, b| way(a) == way(b)) {
-            let lost = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
-            if let Some(error) = lost.filter(|error| error.kind.loses_target()).next_back().cloned() {
+            let mut lost = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
+            if let Some(error) = lost.rfind(|error| error.kind.loses_target()).cloned() {
                 outcomes.extend(group.iter().map(|_| Err(error.clone())));
                 continue;
             }

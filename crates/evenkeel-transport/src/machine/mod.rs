@@ -128,7 +128,7 @@ impl Machine {
             (true, None) => -1,
             (false, status) => return Err(Broken::Machine(self.no_shell(status, &ended.noise))),
         };
-        command.done().await;
+        command.done();
         Ok(Finished { status, took_all })
     }
 
@@ -153,7 +153,7 @@ impl Machine {
                     let message = format!("/bin/sh does not start on this machine ({}): {e}", self.name);
                     TransportError::new(TransportErrorKind::Configuration, message)
                 })?;
-                Ok((launch, RunningCommand::Local(command)))
+                Ok((launch, RunningCommand::Local(Box::new(command))))
             }
         }
     }
@@ -205,7 +205,7 @@ pub(crate) enum Event {
 /// A command that runs. Dropping it ends it.
 enum RunningCommand {
     Ssh(Box<SshCommand>),
-    Local(LocalCommand),
+    Local(Box<LocalCommand>),
 }
 
 /// Takes what goes to a command's standard input; shutting it down is the end of that.
@@ -242,9 +242,9 @@ impl RunningCommand {
     }
 
     /// It has ended by itself: there is nothing left to end.
-    async fn done(self) {
+    fn done(self) {
         match self {
-            RunningCommand::Ssh(command) => command.done().await,
+            RunningCommand::Ssh(command) => command.done(),
             RunningCommand::Local(command) => command.done(),
         }
     }

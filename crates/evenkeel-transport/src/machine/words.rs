@@ -84,12 +84,12 @@ mod tests {
         let mut words = Words::listening(&heard);
         words.push(b"the beginning\n");
         for _ in 0..100 {
-            words.push(&[b'x'; 20_000]);
+            words.push(&vec![b'x'; 20_000]);
         }
         words.push(b"Finish");
         words.push(b"ed Back");
         words.push(b"up");
-        words.push(&[b'y'; 2 * KEPT]);
+        words.push(&vec![b'y'; 2 * KEPT]);
         words.push(b"the end\n");
         assert!(words.said("Finished Backup") && words.said("") && !words.said("ERROR:"));
         let all = words.all();

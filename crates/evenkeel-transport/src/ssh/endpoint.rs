@@ -72,7 +72,7 @@ impl Endpoint {
     /// Over a connection of its own, all the way.
     pub(super) fn in_lane(self, lane: Lane) -> Self {
         let jump = self.jump.map(|jump| Box::new(jump.in_lane(lane)));
-        Endpoint { lane, jump, ..self }
+        Endpoint { jump, lane, ..self }
     }
 }
 

@@ -28,18 +28,18 @@ pub(crate) struct SshCommand {
 }
 
 impl SshClient {
-    /// Runs `line` in the login shell of the target's user, over the connection of `lane`.
+    /// Runs `text` in the login shell of the target's user, over the connection of `lane`.
     pub(crate) async fn command(
         &self,
         spec: &SshSpec,
         lane: Lane,
-        line: &str,
+        text: &str,
     ) -> Result<SshCommand, TransportError> {
         let endpoint = self.target(spec)?.in_lane(lane);
         let SessionChannel { channel, permit, lease } =
             self.session(&endpoint).await.map_err(or_accept_new)?;
         let (reader, writer) = channel.split();
-        let started = writer.exec(true, line).await;
+        let started = writer.exec(true, text).await;
         let command = SshCommand {
             remote: Remote::new(reader),
             writer: Closing::new(writer),
@@ -73,7 +73,7 @@ impl SshCommand {
     }
 
     /// It has ended.
-    pub(crate) async fn done(mut self: Box<Self>) {
+    pub(crate) fn done(mut self: Box<Self>) {
         self.done = true;
     }
 }

@@ -156,6 +156,7 @@ fn missing(path: &str) -> StoreError {
     StoreError::Missing(format!("550 {path}: no such file"))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` gives it")]
 fn other_end(e: std::io::Error) -> StoreError {
     StoreError::OtherEnd(e.to_string())
 }
@@ -244,7 +245,7 @@ impl Store for Memory {
                 }
             }
             match fault.map(|fault| fault.how) {
-                Some(How::Garbled) if !kept.is_empty() => kept[offset as usize / 2] ^= 1,
+                Some(How::Garbled) if !kept.is_empty() => kept[usize::try_from(offset).unwrap() / 2] ^= 1,
                 // With nothing to fail after so many bytes, it fails at the end.
                 Some(how @ (How::Refused | How::Lost)) => return Err(self.fail(how)),
                 _ => {}
@@ -259,17 +260,15 @@ impl Store for Memory {
 
     fn make_folder<'a>(&'a mut self, folder: &'a str) -> BoxFuture<'a, Stored<()>> {
         Box::pin(self.whole(format!("mkdir {folder}"), move |content| {
-            match super::paths::parent(folder).filter(|above| *above != "/") {
-                Some(above) if content.get(above) != Some(&None) => return Err(missing(above)),
-                _ => {}
+            let above = super::paths::parent(folder).filter(|above| *above != "/");
+            if let Some(above) = above.filter(|above| content.get(*above) != Some(&None)) {
+                return Err(missing(above));
             }
-            match content.get(folder) {
-                Some(Some(_)) => Err(StoreError::Refused("550 a file".to_owned())),
-                _ => {
-                    content.insert(folder.to_owned(), None);
-                    Ok(())
-                }
+            if let Some(Some(_)) = content.get(folder) {
+                return Err(StoreError::Refused("550 a file".to_owned()));
             }
+            content.insert(folder.to_owned(), None);
+            Ok(())
         }))
     }
 
@@ -328,7 +327,7 @@ impl Store for Memory {
         }))
     }
 
-    fn close<'a>(&'a mut self) -> BoxFuture<'a, ()> {
+    fn close(&mut self) -> BoxFuture<'_, ()> {
         self.state().closed += 1;
         Box::pin(std::future::ready(()))
     }

@@ -101,7 +101,7 @@ pub(crate) trait Store: Send {
     }
 
     /// Ends the connection in good order.
-    fn close<'a>(&'a mut self) -> BoxFuture<'a, ()> {
+    fn close(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }
 }

@@ -123,7 +123,7 @@ impl<'a> Writing<'a> {
                 words += "; an earlier attempt had begun it, so it was removed and will be written anew";
             }
             Ok(()) => words += "; it was removed",
-            Err(error) => words += &format!("; it could not be removed: {error}"),
+            Err(error) => words = format!("{words}; it could not be removed: {error}"),
         }
         Err(Failure::Goal(Trouble::refused(words)))
     }

@@ -54,25 +54,22 @@ pub(crate) struct Mover<'a> {
 impl Mover<'_> {
     /// Does it; see [`evenkeel_core::transport::Transport::transfer`].
     pub(crate) async fn run(&self) -> Result<Reply, TransportError> {
-        let plan = match self.check() {
-            Ok(()) => Ok(()),
-            Err(problem) => Err(TransportError::new(TransportErrorKind::Configuration, problem)),
-        };
-        plan?;
+        let configuration = |problem| TransportError::new(TransportErrorKind::Configuration, problem);
+        self.check().map_err(configuration)?;
         let patience = self.transfer.patience.map_or(PATIENCE, Duration::from_secs);
         let flow = Arc::new(Flow::default());
         let mut words = self.words();
-        let work = self.work(&flow, &mut words);
+        let work = Box::pin(self.work(&flow, &mut words));
         let done = match flow.watched(work, Some(self.watch), patience).await {
             Ok(done) => done,
             Err(Cut::Stopped) => Err(Failure::Stopped),
             Err(Cut::Silent) if flow.is_origin_awaited() => {
-                Err(Failure::Origin(self.silent(&self.from.name, patience)))
+                Err(Failure::Origin(Self::silent(&self.from.name, patience)))
             }
-            Err(Cut::Silent) => Err(Failure::Goal(self.silent(&self.to.name, patience))),
+            Err(Cut::Silent) => Err(Failure::Goal(Self::silent(&self.to.name, patience))),
         };
         let failure = match done {
-            Ok(moved) => return self.reply(&moved, &words),
+            Ok(moved) => return Self::reply(&moved, &words),
             Err(failure) => failure,
         };
         let unwritten = timeout(GRACE, self.note_failure(&failure, &words)).await;
@@ -118,13 +115,13 @@ impl Mover<'_> {
         }
     }
 
-    fn silent(&self, whose: &str, patience: Duration) -> Trouble {
+    fn silent(whose: &str, patience: Duration) -> Trouble {
         let seconds = patience.as_secs();
         let message = format!("{whose} was silent for {seconds} s: not one byte moved, and it was given up");
         Trouble::Broken(TransportError::new(TransportErrorKind::Timeout, message))
     }
 
-    fn reply(&self, moved: &Moved, words: &Words) -> Result<Reply, TransportError> {
+    fn reply(moved: &Moved, words: &Words) -> Result<Reply, TransportError> {
         let stdout = serde_json::to_vec(moved).map_err(|e| {
             TransportError::new(TransportErrorKind::Protocol, format!("what was moved is no JSON: {e}"))
         })?;

@@ -67,7 +67,7 @@ impl<'a> Source<'a> {
                     Broken::Machine(error) => Poured::Failed(Trouble::Broken(error)),
                     Broken::Input(_) | Broken::Output(_) => Poured::NotTaken,
                 })?;
-                judge(&finished, words, must_say, must_not_say).map_err(Poured::Failed)?;
+                judge(finished, words, must_say, must_not_say).map_err(Poured::Failed)?;
                 let digest = inlet.digest().await.map_err(|_| Poured::NotTaken)?;
                 inlet.end();
                 Ok(digest)
@@ -98,7 +98,7 @@ impl<'a> Source<'a> {
 
 /// A command may fail and say 0, and the other way round.
 fn judge(
-    finished: &Finished,
+    finished: Finished,
     words: &Words,
     must_say: &[String],
     must_not_say: &[String],

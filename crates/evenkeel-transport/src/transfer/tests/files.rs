@@ -73,7 +73,7 @@ async fn what_is_there_is_continued_and_a_wrong_beginning_is_found_out() {
     assert!(nas.file("g/a.tar").unwrap() == bytes());
     assert!(nas.calls().contains(&"put g/a.tar.part 400000".to_owned()));
 
-    nas.put("g/a.tar.part", &[9; 400_000]);
+    nas.put("g/a.tar.part", &vec![9; 400_000]);
     let reply = rig.run(&transfer(file(), archive(Check::Checksum))).await.unwrap();
     assert_eq!(reply.exit, REFUSED);
     assert!(reply.stderr_text().contains("will be written anew"), "{}", reply.stderr_text());

@@ -147,7 +147,7 @@ async fn a_full_store_ends_the_command_and_is_quoted() {
     for abilities in [PLAIN, BUCKET] {
         let nas = MemoryServer::new(abilities);
         let rig = Rig::of(&nas);
-        let call = if abilities == PLAIN { 0 } else { 1 };
+        let call = usize::from(abilities != PLAIN);
         nas.0.lock().unwrap().fault = Some(Fault { call, after: 700_000, how: How::Refused });
         let word = format!("98767.{}", std::process::id());
         let command = output(&format!("head -c 100000000 /dev/zero; sleep {word}"));
