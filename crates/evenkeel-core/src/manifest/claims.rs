@@ -33,11 +33,12 @@ pub(super) fn check(
         if problems.is_full() {
             return;
         }
-        if let [first, second, ..] = owners.as_slice()
-            && said.insert((*first, *second, FieldPath::of([""])))
-            && is_exclusive(resources, *second)
+        if let [first, others @ ..] = owners.as_slice()
+            && is_exclusive(resources, *first)
         {
-            report_shared(resources, (*first, *second), target, object, problems);
+            for second in others.iter().filter(|second| said.insert((*first, **second, FieldPath::of([""])))) {
+                report_shared(resources, (*first, *second), target, object, problems);
+            }
             continue;
         }
         let clashes = clashes(resources, &owners, now);

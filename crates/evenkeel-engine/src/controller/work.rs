@@ -149,9 +149,10 @@ impl Progress for Logged {
                     return;
                 }
                 *said = Some(now);
-                match of {
-                    Some(of) => tracing::info!("{target}: {bytes} of {of} bytes are moved"),
-                    None => tracing::info!("{target}: {bytes} bytes are moved so far"),
+                if let Some(of) = of {
+                    tracing::info!("{target}: {bytes} of {of} bytes are moved");
+                } else {
+                    tracing::info!("{target}: {bytes} bytes are moved so far");
                 }
             }
             _ => {}

@@ -124,7 +124,7 @@ fn tell(
     let command = restoration.command.display();
     match output {
         Output::Human if ran => {
-            ui::print(&format!("Restored: `{command}` ended well on {}.\n", instance.id.target))
+            ui::print(&format!("Restored: `{command}` ended well on {}.\n", instance.id.target));
         }
         Output::Human => {
             ui::print(&format!("Fetched and checked. On {}, run:\n\n  {command}\n", instance.id.target));

@@ -14,6 +14,7 @@ mod selection;
 mod slips;
 mod toy;
 mod traps;
+mod uses;
 mod variables;
 
 use super::{Loaded, SourceFile, load};
