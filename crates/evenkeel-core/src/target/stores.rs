@@ -54,7 +54,8 @@ pub enum FtpTls {
 pub struct S3Spec {
     /// The bucket.
     pub bucket: String,
-    /// The server's URL. Default: Amazon's for the region.
+    /// The server's URL. Default: Amazon's for the region. Over plain `http` the key signs and is not sent; a
+    /// `sessionToken` is refused there unless the host is this machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// The region. Default: `us-east-1`.
@@ -78,7 +79,8 @@ pub struct AzblobSpec {
     pub account: String,
     /// The container.
     pub container: String,
-    /// The service's URL. Default: `https://ACCOUNT.blob.core.windows.net`.
+    /// The service's URL. Default: `https://ACCOUNT.blob.core.windows.net`. Over plain `http` the account's key signs and
+    /// is not sent; a `sasToken` is refused there unless the host is this machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// The credential that holds `accountKey` or `sasToken`.
