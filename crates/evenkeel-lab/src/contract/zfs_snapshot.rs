@@ -36,8 +36,8 @@ fn scenario(seed: u64) -> Scenario {
     spec.insert("exclude".to_owned(), exclude);
     if random.one_in(2) {
         let beside = format!("{TARGET}-{BESIDE}");
-        let send = json!({ "target": beside, "dataset": "back/copy", "retention": { "keepLast": 2 } });
-        spec.insert("send".to_owned(), send);
+        let copy = json!({ "target": beside, "dataset": "back/copy", "retention": { "keepLast": 2 } });
+        spec.insert("send".to_owned(), copy);
     }
     let rules = [json!({ "keepLast": 1 }), json!({ "keepLast": 3 }), json!({ "keepWithin": "2h" })];
     let retention = random.pick(&rules).cloned().unwrap_or(Value::Null);

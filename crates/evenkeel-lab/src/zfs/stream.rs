@@ -36,7 +36,7 @@ impl ZfsHost {
             ["zfs", "send", rest @ ..] => stream(self, rest),
             _ => Err((2, "not a send".to_owned())),
         };
-        made.map_err(|(exit, said)| reply(exit, said))
+        made.map_err(|(exit, said)| reply(exit, &said))
     }
 
     /// Runs a `zfs receive` of this stream, or of only a part of it.
@@ -46,11 +46,11 @@ impl ZfsHost {
             ["zfs", "receive", rest @ ..] => receive(self, rest, stream, whole),
             _ => Err("not a receive".to_owned()),
         };
-        done.map_or_else(|said| reply(1, said), |()| reply(0, String::new()))
+        done.map_or_else(|said| reply(1, &said), |()| reply(0, ""))
     }
 }
 
-fn reply(exit: i32, said: String) -> Reply {
+fn reply(exit: i32, said: &str) -> Reply {
     let stderr = if said.is_empty() { Vec::new() } else { format!("{said}\n").into_bytes() };
     Reply { exit, stdout: Vec::new(), stderr }
 }

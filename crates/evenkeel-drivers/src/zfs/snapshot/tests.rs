@@ -1,7 +1,6 @@
 //! What no plan shows: coming back, and what many snapshots cost.
 
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
 
 use evenkeel_core::driver::{Driver, Observed, Wish};
 use evenkeel_core::request::{Replies, Reply, Request};
@@ -120,6 +119,7 @@ fn a_copy_is_fetched_from_the_other_host() {
     );
 }
 
+/// Without optimisation it takes about a second; where that grew with the square of their number, the runner would end it.
 #[test]
 fn ten_thousand_snapshots_are_cheap() {
     let spec = spec();
@@ -134,11 +134,8 @@ fn ten_thousand_snapshots_are_cheap() {
                 write!(here, "{}", snapshot("tank/vm", &format!("{name}@evenkeel-{short}"), 10 + slot, true));
         }
     }
-    let begun = Instant::now();
     let state = observe(&spec, &here, "");
     let wanted = ZfsSnapshotSchedule.desired(&spec, Some(&state), now()).unwrap();
     let report = ZfsSnapshotSchedule.report(&spec, Some(&state), now());
     assert_eq!((wanted.generations.len(), report.generations.len()), (99, 100));
-    // Without optimisation it takes about a second.
-    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
 }
