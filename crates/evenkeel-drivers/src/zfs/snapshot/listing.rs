@@ -134,7 +134,7 @@ impl Listing {
             }
             "snapshot" => {
                 let (dataset, name) = name.split_once('@').ok_or("a snapshot without `@`")?;
-                let (is_held, clones) = (number(userrefs)? > 0, there(clones));
+                let (is_held, clones) = (number(userrefs)? > 0, there(&lasting(clones)));
                 let (bytes, owner, slot) = (number(bytes)?, there(owner), there(slot));
                 let name = name.to_owned();
                 self.owner_of(dataset)?.snapshots.push(Snapshot {
@@ -191,6 +191,11 @@ impl Listing {
             });
         itself.into_iter().chain(below)
     }
+}
+
+/// The clones without the one that a receive works on while it is half done: that goes with it.
+fn lasting(clones: &str) -> String {
+    clones.split(',').filter(|clone| !clone.ends_with("/%recv")).collect::<Vec<_>>().join(",")
 }
 
 /// The full name of a relative one.
