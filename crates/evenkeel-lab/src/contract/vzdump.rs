@@ -3,7 +3,7 @@
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Fixture, Scenario, TARGET, now};
 use crate::random::Random;
@@ -18,19 +18,20 @@ fn scenario(seed: u64) -> Scenario {
     let mut random = Random::derive(seed, 40);
     let dialect = if random.one_in(2) { Dialect::OpenVz } else { Dialect::Today };
     let mut world = World::new(host(dialect, &mut random), now());
-    let mut vzdump = json!({ "guests": random.pick(&["running", "all"]) });
+    let mut vzdump = Map::from_iter([("guests".to_owned(), json!(random.pick(&["running", "all"])))]);
     if random.one_in(3) {
         // Only old versions cannot.
         world.host.has_stdout = dialect == Dialect::Today;
-        vzdump["stream"] = json!(if world.host.has_stdout { "never" } else { "auto" });
+        let stream = if world.host.has_stdout { "never" } else { "auto" };
+        vzdump.insert("stream".to_owned(), json!(stream));
         world.host.files.make_folder_by_hand("/work");
-        vzdump["dumpDir"] = json!("/work");
+        vzdump.insert("dumpDir".to_owned(), json!("/work"));
     }
-    vzdump["store"] = store("nas", &mut world, &mut random);
+    vzdump.insert("store".to_owned(), Value::Object(store("nas", &mut world, &mut random)));
     if random.one_in(3) {
         let mut copy = store("off", &mut world, &mut random);
-        copy["retention"] = json!({ "keepLast": 2 });
-        vzdump["copies"] = json!([copy]);
+        copy.insert("retention".to_owned(), json!({ "keepLast": 2 }));
+        vzdump.insert("copies".to_owned(), json!([copy]));
     }
     let spec = json!({
         "target": TARGET,
@@ -68,7 +69,7 @@ fn host(dialect: Dialect, random: &mut Random) -> DumpHost {
 }
 
 /// A store with what is in it, and how a manifest names it.
-fn store(suffix: &str, world: &mut World, random: &mut Random) -> Value {
+fn store(suffix: &str, world: &mut World, random: &mut Random) -> Map<String, Value> {
     let numbered = random.one_in(2);
     let all = [Personality::Nas, Personality::Posix, Personality::Bucket];
     let fitting = if numbered { all.get(..2).unwrap_or_default() } else { &all };
@@ -96,7 +97,11 @@ fn store(suffix: &str, world: &mut World, random: &mut Random) -> Value {
     store.put_by_hand("/disk1/photos/cat.jpg", FOREIGN);
     world.stores.insert(suffix.to_owned(), store);
     let layout = if numbered { "daily.{n}" } else { "{slot}" };
-    json!({ "target": format!("{TARGET}-{suffix}"), "directory": DIRECTORY, "layout": layout })
+    Map::from_iter([
+        ("target".to_owned(), json!(format!("{TARGET}-{suffix}"))),
+        ("directory".to_owned(), json!(DIRECTORY)),
+        ("layout".to_owned(), json!(layout)),
+    ])
 }
 
 /// The slot so many nights before the newest.
@@ -126,7 +131,7 @@ fn archive_name(host: &DumpHost, id: u32, slot: Timestamp) -> String {
 
 /// A generation as an earlier run left it.
 fn generation(store: &mut FileStore, folder: &str, slot: Timestamp, host: &DumpHost) {
-    let mut archives = serde_json::Map::new();
+    let mut archives = Map::new();
     for (id, guest) in &host.guests {
         let archive = Archive {
             id: *id,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_core::backup::{Member, Retention, slot_of};
-use evenkeel_lab::store::FileStore;
+use evenkeel_lab::store::{FOREIGN, FileStore};
 use evenkeel_lab::vzdump::Archive;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -122,8 +122,14 @@ pub(crate) fn temporaries(site: &Site) -> Vec<String> {
     for name in names {
         let store = &world.stores[&name];
         let is_temporary = |path: &String| {
-            // Whoever renames what we work on by hand has to clean up by hand.
-            if path.contains("/before-the-upgrade/") {
+            // Whoever renames what we work on, or puts something of their own into what was only begun, has to clean up.
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let is_theirs = store.file(&format!("{folder}/evenkeel.json")).is_none()
+                && store
+                    .files(folder)
+                    .iter()
+                    .any(|path| store.file(path).is_some_and(|f| f.bytes() == FOREIGN));
+            if path.contains("/before-the-upgrade/") || is_theirs {
                 return false;
             }
             let name = path.rsplit('/').next().unwrap_or_default();
