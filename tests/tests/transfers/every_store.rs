@@ -60,10 +60,9 @@ async fn night(spec: Value, secrets: &[(&str, &str)], folder: &str, how: &str) {
     };
     let from = Origin::File { target: None, path: archive };
     rig.moved(&store, &here, &transfer(from, goal)).await;
-    assert!(std::fs::read(copy).unwrap() == [b'e'; BYTES]);
+    assert!(std::fs::read(copy).unwrap() == vec![b'e'; BYTES]);
 
-    let last = "evenkeel.removing".to_owned();
-    let remove = FileRequest::RemoveFolder { folder: generation, last };
+    let remove = FileRequest::RemoveFolder { folder: generation, last: "evenkeel.removing".to_owned() };
     let list = FileRequest::List { folder: folder.to_owned(), depth: 9 };
     let said = rig.ask(&store, vec![remove.clone(), remove, list]).await;
     assert!(!said[2].contains("vz dump"), "{}", said[2]);
