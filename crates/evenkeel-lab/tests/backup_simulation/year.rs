@@ -8,7 +8,7 @@ use evenkeel_core::plan::Gate;
 use evenkeel_engine::Verdict;
 use evenkeel_lab::random::Random;
 use evenkeel_lab::store::Personality;
-use evenkeel_lab::vzdump::{Dialect, Trouble};
+use evenkeel_lab::vzdump::{Dialect, Guest, Trouble};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -70,20 +70,15 @@ fn setting(random: &mut Random) -> (Setting, &'static str) {
 }
 
 /// What is written in a manifest, read as the driver reads it.
-fn read<T: serde::de::DeserializeOwned>(registry: &str) -> T {
-    let quoted = registry.replace('\'', "\"");
-    // The flow style of these few texts is JSON but for its keys and bare words.
-    let mut text = String::new();
+fn read<T: serde::de::DeserializeOwned>(written: &str) -> T {
+    let quoted = written.replace('\'', "\"");
+    let mut fields = serde_json::Map::new();
     for word in quoted.trim_matches(['{', '}', ' ']).split(", ") {
         let (key, value) = word.split_once(": ").unwrap();
-        let value = match value.parse::<u32>() {
-            Ok(number) => number.to_string(),
-            Err(_) => format!("\"{}\"", value.trim_matches('"')),
-        };
-        text.push_str(if text.is_empty() { "{" } else { "," });
-        text.push_str(&format!("\"{key}\":{value}"));
+        let plain = value.trim_matches('"');
+        fields.insert(key.to_owned(), value.parse::<u32>().map_or_else(|_| plain.into(), Into::into));
     }
-    serde_json::from_str(&format!("{text}}}")).unwrap()
+    serde_json::from_value(serde_json::Value::Object(fields)).unwrap()
 }
 
 impl Year {
@@ -196,6 +191,14 @@ impl Year {
         self.site.transport.set_trouble(0, 0);
     }
 
+    /// The guests that run and can be dumped.
+    fn healthy(&self) -> Vec<String> {
+        let world = self.site.world.lock();
+        let is_healthy = |guest: &Guest| guest.running && guest.trouble.is_none();
+        let healthy = world.host.guests.iter().filter(|(_, guest)| is_healthy(guest));
+        healthy.map(|(id, _)| id.to_string()).collect()
+    }
+
     /// A full store: whatever is tried, nothing good goes, and nobody says that all is well while it is not.
     async fn full(&mut self) {
         for _ in 0..3 {
@@ -235,14 +238,9 @@ impl Year {
         }
         let after = self.ledgers();
         let nas = &after[&format!("{HOST}-nas")];
-        let world = self.site.world.lock();
-        let healthy: Vec<String> = (world.host.guests.iter())
-            .filter(|(_, guest)| guest.running && guest.trouble.is_none())
-            .map(|(id, _)| id.to_string())
-            .collect();
+        let healthy = self.healthy();
         let is_any = !healthy.is_empty();
-        let troubled = world.host.guests.values().any(|guest| guest.trouble.is_some());
-        drop(world);
+        let troubled = self.site.world.lock().host.guests.values().any(|guest| guest.trouble.is_some());
         // What failed dumps leave tells how often they were tried.
         if change.report.trouble().is_none() {
             let left = temporaries(&self.site);
