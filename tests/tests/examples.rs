@@ -50,7 +50,12 @@ fn every_configuration_of_the_controller_validates_with_its_manifests() {
 }
 
 /// Examples for other hosts than the demo's, with the test that runs each.
-const ELSEWHERE: [(&str, &str); 2] = [("pve-jobs", "pve.rs"), ("zfs-snapshots", "real_zfs_snapshots.rs")];
+const ELSEWHERE: [(&str, &str); 4] = [
+    ("backup-offsite", "backups/nights.rs"),
+    ("backup-vzdump", "backups/cli.rs"),
+    ("pve-jobs", "pve.rs"),
+    ("zfs-snapshots", "real_zfs_snapshots.rs"),
+];
 
 #[test]
 fn every_example_validates_plans_applies_and_then_has_nothing_to_send() {
@@ -60,8 +65,9 @@ fn every_example_validates_plans_applies_and_then_has_nothing_to_send() {
         let path = path.to_str().unwrap();
         site.work.expect(0, &["validate", path]);
         let elsewhere = |(name, _): &(&str, &str)| folder.file_name().is_some_and(|folder| folder == *name);
-        if let Some((_, test)) = ELSEWHERE.into_iter().find(elsewhere) {
-            assert!(repository().join("tests/tests").join(test).is_file(), "{test}");
+        if let Some((name, test)) = ELSEWHERE.into_iter().find(elsewhere) {
+            let text = std::fs::read_to_string(repository().join("tests/tests").join(test)).unwrap();
+            assert!(text.contains(name), "{test} does not run {name}");
             continue;
         }
         site.work.expect(2, &["plan", path]).says(&["Plan:", "to "]);
