@@ -333,14 +333,14 @@ fn the_example_runs_as_it_is_written(version: &str) {
         assert_eq!(
             all,
             [
-                "@auto-20261120T050000Z",
-                "@auto-20261120T053000Z",
                 "/vm/one@auto-20261120T050000Z",
                 "/vm/one@auto-20261120T053000Z",
                 "/vm/one@daily-20261119T181500Z",
                 "/vm@auto-20261120T050000Z",
                 "/vm@auto-20261120T053000Z",
                 "/vm@daily-20261119T181500Z",
+                "@auto-20261120T050000Z",
+                "@auto-20261120T053000Z",
             ]
         );
         assert_eq!(
