@@ -13,6 +13,7 @@ use std::sync::Arc;
 use evenkeel_core::driver::{Registry, Risk};
 use evenkeel_core::manifest::{SourceFile, load};
 use evenkeel_core::plan::{Action, Policy};
+use evenkeel_drivers::zfs::{ZfsDataset, ZfsPool};
 use evenkeel_engine::{Clock, Engine, Pruning, Run, Scope, Silent, Stop, Verdict};
 use evenkeel_lab::contract::{TARGET, fixtures, now};
 use evenkeel_lab::machine::Machine;
@@ -49,7 +50,8 @@ impl World {
         let mut files = String::new();
         for at in 0..=random.below(3) {
             let name = format!("host{at}");
-            let all = fixtures();
+            // Schedules want hosts of their own kind; `backup_simulation` plays them.
+            let all: Vec<_> = fixtures().into_iter().filter(|fixture| fixture.backend.is_none()).collect();
             let fixture = random.pick(&all).unwrap();
             let scenario = (fixture.scenario)(random.next_u64());
             machines.insert(name.clone(), scenario.machine);
@@ -57,8 +59,6 @@ impl World {
                 .manifests
                 .replace(&format!("\"target\":\"{TARGET}\""), &format!("\"target\":\"{name}\""));
             let manifests = manifests.replace("metadata: { name: ", &format!("metadata: {{ name: {name}-"));
-            // What a machine plays besides itself is called after it.
-            let manifests = manifests.replace(&format!("{TARGET}-"), &format!("{name}-"));
             let _ = write!(
                 files,
                 "---\napiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: {{ name: {name} }}\nspec: {{ local: {{}}, prune: true }}\n---\n{manifests}"
@@ -73,7 +73,7 @@ impl World {
             targets: loaded.targets,
             beside: BTreeMap::new(),
             instances: loaded.instances,
-            prunable: registry.clone(),
+            prunable: Registry::default().with(ZfsDataset).with(ZfsPool),
             pruning: Pruning::default(),
         };
         let wanted = |name: &str, object: &String| {
