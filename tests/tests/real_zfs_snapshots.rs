@@ -229,7 +229,7 @@ fn what_is_sent_to_another_pool_is_whole_unmounted_and_goes_on_from_a_bookmark(v
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "waited a minute until {what}");
+        assert!(begun.elapsed() < Duration::from_mins(1), "waited a minute until {what}");
         std::thread::sleep(Duration::from_millis(200));
     }
 }
