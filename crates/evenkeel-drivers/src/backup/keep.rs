@@ -38,13 +38,28 @@ pub(super) fn members(picture: &Picture) -> BTreeMap<String, BTreeSet<Timestamp>
 ///
 /// Only verified archives count, and only they protect others. One that was lost stays listed, so that it is told, until
 /// it would have expired if it were good.
-pub fn judge(picture: &Picture, retention: &Retention, now: Timestamp, zone: &TimeZone) -> Verdict {
+///
+/// Time goes on while copies fail, and rules such as `keepWithin` would clear away the last good ones one after the other.
+/// So nothing is removed of what `is_behind` tells: an item that shall be copied and lacks its newest copy.
+pub fn judge(
+    picture: &Picture,
+    retention: &Retention,
+    is_behind: &dyn Fn(&str, Option<Timestamp>) -> bool,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> Verdict {
     let mut verdict = Verdict::default();
     let mut alarms = Vec::new();
     let members = members(picture);
     let mut gone: BTreeSet<(String, Timestamp)> = BTreeSet::new();
     for (item, slots) in &members {
-        let decision = retention.decide(&verified(slots), now, zone);
+        let mut decision = retention.decide(&verified(slots), now, zone);
+        if is_behind(item, slots.last().copied()) {
+            for slot in std::mem::take(&mut decision.remove) {
+                decision.keep.insert(slot, vec!["until there is a new one".to_owned()]);
+            }
+            decision.alarm = None;
+        }
         alarms.extend(decision.alarm.map(|alarm| format!("{item}: {alarm}")));
         gone.extend(decision.remove.into_iter().map(|slot| (item.clone(), slot)));
         verdict.keep.extend(decision.keep.into_iter().map(|(slot, why)| ((item.clone(), slot), why)));

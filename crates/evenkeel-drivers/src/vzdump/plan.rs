@@ -49,8 +49,7 @@ pub(super) fn retention_of(spec: &VzdumpScheduleSpec, copy: usize) -> &Retention
 pub(super) fn plan<'a>(spec: &'a VzdumpScheduleSpec, seen: &Seen, now: Timestamp) -> Planned<'a> {
     let zone = &seen.zone.zone;
     let mut due = spec.schedule.due(now, zone, &object(spec));
-    // Slots are whole seconds, as their names are.
-    due.slot = due.slot.and_then(|slot| slot_of(&slot_name(slot)));
+    due.slot = due.slot.map(whole_seconds);
     let is_pause = spec.schedule.paused;
     let current = |slot: Timestamp| is_pause || due.slot.is_some_and(|due| slot_name(due) == slot_name(slot));
     let template = template(spec, seen);
@@ -80,10 +79,15 @@ pub(super) fn plan<'a>(spec: &'a VzdumpScheduleSpec, seen: &Seen, now: Timestamp
     }
     steps.append(&mut store.steps);
     copies.iter_mut().flatten().for_each(|desk| steps.append(&mut desk.steps));
+    let latest = spec.schedule.slot_before(now, zone);
+    let is_behind = |item: &str, newest: Option<Timestamp>| {
+        let is_chosen = item.parse().is_ok_and(|id| seen.chosen.contains(&id));
+        is_chosen && latest.is_some_and(|latest| newest.is_none_or(|newest| newest < whole_seconds(latest)))
+    };
     // By hand a copy is only made: nothing is removed then.
     let removes = spec.schedule.once.is_none();
     let mut tidy = |desk: &mut Desk<'a>, retention: &Retention| {
-        let verdict = judge(&desk.picture, retention, now, zone);
+        let verdict = judge(&desk.picture, retention, &is_behind, now, zone);
         if removes {
             prune(desk, &verdict, &current);
             steps.append(&mut desk.steps);
@@ -100,6 +104,11 @@ pub(super) fn plan<'a>(spec: &'a VzdumpScheduleSpec, seen: &Seen, now: Timestamp
     let copies = copies.collect();
     let holds = jobs.into_iter().filter_map(|job| Some((job.item, job.hold?))).collect();
     Planned { due, store, verdict, copies, stray, holds, steps }
+}
+
+/// Slots are whole seconds, as their names are.
+fn whole_seconds(slot: Timestamp) -> Timestamp {
+    slot_of(&slot_name(slot)).unwrap_or(slot)
 }
 
 fn template(spec: &VzdumpScheduleSpec, seen: &Seen) -> Seal {

@@ -267,6 +267,38 @@ fn ten_nights_of_failing_dumps_leave_the_ten_before() {
     assert!(found.report.health.iter().any(|health| health.about == "Fresh" && health.reason == "TooOld"));
 }
 
+/// A rule that counts from now would clear away the good copies one after the other, night after failing night.
+#[test]
+fn time_alone_removes_nothing_while_copies_fail() {
+    let instance = instance(
+        "  schedule: { cron: \"0 2 * * *\", timeZone: UTC }
+  retention: { keepWithin: 5d }
+  vzdump: { guests: all, store: { target: nas, directory: /dump }, copies: [{ target: away, directory: /copy }] }
+",
+    );
+    let mut world = World { guests: BTreeMap::from([(101, true), (102, true)]), ..World::default() };
+    let mut now: Timestamp = "2026-03-01T02:00:30Z".parse().unwrap();
+    let night = |world: &mut World, now: &mut Timestamp| {
+        settle(world, &instance, *now, &mut |_, _| {});
+        *now = now.checked_add(SignedDuration::from_hours(24)).unwrap();
+    };
+    (0..8).for_each(|_| night(&mut world, &mut now));
+    let before = good(&world, "nas");
+    assert_eq!((before["101"].len(), before["102"].len()), (5, 5), "five days");
+    world.failing = BTreeSet::from([101]);
+    (0..10).for_each(|_| night(&mut world, &mut now));
+    for store in ["nas", "away"] {
+        let after = good(&world, store);
+        assert_eq!(after["101"], before["101"], "{store}");
+        assert_eq!(after["102"].len(), 5, "{store}: what has new copies loses old ones");
+    }
+    world.failing.clear();
+    let found = look(&mut world, &instance, now).unwrap();
+    let hazards = found.steps.iter().filter(|step| step.may_wait).flat_map(|step| &step.hazards);
+    let says: Vec<&str> = hazards.map(|hazard| hazard.says.as_str()).collect();
+    assert!(says.iter().any(|says| says.contains("101: 5 of 6 verified copies would go")), "{says:?}");
+}
+
 #[test]
 fn folders_by_slot_survive_ends_at_any_step() {
     (0..seeds()).for_each(|seed| nights(seed, "{slot}", false, seed % 2 == 0));
