@@ -128,7 +128,9 @@ impl Scope {
 
     /// The drivers whose objects are pruned on `target`.
     pub(crate) fn pruned_on(&self, target: &Target) -> Vec<Arc<dyn ErasedDriver>> {
-        if target.spec.prune { self.prunable.iter().cloned().collect() } else { Vec::new() }
+        // What carries a mark is found by commands; a store of files has nothing that is pruned.
+        let is_pruned = target.spec.prune && target.runs_commands();
+        if is_pruned { self.prunable.iter().cloned().collect() } else { Vec::new() }
     }
 
     fn plan(&self, blueprint: &Blueprint<'_>) -> Plan {

@@ -36,7 +36,8 @@ pub(super) fn check(
         if let [first, others @ ..] = owners.as_slice()
             && is_exclusive(resources, *first)
         {
-            for second in others.iter().filter(|second| said.insert((*first, **second, FieldPath::of([""])))) {
+            for second in others.iter().filter(|second| said.insert((*first, **second, FieldPath::of([""]))))
+            {
                 report_shared(resources, (*first, *second), target, object, problems);
             }
             continue;

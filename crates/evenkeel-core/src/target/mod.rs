@@ -70,6 +70,11 @@ pub struct TargetSpec {
 }
 
 impl Target {
+    /// True for a machine that commands can be run on; others are only stores or interfaces.
+    pub fn runs_commands(&self) -> bool {
+        self.spec.ssh.is_some() || self.spec.local.is_some()
+    }
+
     /// The machine or store behind the target, as far as its settings tell: equal for two names of one.
     pub fn address(&self) -> String {
         let spec = &self.spec;

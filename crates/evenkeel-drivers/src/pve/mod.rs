@@ -16,7 +16,7 @@ mod spec;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use evenkeel_core::driver::{Delta, Driver, Finding, Found, ObserveError, Observed, Report, Step};
+use evenkeel_core::driver::{Delta, Driver, Finding, Found, Marked, ObserveError, Observed, Report, Step};
 use evenkeel_core::plan::Action;
 use evenkeel_core::request::{ApiRequest, Method, Query, Replies, Request};
 use jiff::Timestamp;
@@ -162,6 +162,15 @@ impl Driver for PveJob {
 
     fn inventory(&self, replies: &Replies) -> Result<Vec<Found>, ObserveError> {
         inventory::inventory(replies)
+    }
+
+    /// A job carries no mark, so nothing is asked of the many hosts that have no such interface.
+    fn marked_queries(&self, _: &Replies) -> Vec<Query> {
+        Vec::new()
+    }
+
+    fn marked(&self, _: &Replies) -> Result<Vec<Marked>, ObserveError> {
+        Ok(Vec::new())
     }
 }
 

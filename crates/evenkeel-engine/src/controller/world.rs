@@ -71,7 +71,7 @@ impl World {
         }
         let Loaded { mut targets, instances, diagnostics, .. } = loaded;
         if terms.prune {
-            for target in targets.values_mut() {
+            for target in targets.values_mut().filter(|target| target.runs_commands()) {
                 Arc::make_mut(target).spec.prune = true;
             }
         }

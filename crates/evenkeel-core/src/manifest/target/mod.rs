@@ -35,6 +35,12 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<TargetSpec> {
         ),
         _ => {}
     }
+    if spec.prune && given.iter().any(|way| !["ssh", "local"].contains(way)) {
+        let message =
+            "`prune` is for machines that commands are run on: nothing here carries a mark".to_owned();
+        let hint = Some("take it away".to_owned());
+        problems.at_path(node, &["prune".to_owned()], message, hint, false);
+    }
     if let Some(owner) = spec.owner.as_ref().filter(|owner| !is_name(owner)) {
         let message = format!("`{}` is not a name", short(owner));
         let hint = format!("use {NAME_RULE}");

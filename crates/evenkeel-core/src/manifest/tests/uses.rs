@@ -172,6 +172,7 @@ fn what_is_wrong_with_a_stores_settings_is_said_where_it_stands() {
         ),
         ("webdav: { url: 'https://u:p@h/' }", "error: `https://u:p@h/` is not the URL of a server"),
         ("s3: { bucket: b, credentialsRef: c, endpoint: h }", "error: `h` is not the URL of a server"),
+        ("ftp: { host: h }, prune: true", "error: `prune` is for machines that commands are run on"),
         ("local: {}, ftp: { host: h }", "error: a target is reached in one way"),
     ] {
         let text = format!(
