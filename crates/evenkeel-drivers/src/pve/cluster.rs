@@ -239,6 +239,15 @@ pub(super) fn strange(request: &Request, problem: impl Into<String>) -> ObserveE
     ObserveError::Unparsable { command: request.display(), problem: problem.into() }
 }
 
+/// True where the host has no `pvesh`, and so no jobs. A shell says 127; `sudo` and `doas` say 1 and tell it in words.
+pub(super) fn has_no_interface(reply: &Reply) -> bool {
+    let missing = |line: &str| {
+        line.contains("pvesh: ")
+            && (line.contains("command not found") || line.contains("No such file or directory"))
+    };
+    reply.exit == 127 || (reply.exit == 1 && reply.stderr_text().lines().any(missing))
+}
+
 /// The error for a call that was refused or went wrong, which says nothing about any object.
 pub(super) fn failed(request: &Request, reply: &Reply) -> ObserveError {
     let said = reply.stderr_text();

@@ -11,6 +11,9 @@ use super::prune::Prune;
 use super::settings::{SETTINGS, Selection};
 
 pub(super) fn inventory(replies: &Replies) -> Result<Vec<Found>, ObserveError> {
+    if cluster::has_no_interface(replies.get(&cluster::jobs_query())?) {
+        return Ok(Vec::new());
+    }
     let jobs = cluster::jobs(replies)?;
     // A job that no manifest can describe, such as one for a folder instead of a storage, is left out.
     Ok(jobs.0.iter().filter_map(|(id, job)| found(id, job)).collect())
@@ -55,4 +58,29 @@ fn rules(written: &Value) -> Option<Value> {
         rules.insert(name, json!(number));
     }
     Some(Value::Object(rules))
+}
+
+#[cfg(test)]
+mod tests {
+    use evenkeel_core::request::Reply;
+
+    use super::*;
+
+    fn listed(exit: i32, stderr: &str) -> Result<usize, ObserveError> {
+        let mut replies = Replies::default();
+        let reply = Reply { exit, stdout: Vec::new(), stderr: stderr.as_bytes().to_vec() };
+        replies.insert(cluster::jobs_query(), Ok(reply));
+        inventory(&replies).map(|found| found.len())
+    }
+
+    #[test]
+    fn a_host_without_pvesh_has_no_jobs_and_one_that_refuses_is_unknown() {
+        assert_eq!(listed(127, "/bin/sh: 1: pvesh: not found"), Ok(0));
+        assert_eq!(listed(1, "sudo: pvesh: command not found"), Ok(0));
+        for (exit, stderr) in
+            [(1, "sudo: a password is required"), (255, "please run as root"), (403, ""), (0, "")]
+        {
+            assert!(listed(exit, stderr).is_err(), "{exit} {stderr}");
+        }
+    }
 }
