@@ -82,15 +82,11 @@ fn ready(change: &Change) -> (Status, String, String) {
         let paths: Vec<String> = change.fields.iter().map(|f| f.change.path.to_string()).collect();
         format!("differs in {}", paths.join(", "))
     };
-    match (change.action, change.report.trouble()) {
-        (Action::NoOp, Some(trouble)) => (Status::False, trouble.reason.clone(), trouble.message.clone()),
-        (action, _) => of_action(action, differing),
-    }
-}
-
-fn of_action(action: Action, differing: impl Fn() -> String) -> (Status, String, String) {
-    match action {
-        Action::NoOp => (Status::True, "InSync".to_owned(), "as the manifest says".to_owned()),
+    match change.action {
+        Action::NoOp => match change.report.trouble() {
+            None => (Status::True, "InSync".to_owned(), change.report.in_sync()),
+            Some(trouble) => (Status::False, trouble.reason.clone(), trouble.message.clone()),
+        },
         Action::Create => (Status::False, "Absent".to_owned(), "does not exist yet".to_owned()),
         Action::Update | Action::Replace => (Status::False, "Drifted".to_owned(), differing()),
         Action::Delete => (Status::False, "Pruned".to_owned(), "left the manifests".to_owned()),
@@ -185,6 +181,8 @@ mod tests {
         };
         change.report.health = vec![health(true)];
         assert_eq!(said(&change).0, Status::True);
+        let message = conditions(&change).remove(0).message;
+        assert!(message.starts_with("as the manifest says; the newest verified copy is"), "{message}");
         change.report.health.push(health(false));
         assert_eq!(said(&change), (Status::False, "TooOld".to_owned(), Status::False, Status::True));
     }

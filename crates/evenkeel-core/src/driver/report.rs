@@ -28,6 +28,12 @@ impl Report {
         *self == Report::default()
     }
 
+    /// What is said of an object that is as its manifest says: its first truth with it.
+    pub fn in_sync(&self) -> String {
+        let told = self.health.first().map(|health| format!("; {}", health.message)).unwrap_or_default();
+        format!("as the manifest says{told}")
+    }
+
     /// The first truth that is not good.
     pub fn trouble(&self) -> Option<&Health> {
         self.health.iter().find(|health| !health.good)

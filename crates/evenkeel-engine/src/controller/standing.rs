@@ -77,7 +77,7 @@ impl Standing {
     /// As the manifest says; which is not enough where it serves no purpose.
     fn of_report(report: &Report) -> Self {
         match report.trouble() {
-            None => Standing::in_sync(),
+            None => Standing::new(Status::True, "InSync", report.in_sync()),
             Some(trouble) => {
                 Standing::new(Status::False, &trouble.reason, trouble.message.as_str()).stalled()
             }
