@@ -8,6 +8,7 @@
 //! Protocols are known here; kinds of resources are not.
 
 mod become_root;
+mod certificates;
 pub mod credentials;
 mod frames;
 mod local;

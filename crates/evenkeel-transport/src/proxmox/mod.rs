@@ -1,7 +1,6 @@
 //! Proxmox VE's REST interface: HTTPS with an API token.
 
 pub(crate) mod pvesh;
-mod tls;
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -14,12 +13,13 @@ use evenkeel_core::target::{ProxmoxSpec, Target};
 use evenkeel_core::transport::{BoxFuture, Transport, TransportError, TransportErrorKind};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Response, Url, redirect};
+use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use crate::DEFAULT_OUTPUT_LIMIT;
+use crate::certificates::{Advice, Judge, Verdict, provider};
 use crate::credentials::{Credentials, mask};
-use tls::Verdict;
 
 /// Where a node listens.
 const PORT: u16 = 8006;
@@ -32,6 +32,10 @@ const CONNECTING: u64 = 15;
 
 /// The key of the token's secret in its credential.
 const SECRET: &str = "secret";
+
+/// What to do about a node's certificate.
+const ADVICE: Advice =
+    Advice { compare: "with `pvenode cert info` on the node", authority: "the cluster's `pve-root-ca.pem`" };
 
 /// Reaches targets with `proxmox`.
 pub struct ProxmoxTransport {
@@ -120,7 +124,7 @@ impl ProxmoxTransport {
             return Ok(known.clone());
         }
         let verdict = Verdict::default();
-        let config = tls::config(settings.pin.as_deref(), settings.ca_file.as_deref(), &verdict)?;
+        let config = config(settings.pin.as_deref(), settings.ca_file.as_deref(), &verdict)?;
         let patience = Duration::from_secs(settings.patience.max(1).into());
         let mut builder = Client::builder()
             .tls_backend_preconfigured(config)
@@ -272,7 +276,7 @@ impl Line<'_> {
 
     fn failed(&self, error: &reqwest::Error) -> TransportError {
         let node = format!("{}:{}", self.spec.host, self.spec.port.unwrap_or(PORT));
-        if let Some(error) = self.known.verdict.take(&node) {
+        if let Some(error) = self.known.verdict.take(&node, ADVICE) {
             return error;
         }
         let (kind, what) = if error.is_connect() {
@@ -298,4 +302,18 @@ fn cause(error: &reqwest::Error) -> String {
         last = next;
     }
     last.to_string()
+}
+
+/// Encryption that trusts whom the settings name.
+fn config(
+    pin: Option<&str>,
+    ca_file: Option<&str>,
+    verdict: &Verdict,
+) -> Result<ClientConfig, TransportError> {
+    let judge = Judge::new(pin, ca_file, verdict)?;
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+    let builder = builder
+        .map_err(|e| TransportError::new(TransportErrorKind::Configuration, e.to_string()))?
+        .dangerous();
+    Ok(builder.with_custom_certificate_verifier(judge).with_no_client_auth())
 }
