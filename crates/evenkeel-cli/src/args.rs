@@ -10,9 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use evenkeel_core::driver::Risk;
 
-pub(crate) use backup::{
-    Copies, CopiesCommand, ListCopies, PreviewCopies, RestoreCopy, RunCopies, VerifyCopies, Which,
-};
+pub(crate) use backup::{Copies, CopiesCommand, PreviewCopies, RestoreCopy, RunCopies, SomeCopies, Which};
 pub(crate) use controller::{
     Accept, Backup, Controller, Diff, Events, History, Notify, Reconcile, Store, StoreCommand, Way, Within,
 };

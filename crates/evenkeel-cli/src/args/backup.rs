@@ -16,7 +16,7 @@ pub(crate) struct Copies {
 #[derive(Debug, Subcommand)]
 pub(crate) enum CopiesCommand {
     /// List the copies that there are, where, how old, and why each is kept. Never writes.
-    List(ListCopies),
+    List(SomeCopies),
     /// Show what the schedules would do now: what is made, what is removed and why. Never writes.
     Preview(PreviewCopies),
     /// Make a copy now, whatever the schedule says. Nothing is removed.
@@ -24,13 +24,13 @@ pub(crate) enum CopiesCommand {
     /// Remove what no rule keeps, and make nothing.
     Prune(RunCopies),
     /// Read copies again, whole, and compare them with what they held when they were made. Never writes.
-    Verify(VerifyCopies),
+    Verify(SomeCopies),
     /// Bring a copy back: fetch it, check it, and print the host's own command that restores it, or run that, too.
     Restore(RestoreCopy),
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ListCopies {
+pub(crate) struct SomeCopies {
     #[command(flatten)]
     pub(crate) manifests: Manifests,
     #[command(flatten)]
@@ -60,16 +60,6 @@ pub(crate) struct RunCopies {
     /// Do not ask.
     #[arg(long)]
     pub(crate) auto_approve: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct VerifyCopies {
-    #[command(flatten)]
-    pub(crate) manifests: Manifests,
-    #[command(flatten)]
-    pub(crate) reach: Reach,
-    #[command(flatten)]
-    pub(crate) which: Which,
 }
 
 /// Which copies.

@@ -24,8 +24,8 @@ fn scenario(seed: u64) -> Scenario {
         world.host.has_stdout = dialect == Dialect::Today;
         let stream = if world.host.has_stdout { "never" } else { "auto" };
         vzdump.insert("stream".to_owned(), json!(stream));
-        world.host.files.make_folder_by_hand("/work");
-        vzdump.insert("dumpDir".to_owned(), json!("/work"));
+        world.host.files.make_folder_by_hand("/dumps");
+        vzdump.insert("dumpDir".to_owned(), json!("/dumps"));
     }
     vzdump.insert("store".to_owned(), Value::Object(store("nas", &mut world, &mut random)));
     if random.one_in(3) {

@@ -56,27 +56,27 @@ fn vzctl_ends_as_in_the_transcript() {
 #[test]
 fn the_old_vzdump_keeps_one_dump_unless_it_is_told_otherwise_and_never_fails() {
     let mut host = old_host();
-    host.files.make_folder_by_hand("/work");
-    host.files.put_by_hand("/work/vzdump-openvz-555-2026_11_01-02_00_00.tar", b"older");
-    host.files.put_by_hand("/work/vzdump-openvz-556-2026_11_01-02_00_00.tar", b"another guest's");
+    host.files.make_folder_by_hand("/dumps");
+    host.files.put_by_hand("/dumps/vzdump-openvz-555-2026_11_01-02_00_00.tar", b"older");
+    host.files.put_by_hand("/dumps/vzdump-openvz-556-2026_11_01-02_00_00.tar", b"another guest's");
     host.guests.get_mut(&555).unwrap().trouble = Some(Trouble::Error);
-    let (exit, _, said) = run(&mut host, "vzdump --dumpdir /work 555");
+    let (exit, _, said) = run(&mut host, "vzdump --dumpdir /dumps 555");
     assert!(exit == 0 && said.contains("ERROR: Backup of VM 555 failed - "), "{said}");
-    assert!(host.files.file("/work/vzdump-openvz-555-2026_11_01-02_00_00.tar").is_some());
+    assert!(host.files.file("/dumps/vzdump-openvz-555-2026_11_01-02_00_00.tar").is_some());
 
     host.guests.get_mut(&555).unwrap().trouble = None;
-    run(&mut host, "vzdump --dumpdir /work --maxfiles 9 555");
-    assert!(host.files.file("/work/vzdump-openvz-555-2026_11_01-02_00_00.tar").is_some());
-    let (_, _, said) = run(&mut host, "vzdump --dumpdir /work --snapshot --compress 555");
+    run(&mut host, "vzdump --dumpdir /dumps --maxfiles 9 555");
+    assert!(host.files.file("/dumps/vzdump-openvz-555-2026_11_01-02_00_00.tar").is_some());
+    let (_, _, said) = run(&mut host, "vzdump --dumpdir /dumps --snapshot --compress 555");
     assert!(
-        said.contains("INFO: delete old backup '/work/vzdump-openvz-555-2026_11_01-02_00_00.tar'"),
+        said.contains("INFO: delete old backup '/dumps/vzdump-openvz-555-2026_11_01-02_00_00.tar'"),
         "{said}"
     );
-    let left = host.files.files("/work");
+    let left = host.files.files("/dumps");
     // 12:00 UTC is 21:00 in Tokyo.
-    assert!(left.contains(&"/work/vzdump-openvz-555-2026_11_20-21_00_00.tgz".to_owned()), "{left:?}");
-    assert!(left.contains(&"/work/vzdump-openvz-556-2026_11_01-02_00_00.tar".to_owned()), "{left:?}");
-    assert_eq!(run(&mut host, "vzdump --dumpdir /work 99").0, 2);
+    assert!(left.contains(&"/dumps/vzdump-openvz-555-2026_11_20-21_00_00.tgz".to_owned()), "{left:?}");
+    assert!(left.contains(&"/dumps/vzdump-openvz-556-2026_11_01-02_00_00.tar".to_owned()), "{left:?}");
+    assert_eq!(run(&mut host, "vzdump --dumpdir /dumps 99").0, 2);
 }
 
 /// The words of a recorded task log, without those that only go with a storage.
@@ -145,9 +145,9 @@ fn a_dump_tells_its_guest_and_brings_it_back() {
         assert!(Archive::read(spoiled.as_slice()).is_err(), "{what} byte is another");
     }
     assert!(Archive::read(&dump.stdout[..4000]).is_err());
-    host.files.put_by_hand("/work/a.tar", &dump.stdout);
-    assert_eq!(run(&mut host, "vzrestore /work/a.tar 555").0, 255, "it is there");
-    assert_eq!(run(&mut host, "vzrestore /work/a.tar 900").0, 0);
+    host.files.put_by_hand("/dumps/a.tar", &dump.stdout);
+    assert_eq!(run(&mut host, "vzrestore /dumps/a.tar 555").0, 255, "it is there");
+    assert_eq!(run(&mut host, "vzrestore /dumps/a.tar 900").0, 0);
     assert_eq!(host.guests[&900].restored_from.as_deref(), Some("2026-11-20T12:00:00Z"));
 }
 

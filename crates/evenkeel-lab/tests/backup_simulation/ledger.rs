@@ -141,6 +141,6 @@ pub(crate) fn temporaries(site: &Site) -> Vec<String> {
         found.extend(empty.map(|path| format!("{name}: {path} is empty")));
     }
     let host = world.files(crate::site::HOST);
-    found.extend(host.files("/work").into_iter().map(|path| format!("host: {path}")));
+    found.extend(host.files("/dumps").into_iter().map(|path| format!("host: {path}")));
     found
 }

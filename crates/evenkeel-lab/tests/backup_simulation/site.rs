@@ -57,8 +57,8 @@ impl Setting {
         // Today's versions can always write to standard output.
         let dump_dir = match (self.streams, self.dialect) {
             (true, _) => "",
-            (false, Dialect::OpenVz) => ", dumpDir: /work",
-            (false, Dialect::Today) => ", dumpDir: /work, stream: never",
+            (false, Dialect::OpenVz) => ", dumpDir: /dumps",
+            (false, Dialect::Today) => ", dumpDir: /dumps, stream: never",
         };
         let copies = self.copy.map(|(retention, layout)| {
             format!(", copies: [{{ target: {HOST}-off, directory: {DIRECTORY}, layout: '{layout}', retention: {retention} }}]")
@@ -99,7 +99,7 @@ impl Site {
     pub(crate) fn new(registry: &Registry, setting: &Setting, begin: Timestamp) -> Self {
         let mut host = DumpHost::new(HOST, setting.dialect, "Asia/Tokyo");
         host.has_stdout = setting.streams || setting.dialect == Dialect::Today;
-        host.files.make_folder_by_hand("/work");
+        host.files.make_folder_by_hand("/dumps");
         for id in 101..=103 {
             host.add_guest(id, &format!("guest{id}"));
         }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{open, plan, reach};
-use crate::args::{ListCopies, Output, PreviewCopies};
+use crate::args::{Output, PreviewCopies, SomeCopies};
 use crate::commands::plan as planning;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -33,7 +33,7 @@ struct Schedule<'a> {
     generations: Vec<&'a Generation>,
 }
 
-pub(super) fn run(args: &ListCopies, output: Output) -> Result<Exit, CliError> {
+pub(super) fn run(args: &SomeCopies, output: Output) -> Result<Exit, CliError> {
     let workspace = open(&args.manifests)?;
     args.which.slot()?;
     let reached = reach(&workspace, &args.reach);

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{Reached, open, reach};
-use crate::args::{Output, VerifyCopies, Which};
+use crate::args::{Output, SomeCopies, Which};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::session::{self, Workspace};
@@ -26,7 +26,7 @@ pub(crate) struct Checked {
     pub(crate) problem: Option<String>,
 }
 
-pub(super) fn run(args: &VerifyCopies, output: Output) -> Result<Exit, CliError> {
+pub(super) fn run(args: &SomeCopies, output: Output) -> Result<Exit, CliError> {
     let workspace = open(&args.manifests)?;
     args.which.slot()?;
     let reached = reach(&workspace, &args.reach);
