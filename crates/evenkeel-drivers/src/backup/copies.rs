@@ -109,6 +109,9 @@ fn copy_generation(desk: &mut Desk<'_>, from: &Desk<'_>, slot: Timestamp, archiv
         let folder = open.map_or_else(|| desk.store.layout().building(slot), |(name, _)| name.to_owned());
         (folder, original.seal.clone())
     });
+    if desk.picture.is_taken(&folder) {
+        return;
+    }
     seal.layout = desk.store.layout().to_string();
     seal.items.extend(archives.iter().map(|archive| archive.record.item.clone()));
     seal.removed.retain(|name| !archives.iter().any(|archive| archive.name == *name));

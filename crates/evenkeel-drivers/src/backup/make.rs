@@ -143,6 +143,9 @@ fn mend(desk: &mut Desk<'_>, night: &Night<'_>, folder: &str) {
 fn build(desk: &mut Desk<'_>, night: &Night<'_>) {
     let open = desk.picture.open().find(|(_, open)| open.slot == Some(night.slot));
     let folder = open.map_or_else(|| desk.store.layout().building(night.slot), |(name, _)| name.to_owned());
+    if desk.picture.is_taken(&folder) {
+        return;
+    }
     let open = open.map(|(_, open)| open.clone()).unwrap_or_default();
     let done: BTreeSet<&String> = open.records.values().map(|record| &record.item).collect();
     let tries = tries(&open.failures);

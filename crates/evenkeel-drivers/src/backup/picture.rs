@@ -131,6 +131,15 @@ impl Picture {
         })
     }
 
+    /// True where a folder has what we must not write over: somebody else's files, or a seal that cannot be understood.
+    pub(super) fn is_taken(&self, folder: &str) -> bool {
+        self.folders.get(folder).is_some_and(|found| match &found.standing {
+            Standing::Foreign(_) => !found.files.is_empty(),
+            Standing::Damaged(_) => true,
+            Standing::Sealed(_) | Standing::Open(_) | Standing::Removing => false,
+        })
+    }
+
     /// Every archive of every generation, one of each item in each.
     pub fn archives(&self) -> Vec<Archive<'_>> {
         let mut found = Vec::new();

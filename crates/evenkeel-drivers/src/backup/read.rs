@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use super::format::{BUILDING_MARK, Building, FAILED, Failure, PART, RECORD, REMOVING, Record, SEAL, Seal};
+use super::layout::BUILDING;
 use super::picture::{Folder, Open, Picture, Sealed, Standing, can_be_open, is_mark, stamp_of_files};
 use super::store::StoreSpec;
 
@@ -66,7 +67,26 @@ impl StoreSpec {
         let files = listing.entries.iter().filter(|(_, entry)| **entry != Entry::Folder);
         picture.blocked = files.filter_map(|(path, _)| self.layout().number(path)).collect();
         picture.set_doubles_aside(self.layout());
+        self.check_building(&picture)?;
         Ok(picture)
+    }
+
+    /// Whether the folder is free in which generations are built that get a number then.
+    fn check_building(&self, picture: &Picture) -> Result<(), ObserveError> {
+        let in_use = picture.folders.get(BUILDING).filter(|_| can_be_open(self.layout(), BUILDING));
+        let why = match in_use.map(|folder| &folder.standing) {
+            Some(Standing::Foreign(why) | Standing::Damaged(why)) if picture.is_taken(BUILDING) => why,
+            _ => return Ok(()),
+        };
+        let folder = self.path(BUILDING);
+        Err(ObserveError::Unfit {
+            path: vec!["directory".to_owned()],
+            message: format!(
+                "somebody else's files are in {folder} on {}, where generations are built: {why}",
+                self.target
+            ),
+            hint: Some(format!("finish the older script first, or move {folder} away")),
+        })
     }
 
     /// What a folder is; `None` for one that has nothing to do with us.
@@ -91,7 +111,9 @@ impl StoreSpec {
             }
         }
         let open = self.open(name, files, replies)?;
-        let is_begun = open.stamp.is_some() || files.keys().all(|file| is_mark(file));
+        // Names prove nothing: an older script calls its folder and files as we do. Our mark is written first.
+        let is_marked = files.contains_key(BUILDING_MARK) || files.keys().all(|file| is_mark(file));
+        let is_begun = is_marked && (!files.is_empty() || slot_of(name).is_some());
         if !open.records.is_empty() || (damage.is_none() && can_be_open(self.layout(), name) && is_begun) {
             return Ok(Some(Standing::Open(open)));
         }
