@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use evenkeel_core::backup::Zone;
+use evenkeel_core::backup::{Zone, slot_of};
 use evenkeel_core::driver::ObserveError;
 use evenkeel_core::request::{Entry, Exec, FileRequest, Listing, MISSING, Query, Replies, Request};
 
@@ -55,15 +55,35 @@ impl OnHost {
         matches!(self.entries.get(&format!("{slot}/{item}/{archive}")), Some(Entry::File(_)))
     }
 
-    /// The folders of slots.
+    /// The folders of slots. What else somebody put there is not ours.
     pub(super) fn slots(&self) -> BTreeSet<&str> {
-        self.entries.keys().filter_map(|path| path.split('/').next()).collect()
+        let names =
+            self.entries.iter().filter(|(path, entry)| path.contains('/') || **entry == Entry::Folder);
+        let names = names.filter_map(|(path, _)| path.split('/').next());
+        names.filter(|name| slot_of(name).is_some()).collect()
     }
 }
 
-/// Our folder among the host's dumps.
+/// Our folder among the host's dumps. Each schedule has one, named by its store, which no other has: what it finds in there
+/// and has no use for, it removes.
 pub(super) fn host_folder(spec: &VzdumpScheduleSpec) -> String {
-    format!("{}/evenkeel", spec.dump_dir())
+    let store = &spec.vzdump.store;
+    let directory = file_name(store.directory.trim_end_matches('/'));
+    format!("{}/evenkeel/{}_{directory}", spec.dump_dir(), file_name(&store.target))
+}
+
+/// A path as one plain name, which no other path has: `/` as `_`, and what else is not plain by its bytes, as in `~5f`.
+fn file_name(path: &str) -> String {
+    let mut name = String::new();
+    for byte in path.bytes() {
+        match byte {
+            b'/' => name.push('_'),
+            b'-' | b'.' => name.push(char::from(byte)),
+            _ if byte.is_ascii_alphanumeric() => name.push(char::from(byte)),
+            _ => name.push_str(&format!("~{byte:02x}")),
+        }
+    }
+    name
 }
 
 /// Whether dumps go over a folder on the host.
@@ -162,5 +182,36 @@ fn below(error: ObserveError, at: &[&str]) -> ObserveError {
             ObserveError::Unfit { path, message, hint }
         }
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_store_has_a_folder_of_its_own_on_the_host() {
+        let folder = |target: &str, directory: &str| {
+            let mut spec = VzdumpScheduleSpec::default();
+            spec.vzdump.dump_dir = Some("/big/dump/".to_owned());
+            spec.vzdump.store.target = target.to_owned();
+            spec.vzdump.store.directory = directory.to_owned();
+            host_folder(&spec)
+        };
+        assert_eq!(folder("nas", "/disk1/dump/"), "/big/dump/evenkeel/nas__disk1_dump");
+        let stores = [
+            ("nas", "/dump"),
+            ("nas", "dump"),
+            ("nas", "dump/a/b"),
+            ("nas", "dump/a_b"),
+            ("nas", "dump a:b"),
+            ("nas_dump", "a/b"),
+            ("nas", "~5fdump"),
+            ("nas", "d\u{fc}mp"),
+        ];
+        let folders: BTreeSet<String> = stores.iter().map(|(target, path)| folder(target, path)).collect();
+        assert_eq!(folders.len(), stores.len(), "{folders:?}");
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/_~.-".contains(c);
+        assert!(folders.iter().all(|folder| folder.chars().all(plain)), "{folders:?}");
     }
 }

@@ -52,11 +52,15 @@ pub(super) fn plan<'a>(spec: &'a VzdumpScheduleSpec, seen: &Seen, now: Timestamp
     due.slot = due.slot.map(whole_seconds);
     let is_pause = spec.schedule.paused;
     let current = |slot: Timestamp| is_pause || due.slot.is_some_and(|due| slot_name(due) == slot_name(slot));
+    // By hand a copy is only made: nothing is removed then.
+    let removes = spec.schedule.once.is_none();
     let template = template(spec, seen);
     let mut store = Desk::new(&spec.vzdump.store, &seen.store);
     let (jobs, stray) = match due.slot {
+        // A copy by hand is made of a slot of its own: those of the schedule are not worked on, but wanted.
+        Some(slot) if !removes => (jobs(spec, seen, slot), Vec::new()),
         Some(slot) => (jobs(spec, seen, slot), stray(seen, &store, slot)),
-        None => (Vec::new(), all_slots(seen, is_pause)),
+        None => (Vec::new(), all_slots(seen, !removes || is_pause)),
     };
     let mut steps: Vec<Step> =
         stray.iter().map(|slot| remove(&format!("{}/{slot}", host_folder(spec)))).collect();
@@ -84,8 +88,6 @@ pub(super) fn plan<'a>(spec: &'a VzdumpScheduleSpec, seen: &Seen, now: Timestamp
         let is_chosen = item.parse().is_ok_and(|id| seen.chosen.contains(&id));
         is_chosen && latest.is_some_and(|latest| newest.is_none_or(|newest| newest < whole_seconds(latest)))
     };
-    // By hand a copy is only made: nothing is removed then.
-    let removes = spec.schedule.once.is_none();
     let mut tidy = |desk: &mut Desk<'a>, retention: &Retention| {
         let verdict = judge(&desk.picture, retention, &is_behind, now, zone);
         if removes {
@@ -177,8 +179,8 @@ fn is_complete(store: &Desk<'_>, slot: Timestamp) -> bool {
     store.picture.generation(slot).is_some_and(|(_, folder, sealed)| folder.lacking(sealed).is_empty())
 }
 
-fn all_slots(seen: &Seen, is_pause: bool) -> Vec<String> {
-    let slots = seen.on_host.as_ref().filter(|_| !is_pause).map(|host| host.slots()).unwrap_or_default();
+fn all_slots(seen: &Seen, keeps: bool) -> Vec<String> {
+    let slots = seen.on_host.as_ref().filter(|_| !keeps).map(|host| host.slots()).unwrap_or_default();
     slots.into_iter().map(str::to_owned).collect()
 }
 

@@ -55,6 +55,45 @@ fn a_copy_by_hand_removes_nothing_and_settles() {
     assert_eq!(found.report.generations.len(), 8, "two slots of two guests in two stores");
 }
 
+/// Guest 102 was tried for the night, by a folder of the host, and failed.
+fn after_a_failed_try() -> (World, Instance, &'static str) {
+    let nightly = instance(&SPEC.replace("guests: running", "guests: running\n    stream: never"));
+    let mut world = World { guests: BTreeMap::from([(101, true), (102, true)]), ..World::default() };
+    world.failing = BTreeSet::from([102]);
+    let found = look(&mut world, &nightly, now()).unwrap();
+    carry_out(&mut world, &found.steps, found.steps.len(), Cut::Whole).unwrap_err();
+    let mark = "/var/lib/vz/dump/evenkeel/nas__dump/20261119T170000Z/102/failed.1";
+    assert!(world.trees["host"].contains_key(mark), "{:#?}", world.trees["host"]);
+    (world, nightly, mark)
+}
+
+#[test]
+fn a_copy_by_hand_leaves_the_tries_of_the_night_on_the_host() {
+    let (mut world, mut instance, mark) = after_a_failed_try();
+    world.failing.clear();
+    instance.spec = instance.driver.on_demand(&instance.spec, Demand::Run(now())).unwrap();
+    let found = look(&mut world, &instance, now()).unwrap();
+    assert!(!found.steps.is_empty());
+    carry_out(&mut world, &found.steps, found.steps.len(), Cut::Whole).unwrap();
+    assert!(look(&mut world, &instance, now()).unwrap().steps.is_empty());
+    assert!(world.trees["host"].contains_key(mark));
+}
+
+#[test]
+fn two_schedules_of_a_host_leave_each_others_dumps_alone() {
+    let (mut world, _, mark) = after_a_failed_try();
+    world.failing.clear();
+    let spec = SPEC.replace("guests: running", "guests: running\n    stream: never");
+    let spec = spec.replace("0 2 * * *", "0 5 * * *");
+    let other = instance(&spec.replace("/dump", "/other").replace("directory: copy", "directory: copy2"));
+    for time in [now(), "2026-11-20T18:00:00Z".parse().unwrap()] {
+        let found = look(&mut world, &other, time).unwrap();
+        carry_out(&mut world, &found.steps, found.steps.len(), Cut::Whole).unwrap();
+        assert!(look(&mut world, &other, time).unwrap().steps.is_empty());
+    }
+    assert!(world.trees["host"].contains_key(mark));
+}
+
 #[test]
 fn pruning_by_hand_makes_nothing_and_leaves_what_is_begun() {
     let (mut world, instance) = after_a_night(true);
