@@ -63,7 +63,7 @@ pub(crate) struct Streams<'a> {
 pub(crate) struct Finished {
     /// Its exit status; -1 where a signal ended it.
     pub(crate) status: i32,
-    /// It took all of its input, as far as can be told from here.
+    /// It took all of the input that there was until it ended, as far as can be told from here.
     pub(crate) took_all: bool,
 }
 
@@ -274,14 +274,22 @@ async fn feed(
     }
     if let Some(input) = input {
         let mut buffer = Vec::with_capacity(CHUNK);
-        while input.read_buf(&mut buffer).await? > 0 {
+        loop {
+            // It had all that there was so far, and may know where that ends: `zfs receive` does not wait for the end
+            // of its input. Whether there was more, whoever gives the input can tell.
+            *took_all = true;
+            if input.read_buf(&mut buffer).await? == 0 {
+                break;
+            }
+            *took_all = false;
             if sink.write_all(&buffer).await.is_err() {
                 return Ok(());
             }
             buffer.clear();
         }
     }
-    *took_all = sink.shutdown().await.is_ok();
+    // One that has ended needs no end of its input.
+    let _ = sink.shutdown().await;
     Ok(())
 }
 

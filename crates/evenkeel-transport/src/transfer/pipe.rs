@@ -18,7 +18,7 @@ use super::flow::Flow;
 use super::hashing::Hashing;
 
 /// Bytes go through in pieces of this size.
-const PIECE: usize = 256 << 10;
+pub(super) const PIECE: usize = 256 << 10;
 
 /// So many pieces are on their way: to the reader, or to be hashed.
 const MOST: usize = 12;

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::machine::Streams;
 use crate::stores::memory::{BUCKET, PLAIN};
 
 use super::*;
@@ -189,4 +190,39 @@ async fn a_command_takes_what_another_gives() {
     }
     let reply = rig.run(&transfer(output("printf a; exit 4"), input("cat >/dev/null".into()))).await.unwrap();
     assert_eq!(reply.exit, 4, "the origin's failure is told first");
+}
+
+/// Some commands know from the bytes where their input ends, and are gone before it does: `zfs receive`.
+#[tokio::test]
+async fn a_command_that_has_all_need_not_wait_for_the_end_of_its_input() {
+    let rig = Rig { stores: BTreeMap::new() };
+    let machine = rig.machine(&target("host"), Lane::To).unwrap();
+    for (takes, took_all) in [("head -c 10", true), ("true", false)] {
+        // The other end stays open: the input never ends.
+        let (mut other, mut input) = tokio::io::duplex(20_000_000);
+        let given = if took_all { 10 } else { 20_000_000 };
+        tokio::io::AsyncWriteExt::write_all(&mut other, &vec![b'x'; given]).await.unwrap();
+        let (mut printed, mut words) = (Vec::new(), Words::default());
+        let streams = Streams { input: Some(&mut input), output: &mut printed, words: &mut words };
+        let command = ["sh", "-c", takes].map(str::to_owned);
+        let finished = machine.run(&command, streams).await.unwrap();
+        assert_eq!((finished.status, finished.took_all), (0, took_all), "{takes}");
+        assert_eq!(printed.len(), if took_all { 10 } else { 0 });
+    }
+}
+
+#[tokio::test]
+async fn what_comes_after_a_command_has_ended_is_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = folder.path().join("ended");
+    let rig = Rig { stores: BTreeMap::new() };
+    // What flows flows in pieces: it gets the first one, takes it all, and ends.
+    let piece = pipe::PIECE;
+    let takes = format!("head -c {piece} >/dev/null; touch '{}'", ended.display());
+    let to = Goal::Input { target: None, exec: Exec::new(["sh", "-c", &takes]) };
+    let waits = format!("while [ ! -e '{}' ]; do sleep 0.05; done", ended.display());
+    let from = output(&format!("head -c {} /dev/zero; {waits}; head -c 20000000 /dev/zero", piece + 1));
+    let reply = rig.run(&transfer(from, to)).await.unwrap();
+    assert_eq!(reply.exit, REFUSED);
+    assert!(reply.stderr_text().contains("before it had taken everything"), "{}", reply.stderr_text());
 }
