@@ -68,8 +68,21 @@ impl Verdict {
 enum Trust {
     /// This certificate, whoever signed it.
     Pinned([u8; 32]),
-    /// Those whom these have signed, and these themselves: a device's own certificate may call itself an authority.
-    Authorities { all: Vec<CertificateDer<'static>>, verifier: Arc<WebPkiServerVerifier> },
+    /// Those whom authorities have signed, and those who were named themselves: a device's own certificate may call
+    /// itself an authority.
+    Authorities { named: Vec<CertificateDer<'static>>, verifier: Arc<WebPkiServerVerifier> },
+}
+
+impl Trust {
+    /// In those whom a person named.
+    fn named(named: Vec<CertificateDer<'static>>, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
+        Ok(Trust::Authorities { verifier: by_authorities(&named, provider)?, named })
+    }
+
+    /// In whom the authorities that this machine trusts have signed. They are no servers themselves.
+    fn system(found: &[CertificateDer<'static>], provider: &Arc<CryptoProvider>) -> Result<Self, String> {
+        Ok(Trust::Authorities { verifier: by_authorities(found, provider)?, named: Vec::new() })
+    }
 }
 
 /// Judges certificates, and remembers what it said.
@@ -92,11 +105,11 @@ impl Judge {
         let trust = match (pin, ca_file) {
             (Some(pin), _) => Trust::Pinned(fingerprint(pin).map_err(wrong)?),
             (None, Some(file)) => {
-                by_authorities(authorities(file).map_err(wrong)?, &provider).map_err(wrong)?
+                Trust::named(authorities(file).map_err(wrong)?, &provider).map_err(wrong)?
             }
             (None, None) => {
                 let found = rustls_native_certs::load_native_certs().certs;
-                by_authorities(found, &provider).map_err(wrong)?
+                Trust::system(&found, &provider).map_err(wrong)?
             }
         };
         Ok(Arc::new(Judge { trust, provider, verdict: verdict.clone() }))
@@ -118,7 +131,7 @@ impl ServerCertVerifier for Judge {
             Trust::Pinned(_) => {
                 Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
             }
-            Trust::Authorities { all, .. } if all.contains(certificate) => {
+            Trust::Authorities { named, .. } if named.contains(certificate) => {
                 let parsed = ParsedCertificate::try_from(certificate)?;
                 rustls::client::verify_server_name(&parsed, name).map(|()| ServerCertVerified::assertion())
             }
@@ -178,16 +191,14 @@ fn authorities(file: &str) -> Result<Vec<CertificateDer<'static>>, String> {
 }
 
 fn by_authorities(
-    all: Vec<CertificateDer<'static>>,
+    all: &[CertificateDer<'static>],
     provider: &Arc<CryptoProvider>,
-) -> Result<Trust, String> {
+) -> Result<Arc<WebPkiServerVerifier>, String> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(all.iter().cloned());
-    let verifier =
-        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build().map_err(
-            |e| format!("there is no authority to trust ({e}): give `certificateFingerprint` or `caFile`"),
-        )?;
-    Ok(Trust::Authorities { all, verifier })
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build().map_err(|e| {
+        format!("there is no authority to trust ({e}): give `certificateFingerprint` or `caFile`")
+    })
 }
 
 #[cfg(test)]
@@ -203,5 +214,21 @@ mod tests {
         for wrong in ["", "ab", &plain[2..], "zz"] {
             assert!(fingerprint(wrong).unwrap_err().contains("64 digits"), "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_authority_is_a_server_only_where_somebody_named_it() {
+        let mut authority = rcgen::CertificateParams::new(["nas.example".to_owned()]).unwrap();
+        authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = authority.self_signed(&key).unwrap().der().clone();
+        let (provider, name) = (provider(), ServerName::try_from("nas.example").unwrap());
+        let judged = |trust: Trust| {
+            let judge = Judge { trust, provider: Arc::clone(&provider), verdict: Verdict::default() };
+            judge.verify_server_cert(&certificate, &[], &name, &[], UnixTime::now()).is_ok()
+        };
+        let all = vec![certificate.clone()];
+        assert!(!judged(Trust::system(&all, &provider).unwrap()));
+        assert!(judged(Trust::named(all, &provider).unwrap()));
     }
 }
