@@ -5,6 +5,7 @@ pub(crate) mod pvesh;
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use zeroize::Zeroizing;
 use crate::DEFAULT_OUTPUT_LIMIT;
 use crate::certificates::{Advice, Judge, Verdict, provider};
 use crate::credentials::{Credentials, mask};
+use crate::stamp::Stamp;
 
 /// Where a node listens.
 const PORT: u16 = 8006;
@@ -57,6 +59,8 @@ struct Settings {
 struct Known {
     client: Client,
     verdict: Verdict,
+    /// What `caFile` looked like when it was read.
+    authorities: Option<Stamp>,
 }
 
 impl fmt::Debug for ProxmoxTransport {
@@ -120,10 +124,12 @@ impl ProxmoxTransport {
 
     fn known(&self, settings: Settings, base: &Url) -> Result<Known, TransportError> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = clients.get(&settings) {
+        let holds = |known: &&Known| known.authorities.as_ref().is_none_or(Stamp::holds);
+        if let Some(known) = clients.get(&settings).filter(holds) {
             return Ok(known.clone());
         }
         let verdict = Verdict::default();
+        let authorities = settings.ca_file.as_ref().map(|file| Stamp::of(Path::new(file)));
         let config = config(settings.pin.as_deref(), settings.ca_file.as_deref(), &verdict)?;
         let patience = Duration::from_secs(settings.patience.max(1).into());
         let mut builder = Client::builder()
@@ -142,7 +148,7 @@ impl ProxmoxTransport {
                 format!("cannot speak HTTPS: {}", cause(&e)),
             )
         })?;
-        let known = Known { client, verdict };
+        let known = Known { client, verdict, authorities };
         clients.insert(settings, known.clone());
         Ok(known)
     }
@@ -221,7 +227,8 @@ impl Line<'_> {
         let reason =
             reason.unwrap_or_else(|| response.status().canonical_reason().unwrap_or_default().to_owned());
         if status == 401 {
-            return Err(self.refused(&reason));
+            let reason = mask(reason.as_bytes(), &[&self.secret]);
+            return Err(self.refused(&String::from_utf8_lossy(&reason)));
         }
         let body = self.body(response).await?;
         let reply =
@@ -317,3 +324,6 @@ fn config(
         .dangerous();
     Ok(builder.with_custom_certificate_verifier(judge).with_no_client_auth())
 }
+
+#[cfg(test)]
+mod tests;
