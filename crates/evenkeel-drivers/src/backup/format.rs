@@ -149,13 +149,38 @@ pub struct Seal {
     pub more: BTreeMap<String, Value>,
 }
 
+/// Why a seal is not understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoSeal {
+    /// In words.
+    pub problem: String,
+    /// It is one, of another version of this form: not ours to write anew from what lies beside it.
+    pub is_other_format: bool,
+}
+
+impl From<String> for NoSeal {
+    fn from(problem: String) -> Self {
+        NoSeal { problem, is_other_format: false }
+    }
+}
+
+/// All that the versions of this form have in common.
+#[derive(Deserialize)]
+struct Version {
+    format: Value,
+}
+
 impl Seal {
     /// Reads the text of a seal; the error says what is wrong with it.
-    pub fn parse(text: &[u8]) -> Result<(Seal, Timestamp), String> {
-        let seal: Seal = serde_json::from_slice(text).map_err(|error| error.to_string())?;
-        if seal.format != FORMAT {
-            return Err(format!("it has format {}, this program knows {FORMAT}", seal.format));
+    pub fn parse(text: &[u8]) -> Result<(Seal, Timestamp), NoSeal> {
+        // What else stands in another version's may have any form.
+        if let Ok(Version { format }) = serde_json::from_slice(text)
+            && format != FORMAT
+        {
+            let problem = format!("it has format {format}, this program knows {FORMAT}");
+            return Err(NoSeal { problem, is_other_format: true });
         }
+        let seal: Seal = serde_json::from_slice(text).map_err(|error| error.to_string())?;
         let slot = slot_of(&seal.slot).ok_or_else(|| format!("\"{}\" is no slot", seal.slot))?;
         let is_name = |name: &String| !name.is_empty() && !name.contains(['/', '\0']) && *name != "..";
         let bad = seal
@@ -163,7 +188,7 @@ impl Seal {
             .iter()
             .find(|(name, record)| !is_name(name) || !is_name(&record.log) || name.as_str() == SEAL);
         if let Some((name, _)) = bad {
-            return Err(format!("\"{}\" is no archive's name", name.escape_debug()));
+            return Err(format!("\"{}\" is no archive's name", name.escape_debug()).into());
         }
         Ok((seal, slot))
     }
@@ -218,8 +243,15 @@ mod tests {
         for name in ["../daily.1/a.tgz", "", "..", "evenkeel.json"] {
             assert!(Seal::parse(text(name, 1).as_bytes()).is_err(), "{name}");
         }
-        assert!(Seal::parse(text("a.tgz", 2).as_bytes()).unwrap_err().contains("format 2"));
-        assert!(Seal::parse(b"{}").is_err() && Seal::parse(b"").is_err());
+        for newer in
+            [text("a.tgz", 2), r#"{"format":2}"#.to_owned(), r#"{"format":"2b","archives":7}"#.to_owned()]
+        {
+            let refused = Seal::parse(newer.as_bytes()).unwrap_err();
+            assert!(refused.is_other_format && refused.problem.contains("it has format"), "{refused:?}");
+        }
+        for broken in ["{}", "", r#"{"format":1}"#, r#"{"format":2,"#] {
+            assert!(!Seal::parse(broken.as_bytes()).unwrap_err().is_other_format, "{broken}");
+        }
     }
 
     #[test]

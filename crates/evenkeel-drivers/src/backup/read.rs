@@ -8,7 +8,9 @@ use evenkeel_core::request::{Entry, FileRequest, Listing, MISSING, Query, Replie
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
-use super::format::{BUILDING_MARK, Building, FAILED, Failure, PART, RECORD, REMOVING, Record, SEAL, Seal};
+use super::format::{
+    BUILDING_MARK, Building, FAILED, Failure, NoSeal, PART, RECORD, REMOVING, Record, SEAL, Seal,
+};
 use super::layout::BUILDING;
 use super::picture::{Folder, Open, Picture, Sealed, Standing, can_be_open, is_mark, stamp_of_files};
 use super::store::StoreSpec;
@@ -35,7 +37,7 @@ impl StoreSpec {
             let known = known.and_then(|query| self.text(so_far, &query).ok().map(Seal::parse));
             let lacks =
                 known.as_ref().is_some_and(|known| known.as_ref().is_ok_and(|known| lacks(known, files)));
-            let damaged = known.is_some_and(|known| known.is_err());
+            let damaged = known.is_some_and(|known| known.is_err_and(|problem| !problem.is_other_format));
             let small = |suffix: &str| {
                 let files = files.keys().filter(|file| file.starts_with("vzdump-") && file.ends_with(suffix));
                 files.take(MOST_RECORDS).map(|file| self.read_of(name, file)).collect::<Vec<_>>()
@@ -107,12 +109,19 @@ impl StoreSpec {
                     let pending = file != SEAL;
                     return Ok(Some(Standing::Sealed(Box::new(Sealed { slot, seal, pending, failures }))));
                 }
-                Err(problem) => damage = Some(format!("{file} in it cannot be understood: {problem}")),
+                Err(NoSeal { problem, is_other_format }) => {
+                    let problem = format!("{file} in it cannot be understood: {problem}");
+                    if is_other_format {
+                        return Ok(Some(Standing::Damaged(problem)));
+                    }
+                    damage = Some(problem);
+                }
             }
         }
         let open = self.open(name, files, replies)?;
         // Names prove nothing: an older script calls its folder and files as we do. Our mark is written first.
-        let is_marked = files.contains_key(BUILDING_MARK) || files.keys().all(|file| is_mark(file));
+        let is_building = |file: &String| file.strip_suffix(PART).unwrap_or(file) == BUILDING_MARK;
+        let is_marked = files.keys().any(is_building) || files.keys().all(|file| is_mark(file));
         let is_begun = is_marked && (!files.is_empty() || slot_of(name).is_some());
         if !open.records.is_empty() || (damage.is_none() && can_be_open(self.layout(), name) && is_begun) {
             return Ok(Some(Standing::Open(open)));
