@@ -11,12 +11,15 @@ use serde::de::DeserializeOwned;
 use super::format::{
     BUILDING_MARK, Building, FAILED, Failure, NoSeal, PART, RECORD, REMOVING, Record, SEAL, Seal,
 };
-use super::layout::BUILDING;
+use super::layout::{BUILDING, Layout};
 use super::picture::{Folder, Open, Picture, Sealed, Standing, can_be_open, is_mark, stamp_of_files};
 use super::store::StoreSpec;
 
 /// No more records of one folder are read: a night has a few hundred guests at most.
 const MOST_RECORDS: usize = 2_000;
+
+/// Why a folder with a generation in it is not ours.
+const RENAMED: &str = "a generation that somebody gave another name";
 
 /// The files in a folder, by name.
 type Files = BTreeMap<String, Entry>;
@@ -104,6 +107,9 @@ impl StoreSpec {
         let mut damage = None;
         if let Some(file) = seal_name(files) {
             match Seal::parse(self.text(replies, &self.read_of(name, &file))?) {
+                Ok((seal, slot)) if !self.names(name, Some(slot), &seal.layout) => {
+                    return Ok(Some(Standing::Foreign(RENAMED.to_owned())));
+                }
                 Ok((seal, slot)) => {
                     let failures = self.small_files(name, files, FAILED, replies);
                     let pending = file != SEAL;
@@ -123,15 +129,28 @@ impl StoreSpec {
         let is_building = |file: &String| file.strip_suffix(PART).unwrap_or(file) == BUILDING_MARK;
         let is_marked = files.keys().any(is_building) || files.keys().all(|file| is_mark(file));
         let is_begun = is_marked && (!files.is_empty() || slot_of(name).is_some());
-        if !open.records.is_empty() || (damage.is_none() && can_be_open(self.layout(), name) && is_begun) {
+        let is_fit =
+            !open.records.is_empty() || (damage.is_none() && can_be_open(self.layout(), name) && is_begun);
+        if is_fit && self.names(name, open.slot, "") {
             return Ok(Some(Standing::Open(open)));
         }
         let in_layout = self.layout().number(name).is_some() || can_be_open(self.layout(), name);
         Ok(match damage {
             Some(problem) => Some(Standing::Damaged(problem)),
+            None if !open.records.is_empty() => Some(Standing::Foreign(RENAMED.to_owned())),
             None if in_layout => Some(Standing::Foreign("there is no evenkeel.json in it".to_owned())),
             None => None,
         })
+    }
+
+    /// Whether we give a folder with the generation of `slot` this name, or did with an earlier layout, `written`. One that a
+    /// person copied or moved to another name was set aside, and is not ours any more.
+    fn names(&self, name: &str, slot: Option<Timestamp>, written: &str) -> bool {
+        let is_number = |layout: &Layout| layout.number(name).is_some();
+        name == BUILDING
+            || is_number(self.layout())
+            || slot.is_some_and(|slot| slot_of(name) == Some(slot))
+            || Layout::parse(written).is_ok_and(|layout| is_number(&layout))
     }
 
     /// What the files in a folder without a good seal tell.
