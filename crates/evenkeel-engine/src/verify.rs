@@ -146,6 +146,11 @@ pub(crate) fn verdict_after(change: &Change, work: &Work, after: &Look) -> Verdi
     };
     match now {
         Change { error: Some(error), .. } => unknown_after(error, complaint),
+        // What is not wanted any more, such as a copy after its last try, is no success for that.
+        now if complaint.is_some() && now.action == Action::NoOp && now.report.trouble().is_some() => {
+            let (message, hint) = complaint.unwrap_or_default();
+            Verdict::Failed { message, hint }
+        }
         now if now.action == Action::NoOp && now.busy.is_none() => Verdict::Applied,
         // What may be sent was; the rest waits for a person.
         Change { gate: Gate::Held { reasons }, .. } if complaint.is_none() && change.withheld.is_some() => {

@@ -67,6 +67,21 @@ fn ctrl_c_ends_a_dump_soon_and_says_what_is_left() {
 }
 
 #[test]
+fn the_last_try_that_fails_is_no_success() {
+    let place = BackupSite::of_example("backup-vzdump");
+    let work = &place.site.work;
+    let text = fs::read_to_string(work.path().join("backup.yaml")).unwrap();
+    work.write(
+        "backup.yaml",
+        &text.replace("guests: running", "guests: [101]").replace("schedule: {", "schedule: { attempts: 1,"),
+    );
+    place.fail("pve1", 101, Some("error"));
+    work.expect(1, &["apply", "--auto-approve"]).says(&["failed", "1 failed"]);
+    work.expect(2, &["status"]).says(&["False", "101"]);
+    work.expect(1, &["backup", "verify"]).says(&["there was no copy to read"]);
+}
+
+#[test]
 fn a_nas_that_does_not_answer_is_unknown_and_nothing_is_dumped() {
     let place = BackupSite::of_example("backup-vzdump");
     let work = &place.site.work;

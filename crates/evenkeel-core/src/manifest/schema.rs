@@ -148,15 +148,22 @@ fn one_of<T: JsonSchema>(fields: &[&str], generator: &mut SchemaGenerator) -> Va
 fn resource_spec(drivers: &[&Arc<dyn ErasedDriver>], generator: &mut SchemaGenerator) -> Option<Value> {
     let mut merged = Map::new();
     let mut always: Option<BTreeSet<String>> = None;
-    let mut description = None;
+    let mut descriptions = Vec::new();
     for driver in drivers {
         let mut schema = driver.schema(generator).to_value();
-        if let Some(Value::Object(mut properties)) = schema.get_mut("properties").map(Value::take) {
-            merged.append(&mut properties);
+        if let Some(Value::Object(properties)) = schema.get_mut("properties").map(Value::take) {
+            for (name, property) in properties {
+                // What several drivers have is told as the first of them does.
+                merged.entry(name).or_insert(property);
+            }
         }
         let required = required_of(&schema);
         always = Some(always.map_or_else(|| required.clone(), |known| &known & &required));
-        description = description.or_else(|| schema.get("description").cloned());
+        let told = schema.get("description").and_then(Value::as_str);
+        descriptions.extend(told.map(|told| match driver.backend() {
+            Some(key) => format!("With `{key}`: {told}"),
+            None => told.to_owned(),
+        }));
     }
     let required = always?;
     let mut common = Common::json_schema(generator).to_value();
@@ -170,8 +177,8 @@ fn resource_spec(drivers: &[&Arc<dyn ErasedDriver>], generator: &mut SchemaGener
     }
     let mut spec =
         json!({ "type": "object", "properties": merged, "required": required, "allOf": conditions });
-    if let (Some(root), Some(description)) = (spec.as_object_mut(), description) {
-        root.insert("description".to_owned(), description);
+    if let (Some(root), false) = (spec.as_object_mut(), descriptions.is_empty()) {
+        root.insert("description".to_owned(), Value::String(descriptions.join("\n\n")));
     }
     Some(spec)
 }

@@ -18,7 +18,7 @@ pub(super) fn names(
     problems: &mut Problems,
 ) -> Arc<[String]> {
     let mut names = Vec::new();
-    for Use { path, target: name, as_a, .. } in uses {
+    for Use { path, target: name, as_a, claims } in uses {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         match targets.get(&name) {
             None => no_such_target(resource, &path, &name, targets, problems),
@@ -32,6 +32,11 @@ pub(super) fn names(
                 let hint = format!("name a target that is reached by one of `{kinds}`");
                 resource.problem(&path, message, Some(hint), problems);
             }
+            Some(target) if target.spec.local.is_some() && is_relative(as_a, claims.as_deref()) => {
+                let message = format!("a folder on this machine (`{name}`) begins with `/`");
+                let hint = "any other would be another one for each folder that Evenkeel is started in";
+                resource.problem(&path, message, Some(hint.to_owned()), problems);
+            }
             Some(_) => {}
         }
         if !names.contains(&name) {
@@ -39,6 +44,10 @@ pub(super) fn names(
         }
     }
     names.into()
+}
+
+fn is_relative(role: Role, folder: Option<&str>) -> bool {
+    role != Role::Host && folder.is_some_and(|folder| !folder.starts_with('/'))
 }
 
 /// The ways to reach a target that keeps files.

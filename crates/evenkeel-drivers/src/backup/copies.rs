@@ -13,8 +13,8 @@ use super::keep::members;
 use super::make::{clear, fields_of, finish};
 use super::picture::{Archive, Standing};
 
-/// So many generations are copied in one run at most: a night must not wait for a month of copies.
-const MOST: usize = 3;
+/// So many generations are copied in one run at most; a run that leaves some for later tells that it is not done.
+const MOST: usize = 31;
 
 /// An archive of the first store that is missing in the other.
 #[derive(Debug, Clone)]

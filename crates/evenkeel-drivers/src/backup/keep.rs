@@ -34,6 +34,20 @@ pub(super) fn members(picture: &Picture) -> BTreeMap<String, BTreeSet<Timestamp>
     members
 }
 
+/// Whether an item's archive of a slot would be kept if it were made now. A later one by hand may stand for it already.
+pub fn would_stay(
+    picture: &Picture,
+    item: &str,
+    slot: Timestamp,
+    retention: &Retention,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> bool {
+    let mut slots = members(picture).remove(item).unwrap_or_default();
+    slots.insert(slot);
+    retention.decide(&verified(&slots), now, zone).keep.contains_key(&slot)
+}
+
 /// Decides what becomes of what is in a store.
 ///
 /// Only verified archives count, and only they protect others. One that was lost stays listed, so that it is told, until

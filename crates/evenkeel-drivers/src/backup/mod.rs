@@ -20,7 +20,7 @@ mod store;
 pub use copies::copy;
 pub use desk::{Arrival, Desk};
 pub use format::{FORMAT, Record, Seal};
-pub use keep::{Verdict, judge, prune};
+pub use keep::{Verdict, judge, prune, would_stay};
 pub use layout::Layout;
 pub use make::{Job, Night, finish, make};
 pub use picture::{Archive, Folder, Lost, Open, Picture, Sealed, Standing};

@@ -201,16 +201,8 @@ pub(super) fn select(
         Guests::Running => with_status("running"),
         Guests::Stopped => with_status("stopped"),
         Guests::All => guests.keys().copied().collect(),
-        Guests::Ids(ids) => {
-            if let Some(missing) = ids.iter().find(|id| !guests.contains_key(id)) {
-                return Err(ObserveError::Unfit {
-                    path: vec!["vzdump".to_owned(), "guests".to_owned()],
-                    message: format!("there is no guest {missing} on this host"),
-                    hint: Some("take it out of the list; its archives stay by their own rules".to_owned()),
-                });
-            }
-            ids.clone()
-        }
+        // One that is gone must not cost the others their copies, nor keep its own from being restored.
+        Guests::Ids(ids) => ids.iter().copied().filter(|id| guests.contains_key(id)).collect(),
         Guests::Pool(pool) => of_cluster(facts, guests, replies, |resource| resource.pool == *pool)?,
         Guests::Tags(tags) => of_cluster(facts, guests, replies, |resource| {
             resource.tags.split([';', ',', ' ']).any(|tag| tags.contains(tag))

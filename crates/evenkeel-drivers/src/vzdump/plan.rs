@@ -10,7 +10,7 @@ use super::dump::{Dumper, HostFolder, remove};
 use super::observe::{Seen, host_folder};
 use super::spec::VzdumpScheduleSpec;
 use crate::backup::{
-    Arrival, Desk, FORMAT, Job, Night, Seal, Verdict, copy, finish, judge, make, prune, stamp_of,
+    Arrival, Desk, FORMAT, Job, Night, Seal, Verdict, copy, finish, judge, make, prune, stamp_of, would_stay,
 };
 
 /// A first dump is taken to need so much room.
@@ -58,8 +58,8 @@ pub(super) fn plan<'a>(spec: &'a VzdumpScheduleSpec, seen: &Seen, now: Timestamp
     let mut store = Desk::new(&spec.vzdump.store, &seen.store);
     let (jobs, stray) = match due.slot {
         // A copy by hand is made of a slot of its own: those of the schedule are not worked on, but wanted.
-        Some(slot) if !removes => (jobs(spec, seen, slot), Vec::new()),
-        Some(slot) => (jobs(spec, seen, slot), stray(seen, &store, slot)),
+        Some(slot) if !removes => (jobs(spec, seen, slot, now), Vec::new()),
+        Some(slot) => (jobs(spec, seen, slot, now), stray(seen, &store, slot)),
         None => (Vec::new(), all_slots(seen, !removes || is_pause)),
     };
     let mut steps: Vec<Step> =
@@ -132,7 +132,7 @@ fn template(spec: &VzdumpScheduleSpec, seen: &Seen) -> Seal {
 }
 
 /// The guests that are to be in the slot's generation.
-fn jobs(spec: &VzdumpScheduleSpec, seen: &Seen, slot: Timestamp) -> Vec<Job> {
+fn jobs(spec: &VzdumpScheduleSpec, seen: &Seen, slot: Timestamp, now: Timestamp) -> Vec<Job> {
     let stamp = stamp_of(slot, &seen.zone.zone);
     let name = slot_name(slot);
     let dumper = dumper(spec, seen);
@@ -145,7 +145,10 @@ fn jobs(spec: &VzdumpScheduleSpec, seen: &Seen, slot: Timestamp) -> Vec<Job> {
         let hold = hold(seen, &name, &item, &archive);
         Some(Job { item, kind: guest.kind.to_owned(), archive, log: format!("{stem}.log"), tried, hold })
     };
-    seen.chosen.iter().filter_map(job).collect()
+    let zone = &seen.zone.zone;
+    // What would be removed at once is not made.
+    let stays = |job: &Job| would_stay(&seen.store, &job.item, slot, &spec.retention, now, zone);
+    seen.chosen.iter().filter_map(job).filter(stays).collect()
 }
 
 fn dumper(spec: &VzdumpScheduleSpec, seen: &Seen) -> Dumper {

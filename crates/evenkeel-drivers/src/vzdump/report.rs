@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::observe::Seen;
 use super::plan::{Planned, plan};
-use super::spec::VzdumpScheduleSpec;
+use super::spec::{Guests, VzdumpScheduleSpec};
 use crate::backup::{Picture, Standing, StoreSpec, Verdict};
 
 /// Messages name no more than so many things.
@@ -25,6 +25,7 @@ pub(super) fn report(spec: &VzdumpScheduleSpec, seen: &Seen, now: Timestamp) -> 
     let store = &spec.vzdump.store;
     report.health.push(fresh(spec, seen, &seen.store, "Fresh".to_owned(), now));
     report.health.push(whole(spec, seen, &planned));
+    report.health.extend(missing(spec, seen));
     if !planned.holds.is_empty() {
         let told = planned.holds.iter().map(|(item, why)| format!("{item}: {why}"));
         report.health.push(bad("Space", "NoRoom", some(told)));
@@ -52,6 +53,18 @@ pub(super) fn report(spec: &VzdumpScheduleSpec, seen: &Seen, now: Timestamp) -> 
     report
 }
 
+/// The guests that the manifest names and that are not there.
+fn missing(spec: &VzdumpScheduleSpec, seen: &Seen) -> Option<Health> {
+    let Guests::Ids(ids) = &spec.vzdump.guests else { return None };
+    let missing: Vec<String> =
+        ids.iter().filter(|id| !seen.guests.contains_key(id)).map(ToString::to_string).collect();
+    let says = format!(
+        "not on this host: guest {}; take it out of `guests`, its copies stay by their own rules",
+        missing.join(", ")
+    );
+    (!missing.is_empty()).then(|| bad("Guests", "Missing", says))
+}
+
 fn bad(about: &str, reason: &str, message: String) -> Health {
     let (about, reason) = (about.to_owned(), reason.to_owned());
     Health { about, good: false, reason, message, since: None, limit_seconds: None }
@@ -68,7 +81,9 @@ fn some(all: impl IntoIterator<Item = String>) -> String {
 fn fresh(spec: &VzdumpScheduleSpec, seen: &Seen, picture: &Picture, about: String, now: Timestamp) -> Health {
     let limit = spec.schedule.fresh_within_seconds(now, &seen.zone.zone);
     let archives = picture.archives();
-    let newest = archives.iter().filter(|archive| archive.is_verified()).map(|archive| archive.slot).max();
+    // One that says it is of the future says nothing about now.
+    let verified = archives.iter().filter(|archive| archive.is_verified()).map(|archive| archive.slot);
+    let newest = verified.filter(|slot| *slot <= now).max();
     let health = |good: bool, reason: &str, message: String| Health {
         about,
         good,

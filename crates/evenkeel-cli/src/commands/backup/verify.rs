@@ -43,7 +43,8 @@ pub(super) fn run(args: &SomeCopies, output: Output) -> Result<Exit, CliError> {
             ui::print_json(&json!({ "formatVersion": FORMAT_VERSION, "copies": checked }))?;
         }
     }
-    let is_bad = checked.iter().any(|one| one.problem.is_some());
+    // Whoever asks whether copies are good must not hear yes where there is none.
+    let is_bad = checked.is_empty() || checked.iter().any(|one| one.problem.is_some());
     Ok(if is_bad { Exit::Error } else { Exit::Done })
 }
 

@@ -66,7 +66,8 @@ impl Driver for Depot {
     }
 }
 
-const TARGETS: [(&str, &str); 6] = [
+const TARGETS: [(&str, &str); 7] = [
+    ("here", "local: {}"),
     ("h", "ssh: { host: h }"),
     ("i", "ssh: { host: i }"),
     ("nas", "ftp: { host: nas, tls: none }"),
@@ -114,7 +115,7 @@ fn what_is_used_must_be_there_and_be_able_to_do_it() {
     for (found, expected) in found.iter().zip(expected) {
         assert!(found.contains(expected), "{found}");
     }
-    assert!(found[0].starts_with("f.yaml:34:37: error: "), "{}", found[0]);
+    assert!(found[0].starts_with("f.yaml:39:37: error: "), "{}", found[0]);
 }
 
 #[test]
@@ -132,7 +133,7 @@ fn a_folder_is_one_resources_alone_and_so_is_what_is_in_it() {
         ("store: nas, folder: d/e", "store: same-nas, folder: d/e/"),
     ] {
         let found = of(one, two);
-        assert!(found.len() == 1 && found[0].contains("is used by Depot/a too (f.yaml:31:1)"), "{found:#?}");
+        assert!(found.len() == 1 && found[0].contains("is used by Depot/a too (f.yaml:36:1)"), "{found:#?}");
     }
     for (one, two) in [
         ("store: nas, folder: d/e", "store: nas, folder: d/ef"),
@@ -141,6 +142,16 @@ fn a_folder_is_one_resources_alone_and_so_is_what_is_in_it() {
     ] {
         assert_eq!(of(one, two), [""; 0]);
     }
+}
+
+#[test]
+fn a_folder_on_this_machine_is_the_same_wherever_evenkeel_is_started() {
+    let found = depots(&[("a", "target: h, label: x, store: here, folder: backup")]);
+    assert!(
+        found.len() == 1 && found[0].contains("a folder on this machine (`here`) begins with `/`"),
+        "{found:#?}"
+    );
+    assert_eq!(depots(&[("a", "target: h, label: x, store: here, folder: /backup")]), [""; 0]);
 }
 
 #[test]

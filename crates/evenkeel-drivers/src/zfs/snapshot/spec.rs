@@ -19,7 +19,7 @@ const SLOT_LENGTH: usize = "20261120T023000Z".len();
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ZfsSnapshotSpec {
-    /// When snapshots are made.
+    /// When copies are made. With `pveJob`, in the time zone of Proxmox's nodes.
     pub schedule: Schedule,
     /// Which snapshots are kept. Decided for each dataset by itself. Default: all.
     #[serde(default)]

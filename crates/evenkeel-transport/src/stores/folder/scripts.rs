@@ -56,6 +56,9 @@ const PUT: &str = r#"
 [ -L "$1" ] && no "$1 is a link"
 if [ "$2" = 0 ]; then
     if [ -e "$1" ]; then file "$1"; fi
+    # Another writer of the same name goes on with a file that is nowhere, and sees that when it looks at what it wrote.
+    rm -f -- "$1" || exit 45
+    set -C
     cat >"$1" || exit 45
 else
     file "$1"
