@@ -43,6 +43,32 @@ pub(super) struct Verdict {
 /// Why snapshots stay whatever the rules say: by dataset, then slot.
 pub(super) type Protected = BTreeMap<String, BTreeMap<String, String>>;
 
+/// What there shall be a copy of, and for which slot at least.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expected<'s> {
+    /// The newest slot there is, whether it has begun, is still made up for, or not. `None`: no slot yet.
+    pub(super) latest: Option<Timestamp>,
+    /// The side whose datasets are copied.
+    pub(super) source: &'s Side,
+}
+
+impl Expected<'_> {
+    /// True for a dataset that shall be copied and lacks its newest copy. `newest` is the newest that there will be.
+    fn is_behind(&self, relative: &str, newest: Option<Timestamp>) -> bool {
+        let is_older = |latest| newest.is_none_or(|newest| newest < latest);
+        self.source.ours.contains_key(relative) && self.latest.is_some_and(is_older)
+    }
+}
+
+/// What stays of a dataset whatever the rules say.
+#[derive(Debug, Clone, Copy)]
+enum Stay<'a> {
+    /// All that is there.
+    All,
+    /// Slots, with the reasons.
+    These(&'a BTreeMap<String, String>),
+}
+
 impl Side {
     pub(super) fn of(spec: &ZfsSnapshotSpec, listing: Arc<Listing>, root: &str) -> Self {
         let recursive = spec.zfs_snapshot.recursive;
@@ -119,11 +145,15 @@ impl Side {
 
     /// Decides for each dataset by itself, so that what comes and goes below the root changes nothing for the others.
     /// `coming` will be there as well.
+    ///
+    /// Time goes on while copies fail, and rules such as `keepWithin` would clear away the last good ones one after the
+    /// other. So nothing goes of a dataset that is behind what is `expected`.
     pub(super) fn judge(
         &self,
         retention: &Retention,
         coming: &Slots,
         protected: &Protected,
+        expected: Expected<'_>,
         (now, zone): (Timestamp, &TimeZone),
     ) -> Verdict {
         let (mut verdict, nothing) = (Verdict::default(), BTreeMap::new());
@@ -136,8 +166,13 @@ impl Side {
                 Some((before, decision)) if before == members => decision,
                 _ => retention.decide(&members, now, zone),
             };
-            let stays = protected.get(relative).unwrap_or(&nothing);
-            self.note((relative, stays), &members, &decision, &mut verdict);
+            let newest = members.iter().map(|member| member.at).filter(|at| *at <= now).max();
+            let stay = if expected.is_behind(relative, newest) {
+                Stay::All
+            } else {
+                Stay::These(protected.get(relative).unwrap_or(&nothing))
+            };
+            self.note((relative, stay), &members, &decision, &mut verdict);
             last = Some((members, decision));
         }
         verdict
@@ -157,10 +192,10 @@ impl Side {
         there.chain(come.filter_map(|(slot, _)| member(slot, None))).collect()
     }
 
-    /// `stays` counts for the rules like any other, but does not go.
+    /// What `stay` tells counts for the rules like any other, but does not go.
     fn note(
         &self,
-        (relative, stays): (&str, &BTreeMap<String, String>),
+        (relative, stay): (&str, Stay<'_>),
         members: &[Member],
         decision: &Decision,
         verdict: &mut Verdict,
@@ -169,13 +204,18 @@ impl Side {
             let slot = slot_name(member.at);
             let goes = decision.remove.contains(&member.at);
             let there = self.our(relative, &slot).is_some();
-            let reasons = match stays.get(&slot).filter(|_| goes && there) {
-                Some(why) => {
+            let needed = match stay {
+                Stay::These(slots) => slots.get(&slot),
+                Stay::All => None,
+            };
+            let reasons = match (goes, there, needed) {
+                (false, ..) => decision.keep.get(&member.at).cloned().unwrap_or_default(),
+                (true, true, _) if matches!(stay, Stay::All) => vec!["until there is a new one".to_owned()],
+                (true, true, Some(why)) => {
                     verdict.needed.entry(slot.clone()).or_default().insert(relative.to_owned());
                     vec![why.clone()]
                 }
-                None if !goes => decision.keep.get(&member.at).cloned().unwrap_or_default(),
-                None => {
+                _ => {
                     let list = if there { &mut verdict.remove } else { &mut verdict.unwelcome };
                     list.entry(slot).or_default().insert(relative.to_owned());
                     continue;
@@ -183,7 +223,7 @@ impl Side {
             };
             verdict.reasons.entry(slot).or_insert(reasons);
         }
-        if verdict.alarm.is_none() {
+        if verdict.alarm.is_none() && !matches!(stay, Stay::All) {
             verdict.alarm =
                 decision.alarm.as_ref().map(|alarm| format!("{}: {alarm}", full(&self.root, relative)));
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use evenkeel_core::backup::{Zone, slot_name};
+use evenkeel_core::backup::{Zone, slot_name, slot_of};
 use evenkeel_core::request::Replies;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -11,7 +11,7 @@ use super::listing::full;
 use super::send::{
     Standings, Unfinished, arriving, candidates, protected, protected_blindly, shipping, standings,
 };
-use super::side::{Protected, Side, Slots, Verdict};
+use super::side::{Expected, Protected, Side, Slots, Verdict};
 use super::spec::ZfsSnapshotSpec;
 use super::state::{Generations, Replica, ReplicaState, Seen, Todo, ZfsSnapshotState};
 
@@ -121,6 +121,10 @@ fn without(wanted: &mut Generations, there: &Slots, remove: &Slots) {
 /// What is to be done on both sides.
 pub(super) fn todo(spec: &ZfsSnapshotSpec, seen: &Seen, now: Timestamp) -> Todo {
     let at = (now, &seen.zone.zone);
+    let latest = spec.schedule.slot_before(now, &seen.zone.zone);
+    // Slots are whole seconds, as their names are.
+    let latest = latest.and_then(|slot| slot_of(&slot_name(slot)));
+    let expected = Expected { latest, source: &seen.source };
     let (make, taken) = to_make(spec, seen, now);
     let coming: Slots = make.iter().cloned().collect();
     let mut todo = Todo { make, taken, ..Todo::default() };
@@ -133,13 +137,14 @@ pub(super) fn todo(spec: &ZfsSnapshotSpec, seen: &Seen, now: Timestamp) -> Todo 
         None if spec.send().is_some() => protected_blindly(spec, &seen.source),
         None => Protected::new(),
     };
-    todo.source = seen.source.judge(&spec.retention, &coming, &protected, at);
+    todo.source = seen.source.judge(&spec.retention, &coming, &protected, expected, at);
     match (standings, &seen.replica) {
         (Some(standings), Some(Replica::Known { side, .. })) if !spec.schedule.paused => {
-            send(spec, (&seen.source, side), standings, &mut todo, at);
+            send(spec, (expected, side), standings, &mut todo, at);
         }
         (_, Some(Replica::Known { side, .. })) => {
-            todo.replica = side.judge(spec.send_retention(), &Slots::new(), &Protected::new(), at);
+            let nothing = (Slots::new(), Protected::new());
+            todo.replica = side.judge(spec.send_retention(), &nothing.0, &nothing.1, expected, at);
         }
         _ => {}
     }
@@ -157,18 +162,19 @@ pub(super) fn todo(spec: &ZfsSnapshotSpec, seen: &Seen, now: Timestamp) -> Todo 
 /// What goes to the other side; what no rule keeps there then, and what is not needed here any more.
 fn send(
     spec: &ZfsSnapshotSpec,
-    (source, side): (&Side, &Side),
+    (expected, side): (Expected<'_>, &Side),
     standings: Standings,
     todo: &mut Todo,
     at: (Timestamp, &TimeZone),
 ) {
+    let source = expected.source;
     let candidates = candidates((spec, source, side), &standings, &todo.source.remove, todo.make.as_ref());
     let mut coming = candidates.clone();
     let arriving = arriving(source, side, &standings);
     for (slot, datasets) in &arriving {
         coming.entry(slot.clone()).or_default().extend(datasets.iter().cloned());
     }
-    todo.replica = side.judge(spec.send_retention(), &coming, &Protected::new(), at);
+    todo.replica = side.judge(spec.send_retention(), &coming, &Protected::new(), expected, at);
     for (slot, datasets) in arriving {
         let unwelcome = todo.replica.unwelcome.get(&slot);
         let passing: BTreeSet<String> = unwelcome.into_iter().flatten().cloned().collect();
