@@ -62,7 +62,10 @@ async fn night(spec: Value, secrets: &[(&str, &str)], folder: &str, how: &str) {
     rig.moved(&store, &here, &transfer(from, goal)).await;
     assert!(std::fs::read(copy).unwrap() == vec![b'e'; BYTES]);
 
-    let remove = FileRequest::RemoveFolder { folder: generation, last: "evenkeel.removing".to_owned() };
+    let archive = "vz dump-101";
+    let only = ["tar", "tar.json", "log"].map(|end| format!("{archive}.{end}")).into_iter();
+    let only = only.chain(["evenkeel.json".to_owned()]).collect();
+    let remove = FileRequest::RemoveFolder { folder: generation, last: "evenkeel.removing".to_owned(), only };
     let list = FileRequest::List { folder: folder.to_owned(), depth: 9 };
     let said = rig.ask(&store, vec![remove.clone(), remove, list]).await;
     assert!(!said[2].contains("vz dump"), "{}", said[2]);

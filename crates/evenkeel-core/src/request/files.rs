@@ -3,7 +3,7 @@
 //! Paths are made of names with `/` between them, without `.` and `..`. A path that begins with `/` begins at the
 //! top of the server (or bucket), any other one where a login begins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -70,12 +70,15 @@ pub enum FileRequest {
         /// The file.
         path: String,
     },
-    /// Removes a folder with everything in it; one that is not there is fine.
+    /// Removes a folder with everything in it; one that is not there is fine. Refused, and nothing removed, where there
+    /// is anything in it that nobody looked at.
     RemoveFolder {
         /// The folder.
         folder: String,
         /// The name of a file in it that goes last, just before the folder: while it is there, the rest may be half gone.
         last: String,
+        /// What else may be in it, files and folders, by path from there. Not all of it needs to be there.
+        only: BTreeSet<String>,
     },
     /// Writes `into` (in `folder`, like [`FileRequest::Write`]): a JSON object with `fields`, and under `archives` what
     /// stands in the records of `members`: for each member `a`, the file `a.json` beside it. Refused where a record is

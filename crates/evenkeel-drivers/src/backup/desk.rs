@@ -310,9 +310,15 @@ impl<'a> Desk<'a> {
         found.standing = Standing::Removing;
         let stamp = stamp.map(str::to_owned).or_else(|| stamp_of_files(&found.files));
         if !found.has_foreign(stamp.as_deref()) {
+            // What comes in until then is not ours to remove. Our marks come and go.
+            let marks = [SEAL, BUILDING_MARK, REMOVING]
+                .into_iter()
+                .flat_map(|mark| [mark.to_owned(), format!("{mark}{PART}")]);
+            let only = found.files.keys().cloned().chain(marks).collect();
             self.send(FileRequest::RemoveFolder {
                 folder: self.store.path(folder),
                 last: REMOVING.to_owned(),
+                only,
             });
             self.picture.folders.remove(folder);
             return;

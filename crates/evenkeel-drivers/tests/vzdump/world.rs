@@ -156,10 +156,14 @@ impl World {
                 }
             }
             FileRequest::Remove { path } if cut != Cut::Early => drop(tree.remove(path)),
-            FileRequest::RemoveFolder { folder, last } => {
+            FileRequest::RemoveFolder { folder, last, only } => {
                 let prefix = format!("{folder}/");
                 let inside: Vec<String> =
                     tree.keys().filter(|path| path.starts_with(&prefix)).cloned().collect();
+                let name = |path: &String| path[prefix.len()..].to_owned();
+                if let Some(new) = inside.iter().map(name).find(|name| name != last && !only.contains(name)) {
+                    return Err(format!("{new} came in meanwhile"));
+                }
                 let files = inside.iter().filter(|path| !path.ends_with(last.as_str()));
                 let many = match cut {
                     Cut::Early => inside.len() / 2,

@@ -1,6 +1,6 @@
 //! What a store makes of a request, as the transports do it: look before a rename, `.part` before a name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_core::request::{Digest, Entry, FileRequest, Listing, MISSING, REFUSED, Reply};
 use serde_json::{Map, Value};
@@ -67,7 +67,7 @@ impl FileStore {
             FileRequest::MakeFolder { folder } => self.disk.make_folder(folder).map(|()| Vec::new()),
             FileRequest::Rename { from, to } => self.rename(from, to),
             FileRequest::Remove { path } => self.disk.remove(path).map(|()| Vec::new()),
-            FileRequest::RemoveFolder { folder, last } => self.remove_folder(folder, last),
+            FileRequest::RemoveFolder { folder, last, only } => self.remove_folder(folder, last, only),
             FileRequest::Seal { folder, into, fields, members } => self.seal(folder, into, fields, members),
         }
     }
@@ -124,8 +124,14 @@ impl FileStore {
         self.disk.rename(from, to).map(|()| Vec::new())
     }
 
-    fn remove_folder(&mut self, folder: &str, last: &str) -> Done<Vec<u8>> {
+    fn remove_folder(&mut self, folder: &str, last: &str, only: &BTreeSet<String>) -> Done<Vec<u8>> {
         let top = absolute(folder);
+        let paths = self.disk.children(&top).filter_map(|(path, _)| path.get(top.len() + 1..));
+        let unseen = paths.map(str::to_owned).find(|path| path != last && !only.contains(path));
+        if let Some(path) = unseen {
+            let text = format!("{folder}/{path} came in meanwhile; nothing of {folder} was removed");
+            return Err(Trouble::Refused(text));
+        }
         let keep = format!("{top}/{last}");
         let mut inside: Vec<(String, bool)> = self
             .disk
@@ -198,7 +204,7 @@ fn paths(request: &FileRequest) -> Vec<&str> {
         | FileRequest::Write { path, .. }
         | FileRequest::Remove { path } => vec![path],
         FileRequest::Rename { from, to } => vec![from, to],
-        FileRequest::RemoveFolder { folder, last } => vec![folder, last],
+        FileRequest::RemoveFolder { folder, last, .. } => vec![folder, last],
         FileRequest::Seal { folder, into, members, .. } => {
             [folder, into].into_iter().chain(members).map(String::as_str).collect()
         }

@@ -70,6 +70,11 @@ fn a_rename_never_goes_over_anything_be_it_an_empty_folder() {
     assert_eq!(bucket.answer(&rename("d/transfer", "d/daily.0")).exit, REFUSED, "a bucket has no renames");
 }
 
+fn removal(seen: &[&str]) -> FileRequest {
+    let only = seen.iter().map(|path| (*path).to_owned()).collect();
+    FileRequest::RemoveFolder { folder: "/d/old".to_owned(), last: "going".to_owned(), only }
+}
+
 #[test]
 fn a_folder_goes_with_its_mark_last() {
     for personality in ALL {
@@ -77,7 +82,10 @@ fn a_folder_goes_with_its_mark_last() {
         for name in ["a", "b/c", "zz", "going"] {
             whole.put_by_hand(&format!("/d/old/{name}"), name.as_bytes());
         }
-        let request = FileRequest::RemoveFolder { folder: "/d/old".to_owned(), last: "going".to_owned() };
+        let request = removal(&["a", "b", "b/c", "zz"]);
+        let mut unseen = whole.clone();
+        assert_eq!(unseen.answer(&removal(&["a", "b", "zz"])).exit, REFUSED);
+        assert_eq!(unseen.nodes(), whole.nodes(), "nobody saw b/c");
         for seed in 0..40 {
             let mut store = whole.clone();
             store.answer_in_part(&request, &mut Random::new(seed));

@@ -87,10 +87,10 @@ async fn answer(store: &mut dyn Store, request: &FileRequest, flow: &Arc<Flow>) 
             check(path)?;
             small::remove(store, path).await.map(nothing)
         }
-        FileRequest::RemoveFolder { folder, last } => {
+        FileRequest::RemoveFolder { folder, last, only } => {
             check(folder)?;
             check_name(last)?;
-            small::remove_folder(store, folder, last).await.map(nothing)
+            small::remove_folder(store, folder, last, only).await.map(nothing)
         }
         FileRequest::Seal { folder, into, fields, members } => {
             check(folder)?;

@@ -64,13 +64,13 @@ async fn paths_that_lead_elsewhere_are_refused_before_anything_is_sent() {
             FileRequest::Write { path: path.clone(), text: text("x") },
             FileRequest::List { folder: path.clone(), depth: 1 },
             FileRequest::Rename { from: text("a"), to: path.clone() },
-            FileRequest::RemoveFolder { folder: path.clone(), last: text("x") },
+            removal(&path, "x"),
         ] {
             refused(&server, &request, REFUSED).await;
         }
     }
-    refused(&server, &FileRequest::RemoveFolder { folder: text("a"), last: text("../x") }, REFUSED).await;
-    refused(&server, &FileRequest::RemoveFolder { folder: text("/"), last: text("x") }, REFUSED).await;
+    refused(&server, &removal("a", "../x"), REFUSED).await;
+    refused(&server, &removal("/", "x"), REFUSED).await;
     assert_eq!(server.calls(), Vec::<String>::new());
 }
 
@@ -108,6 +108,12 @@ async fn folders_are_made_with_those_above_and_nothing_is_renamed_over_anything(
     fine(&server, &FileRequest::Rename { from: text("f"), to: text("h") }).await;
 }
 
+/// Removes a folder of [`full`].
+fn removal(folder: &str, last: &str) -> FileRequest {
+    let seen = ["a", "deep", "deep/b", "deep/deeper", "deep/deeper/c", "gone", "z"];
+    FileRequest::RemoveFolder { folder: text(folder), last: text(last), only: seen.map(text).into() }
+}
+
 fn full() -> MemoryServer {
     let server = MemoryServer::new(PLAIN);
     for folder in ["d", "d/0", "d/0/deep", "d/0/deep/deeper", "d/1"] {
@@ -121,7 +127,7 @@ fn full() -> MemoryServer {
 
 #[tokio::test]
 async fn a_folder_goes_whole_and_its_mark_last_whatever_fails() {
-    let request = FileRequest::RemoveFolder { folder: text("d/0"), last: text("evenkeel.removing") };
+    let request = removal("d/0", "evenkeel.removing");
     let server = full();
     fine(&server, &request).await;
     fine(&server, &request).await;
@@ -139,6 +145,22 @@ async fn a_folder_goes_whole_and_its_mark_last_whatever_fails() {
             assert_eq!(server.names(), ["d", "d/1", "d/1/kept"], "{call} {how:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_folder_stays_whole_where_something_came_in_that_nobody_saw() {
+    for path in ["d/0/mine.tar", "d/0/deep/mine.tar", "d/0/deep/z"] {
+        let server = full();
+        server.put(path, b"x");
+        let before = server.names();
+        let words = refused(&server, &removal("d/0", "evenkeel.removing"), REFUSED).await;
+        assert!(words.contains(&format!("{path} came in meanwhile; nothing of d/0 was removed")), "{words}");
+        assert_eq!(server.names(), before);
+    }
+    let server = full();
+    server.folder("d/0/theirs");
+    refused(&server, &removal("d/0", "evenkeel.removing"), REFUSED).await;
+    assert!(server.file("d/0/a").is_some());
 }
 
 #[tokio::test]

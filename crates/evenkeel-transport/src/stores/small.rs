@@ -1,5 +1,6 @@
 //! Small files and final names: what a store's own operations do not give by themselves.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -125,8 +126,13 @@ pub(crate) async fn make_folders(store: &mut dyn Store, folder: &str) -> Stored<
 }
 
 /// Removes a folder with everything in it; one that is not there is fine. The file `last` goes after everything else.
-/// Something that is neither file nor folder keeps all of it from being touched.
-pub(crate) async fn remove_folder(store: &mut dyn Store, folder: &str, last: &str) -> Stored<()> {
+/// What is neither file nor folder, and what is not among `only`, keeps all of it from being touched.
+pub(crate) async fn remove_folder(
+    store: &mut dyn Store,
+    folder: &str,
+    last: &str,
+    only: &BTreeSet<String>,
+) -> Stored<()> {
     let entries = match store.list(folder, u8::MAX).await {
         Ok(Listing { entries }) => entries,
         Err(StoreError::Missing(_)) => return Ok(()),
@@ -136,6 +142,12 @@ pub(crate) async fn remove_folder(store: &mut dyn Store, folder: &str, last: &st
         let path = join(folder, path);
         return Err(StoreError::Refused(format!(
             "{path} is neither a file nor a folder; nothing of {folder} was removed"
+        )));
+    }
+    if let Some(path) = entries.keys().find(|path| path.as_str() != last && !only.contains(*path)) {
+        let path = join(folder, path);
+        return Err(StoreError::Refused(format!(
+            "{path} came in meanwhile; nothing of {folder} was removed"
         )));
     }
     let is_file = |entry: &Entry| matches!(entry, Entry::File(_));
