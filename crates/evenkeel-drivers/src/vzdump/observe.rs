@@ -1,6 +1,7 @@
 //! What was read of the host and the stores.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use evenkeel_core::backup::{Zone, slot_of};
 use evenkeel_core::driver::ObserveError;
@@ -80,7 +81,7 @@ fn file_name(path: &str) -> String {
             b'/' => name.push('_'),
             b'-' | b'.' => name.push(char::from(byte)),
             _ if byte.is_ascii_alphanumeric() => name.push(char::from(byte)),
-            _ => name.push_str(&format!("~{byte:02x}")),
+            _ => drop(write!(name, "~{byte:02x}")),
         }
     }
     name
