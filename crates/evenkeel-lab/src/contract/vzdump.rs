@@ -89,10 +89,13 @@ fn store(suffix: &str, world: &mut World, random: &mut Random) -> Map<String, Va
     }
     if random.one_in(3) && store.renames() {
         let folder = if numbered { "transfer".to_owned() } else { name_of(slot_of(0)) };
-        store.put_by_hand(
-            &format!("{DIRECTORY}/{folder}/{}.part", archive_name(&world.host, 101, slot_of(0))),
-            b"ha",
-        );
+        let archive = archive_name(&world.host, 101, slot_of(0));
+        // What was begun is marked first: by that it is known to be ours.
+        let stem = archive.split('.').next().unwrap_or_default();
+        let stamp = stem.splitn(4, '-').nth(3).unwrap_or_default();
+        let mark = json!({ "slot": name_of(slot_of(0)), "stamp": stamp }).to_string();
+        store.put_by_hand(&format!("{DIRECTORY}/{folder}/evenkeel.building"), mark.as_bytes());
+        store.put_by_hand(&format!("{DIRECTORY}/{folder}/{archive}.part"), b"ha");
     }
     store.put_by_hand("/disk1/photos/cat.jpg", FOREIGN);
     world.stores.insert(suffix.to_owned(), store);
