@@ -5,7 +5,6 @@
 use std::sync::OnceLock;
 
 use evenkeel_core::driver::Registry;
-use evenkeel_core::request::Request;
 use evenkeel_fuzz::Host;
 use libfuzzer_sys::fuzz_target;
 
