@@ -77,7 +77,8 @@ fn the_last_try_that_fails_is_no_success() {
     );
     place.fail("pve1", 101, Some("error"));
     work.expect(1, &["apply", "--auto-approve"]).says(&["failed", "1 failed"]);
-    work.expect(2, &["status"]).says(&["False", "101"]);
+    work.expect(2, &["status"]).says(&["False", "there is no verified copy"]);
+    work.expect(0, &["backup", "list"]).says(&["given up for this slot", "101"]);
     work.expect(1, &["backup", "verify"]).says(&["there was no copy to read"]);
 }
 
