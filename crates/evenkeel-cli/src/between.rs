@@ -216,7 +216,11 @@ fn writer(sent: &Sent<'_>, key: &ResourceKey, path: &FieldPath, after: Option<&V
 /// True where something may have been sent for it.
 fn was_sent(verdict: &Verdict) -> bool {
     match verdict {
-        Verdict::Applied | Verdict::Drifted { .. } | Verdict::Failed { .. } | Verdict::Unknown { .. } => true,
+        Verdict::Applied
+        | Verdict::Drifted { .. }
+        | Verdict::Failed { .. }
+        | Verdict::Halted { .. }
+        | Verdict::Unknown { .. } => true,
         Verdict::Unchanged
         | Verdict::Held { .. }
         | Verdict::Skipped { .. }

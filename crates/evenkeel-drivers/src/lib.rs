@@ -1,6 +1,7 @@
 //! Evenkeel's drivers: one folder per backend, no I/O.
 
 pub mod backup;
+pub mod esxi;
 pub mod pve;
 pub mod vzdump;
 pub mod zfs;

@@ -1,14 +1,16 @@
 //! Applying a plan: read again, refuse what changed, send, read back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 
-use evenkeel_core::plan::{Action, Change, Gate, Instance, InstanceId, Plan, Policy};
+use evenkeel_core::plan::{Action, Change, Gate, Instance, InstanceId, Plan, Policy, Rollout};
 use evenkeel_core::transport::BoxFuture;
 use futures_util::StreamExt as _;
-use futures_util::stream;
+use futures_util::stream::FuturesUnordered;
 
 use crate::progress::Event;
 use crate::reconcile::{Engine, Scope};
+use crate::rollout::{Admission, Turns};
 use crate::run::{Outcome, Run, Sent, Verdict};
 use crate::verify::{Fresh, Look, Part, Written, compare, drift, verdict_after};
 
@@ -24,6 +26,8 @@ struct Share<'a> {
     settled: Vec<(usize, &'a Change, bool)>,
     /// What this run wrote on the target before.
     written: Written<'a>,
+    /// The clusters whose hosts take turns with this one.
+    rollouts: Vec<Arc<Rollout>>,
 }
 
 /// What became of a share.
@@ -46,23 +50,45 @@ impl Engine {
         let mut commands = Vec::new();
         let by_target = scope.by_target();
         let by_id: HashMap<&InstanceId, &Instance> = scope.instances.iter().map(|i| (&i.id, i)).collect();
+        let mut turns = Turns::default();
         for level in levels(plan) {
             let part = |name: &str| {
                 let instances = by_target.get(name).map_or(&[][..], Vec::as_slice);
                 Some(Part { scope, target: scope.targets.get(name)?, instances, policy })
             };
             let shares = shares(plan, level, part, &by_id, &mut outcomes);
-            // Boxed, because the compiler cannot tell that a stream of bare ones may go to another thread.
-            let mut works: Vec<BoxFuture<'_, Done>> = Vec::with_capacity(shares.len());
-            for share in &shares {
-                works.push(Box::pin(self.apply_share(share)));
-            }
-            let done: Vec<Done> = stream::iter(works).buffer_unordered(WRITERS).collect().await;
-            for done in done {
+            for done in self.take_turns(&shares, &mut turns).await {
                 record(done, &mut outcomes, &mut commands);
             }
         }
         Run::of(started, self.clock.now(), self.stop.is_requested(), outcomes, commands)
+    }
+
+    /// Applies shares, many at a time; hosts of one cluster as many at a time as it bears, and none after too many that
+    /// failed.
+    async fn take_turns(&self, shares: &[Share<'_>], turns: &mut Turns) -> Vec<Done> {
+        let mut waiting: VecDeque<&Share<'_>> = shares.iter().collect();
+        // Boxed, because the compiler cannot tell that bare ones may go to another thread.
+        let mut works: FuturesUnordered<BoxFuture<'_, (&Share<'_>, Done)>> = FuturesUnordered::new();
+        let mut all = Vec::with_capacity(shares.len());
+        loop {
+            for _ in 0..waiting.len() {
+                let Some(share) = waiting.pop_front() else { break };
+                let target = &share.part.target.name;
+                match turns.admit(&share.rollouts) {
+                    Admission::Now if works.len() < WRITERS => {
+                        turns.begin(target, &share.rollouts);
+                        works.push(Box::pin(async move { (share, self.apply_share(share).await) }));
+                    }
+                    Admission::Now | Admission::Later => waiting.push_back(share),
+                    Admission::Never(reason) => all.push(share.left_alone(&reason)),
+                }
+            }
+            let Some((share, done)) = works.next().await else { break };
+            turns.end(&share.part.target.name, &share.rollouts, share.has_failed(&done));
+            all.push(done);
+        }
+        all
     }
 
     async fn apply_share(&self, share: &Share<'_>) -> Done {
@@ -97,6 +123,36 @@ impl Engine {
         self.progress.on(&Event::Applied { target: &share.part.target.name });
         done
     }
+}
+
+impl<'a> Share<'a> {
+    fn of(part: Part<'a>) -> Self {
+        Share { part, changes: vec![], settled: vec![], written: vec![], rollouts: vec![] }
+    }
+
+    /// Nothing is sent to it.
+    fn left_alone(&self, reason: &str) -> Done {
+        let skipped =
+            |(at, _): &(usize, &Change)| (*at, Verdict::Skipped { reason: reason.to_owned() }, Vec::new());
+        Done { results: self.changes.iter().map(skipped).collect(), ..Done::default() }
+    }
+
+    /// True where a change that takes turns went wrong here, so that others of the cluster may, too.
+    fn has_failed(&self, done: &Done) -> bool {
+        let takes_turns =
+            |at: usize| self.changes.iter().any(|(known, change)| *known == at && self.takes_turns(change));
+        done.results.iter().any(|(at, verdict, _)| is_failure(verdict) && takes_turns(*at))
+    }
+
+    fn takes_turns(&self, change: &Change) -> bool {
+        let instance = self.part.instances.iter().find(|instance| instance.id == change.id);
+        instance.is_some_and(|instance| instance.rollout.is_some())
+    }
+}
+
+/// True where it shall keep others from the same fate.
+fn is_failure(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Failed { .. } | Verdict::Halted { .. } | Verdict::Unknown { .. })
 }
 
 fn record(done: Done, outcomes: &mut [Outcome], commands: &mut Vec<Sent>) {
@@ -135,11 +191,11 @@ fn shares<'a>(
         };
         match (blocked, outcomes.get_mut(at)) {
             (Some(reason), Some(outcome)) => outcome.verdict = Verdict::Skipped { reason: reason.clone() },
-            _ => shares
-                .entry(&change.id.target)
-                .or_insert_with(|| Share { part, changes: vec![], settled: vec![], written: vec![] })
-                .changes
-                .push((at, change)),
+            _ => {
+                let share = shares.entry(&change.id.target).or_insert_with(|| Share::of(part));
+                share.changes.push((at, change));
+                share.rollouts.extend(instance.and_then(|instance| instance.rollout.clone()));
+            }
         }
     }
     for ((at, change), outcome) in plan.changes.iter().enumerate().zip(outcomes.iter()) {
@@ -197,6 +253,7 @@ fn unready(outcome: &Outcome) -> Option<(String, String)> {
         Verdict::Stale { .. } => "stale",
         Verdict::Drifted { .. } => "drifted",
         Verdict::Failed { .. } => "failed",
+        Verdict::Halted { .. } => "halted",
         Verdict::Unknown { .. } => "unknown",
         Verdict::NotStarted => "not started",
     };
@@ -209,7 +266,11 @@ fn unready(outcome: &Outcome) -> Option<(String, String)> {
 fn unfinished(outcome: &Outcome) -> Option<(String, String)> {
     let is_open = matches!(
         outcome.verdict,
-        Verdict::Failed { .. } | Verdict::Unknown { .. } | Verdict::Stale { .. } | Verdict::NotStarted
+        Verdict::Failed { .. }
+            | Verdict::Halted { .. }
+            | Verdict::Unknown { .. }
+            | Verdict::Stale { .. }
+            | Verdict::NotStarted
     );
     let waits = || format!("removed when {}/{} is as its manifest says", outcome.id.kind, outcome.id.name);
     (is_open && outcome.action != Action::Delete).then(|| (outcome.id.target.clone(), waits()))

@@ -13,6 +13,7 @@ mod observe;
 mod perform;
 mod progress;
 mod reconcile;
+mod rollout;
 mod run;
 mod saved;
 mod send;

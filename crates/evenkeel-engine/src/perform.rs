@@ -75,6 +75,7 @@ impl Engine {
             let batch = Batch {
                 target: step.target.clone().unwrap_or_else(|| own.to_owned()),
                 request: step.request.clone(),
+                proof: None,
                 serves: Vec::new(),
             };
             let command = batch.request.display();

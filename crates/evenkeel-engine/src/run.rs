@@ -89,6 +89,14 @@ pub enum Verdict {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         hint: Option<String>,
     },
+    /// Sent, and what was to be so after a step was not: nothing more was sent to the target.
+    Halted {
+        /// What was found.
+        message: String,
+        /// What to do.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
     /// Could not be observed, before or after.
     Unknown {
         /// Why.
@@ -118,7 +126,7 @@ pub struct RunSummary {
     /// [`Verdict::Drifted`]
     #[serde(default)]
     pub drifted: usize,
-    /// [`Verdict::Failed`]
+    /// [`Verdict::Failed`] and [`Verdict::Halted`]
     pub failed: usize,
     /// [`Verdict::Unknown`]
     pub unknown: usize,
@@ -145,7 +153,7 @@ impl Run {
                 Verdict::Skipped { .. } => &mut summary.skipped,
                 Verdict::Stale { .. } => &mut summary.stale,
                 Verdict::Drifted { .. } => &mut summary.drifted,
-                Verdict::Failed { .. } => &mut summary.failed,
+                Verdict::Failed { .. } | Verdict::Halted { .. } => &mut summary.failed,
                 Verdict::Unknown { .. } => &mut summary.unknown,
                 Verdict::NotStarted => &mut summary.not_started,
             };

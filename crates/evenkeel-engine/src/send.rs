@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use evenkeel_core::plan::{Batch, Change, batches};
-use evenkeel_core::request::{Reply, Request};
+use evenkeel_core::request::{Query, Replies, Reply, Request};
 use evenkeel_core::transport::{TransportError, Watch};
 
 use crate::observe::unknown_target;
@@ -23,6 +23,8 @@ pub(crate) struct Work {
     pub(crate) failed: bool,
     /// True where a step did not get its turn because the run was stopped or the target was lost.
     pub(crate) cut_short: bool,
+    /// True where what was to be so after a step was not.
+    pub(crate) halted: bool,
 }
 
 impl Engine {
@@ -48,27 +50,56 @@ impl Engine {
                 continue;
             }
             self.progress.on(&Event::Sending { target: own, command: &command });
-            let answer = self.deliver(part, &batch).await;
-            let ok = matches!(&answer, Ok(reply) if reply.exit == 0);
+            let (answer, broken) = self.deliver_and_prove(part, changes, &batch).await;
+            let ok = matches!(&answer, Ok(reply) if reply.exit == 0) && broken.is_none();
             self.progress.on(&Event::Sent { target: own, ok });
             if answer.as_ref().is_err_and(|error| error.kind.loses_target()) {
                 lost.by(&batch);
             }
             note(&mut works, changes, &batch, sent.len(), &answer);
+            if let Some(broken) = broken {
+                lost.all = true;
+                halt(&mut works, &batch, &broken);
+            }
             let exit = answer.ok().map(|reply| reply.exit);
             sent.push(Sent { target: batch.target, command, exit });
         }
         (works, sent)
     }
 
+    /// Sends one batch, and reads at once, in the same exchange, whether what shall be so after it is so. Gives why not.
+    async fn deliver_and_prove(
+        &self,
+        part: &Part<'_>,
+        changes: &[Change],
+        batch: &Batch,
+    ) -> (Result<Reply, TransportError>, Option<String>) {
+        let Some(proof) = &batch.proof else { return (self.deliver(part, batch).await, None) };
+        let change = batch.serves.first().and_then(|at| changes.get(*at));
+        let instance = change.and_then(|c| part.instances.iter().find(|instance| instance.id == c.id));
+        let (Some(instance), Some(target)) = (instance, part.find(&batch.target)) else {
+            return (Err(unknown_target(Some(&batch.target))), None);
+        };
+        let requests: Vec<Request> = std::iter::once(&batch.request).chain(&proof.reads).cloned().collect();
+        let mut answers = self.exchange(target, &requests).await.into_iter();
+        let answer = answers.next().unwrap_or_else(|| Err(unknown_target(Some(&batch.target))));
+        if !matches!(&answer, Ok(reply) if reply.exit == 0) {
+            return (answer, None);
+        }
+        let mut replies = Replies::default();
+        for (read, answer) in proof.reads.iter().zip(answers) {
+            replies.insert(Query::reading(read.clone()), answer);
+        }
+        let broken = match instance.driver.measure(proof, &replies) {
+            Ok(counted) => proof.broken(&counted),
+            Err(error) => Some(format!("the {} could not be counted: {error}", proof.counts)),
+        };
+        (answer, broken)
+    }
+
     /// Sends one batch to where it belongs.
     pub(crate) async fn deliver(&self, part: &Part<'_>, batch: &Batch) -> Result<Reply, TransportError> {
-        let find = |name: &str| {
-            if name == part.target.name {
-                return Ok(part.target);
-            }
-            part.scope.find(name).ok_or_else(|| unknown_target(Some(name)))
-        };
+        let find = |name: &str| part.find(name).ok_or_else(|| unknown_target(Some(name)));
         if let Request::Transfer(transfer) = &batch.request {
             let from = find(transfer.from_target().unwrap_or(&batch.target))?;
             let to = find(transfer.to_target().unwrap_or(&batch.target))?;
@@ -122,6 +153,19 @@ fn ends(batch: &Batch) -> impl Iterator<Item = &str> {
         _ => [None, None],
     };
     std::iter::once(batch.target.as_str()).chain(ends.into_iter().flatten())
+}
+
+/// What a batch did is not borne: nothing more is sent to its target.
+fn halt(works: &mut [Work], batch: &Batch, broken: &str) {
+    let command = batch.request.display();
+    let message = format!("after `{command}` {broken}: nothing more was sent to {}", batch.target);
+    let hint = "see to that first; what was done stays, and another apply goes on from there".to_owned();
+    for at in &batch.serves {
+        if let Some(work) = works.get_mut(*at) {
+            (work.failed, work.halted) = (true, true);
+            work.complaint = Some((message.clone(), Some(hint.clone())));
+        }
+    }
 }
 
 /// What a batch serves does not go on.

@@ -37,6 +37,13 @@ pub(crate) struct Part<'a> {
     pub(crate) policy: Policy,
 }
 
+impl Part<'_> {
+    /// The target of this name: this one, or another of the scope.
+    pub(crate) fn find(&self, name: &str) -> Option<&Arc<Target>> {
+        if name == self.target.name { Some(self.target) } else { self.scope.find(name) }
+    }
+}
+
 /// Changes as they would be planned now, by instance and object.
 pub(crate) type Look = HashMap<(InstanceId, String), Change>;
 
@@ -136,6 +143,10 @@ pub(crate) fn verdict_after(change: &Change, work: &Work, after: &Look) -> Verdi
     let complaint = work.complaint.clone();
     if work.sent.is_empty() {
         return complaint.map_or(Verdict::NotStarted, |(message, hint)| Verdict::Failed { message, hint });
+    }
+    if work.halted {
+        let (message, hint) = complaint.unwrap_or_default();
+        return Verdict::Halted { message, hint };
     }
     let Some(now) = find(change, after) else {
         return match listing_error(change, after) {

@@ -1,10 +1,11 @@
 //! Simulated targets for tests and for the demo.
 //!
-//! [`zfs`], [`vzdump`], [`pve`] and [`store`] are the simulated machines: pure state and the answers of the real programs. The
+//! [`zfs`], [`vzdump`], [`pve`], [`esxi`] and [`store`] are the simulated machines: pure state and the answers of the real programs. The
 //! rest puts them behind something that Evenkeel talks to: [`sim_transport`] without a network, for thousands of seeds; [`server`] behind
 //! a real SSH server. [`contract`] is what every driver must keep.
 
 pub mod contract;
+pub mod esxi;
 pub mod machine;
 pub mod pve;
 pub mod random;

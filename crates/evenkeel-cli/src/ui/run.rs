@@ -74,6 +74,7 @@ pub(super) fn word(verdict: &Verdict) -> (&'static str, Tone) {
         Verdict::Stale { .. } => ("stale", Tone::Bad),
         Verdict::Drifted { .. } => ("drifted", Tone::Warn),
         Verdict::Failed { .. } => ("failed", Tone::Bad),
+        Verdict::Halted { .. } => ("halted", Tone::Bad),
         Verdict::Unknown { .. } => ("unknown", Tone::Bad),
         Verdict::NotStarted => ("not sent", Tone::Warn),
     }
@@ -98,7 +99,9 @@ pub(super) fn detail(verdict: &Verdict) -> String {
                 fields.join(", ")
             )
         }
-        Verdict::Failed { message, hint } | Verdict::Unknown { message, hint } => with_hint(message, hint),
+        Verdict::Failed { message, hint }
+        | Verdict::Halted { message, hint }
+        | Verdict::Unknown { message, hint } => with_hint(message, hint),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Drivers without their types, so that the registry, planner and engine can hold any of them.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,8 +9,8 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
 use super::{
-    Delta, Demand, Driver, Finding, Found, Marked, ObserveError, Observed, Report, Restoration, Step, Use,
-    Verification, Wish,
+    Delta, Demand, Driver, Finding, Found, Marked, ObserveError, Observed, Proof, Report, Restoration, Step,
+    Use, Verification, Wish,
 };
 use crate::diff::{FieldChange, FieldPath, unmet};
 use crate::manifest::{Node, Problems, read_spec};
@@ -81,6 +82,8 @@ pub trait ErasedDriver: Send + Sync {
     fn is_exclusive(&self) -> bool;
     /// [`Driver::SCHEDULED`]
     fn is_scheduled(&self) -> bool;
+    /// [`Driver::ROLLING`]
+    fn is_rolling(&self) -> bool;
     /// The JSON Schema of the driver's part of `spec`.
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
     /// Reads and checks a spec. Problems go to `problems`; `None` where it could not be read.
@@ -97,6 +100,11 @@ pub trait ErasedDriver: Send + Sync {
         terms: Terms<'_>,
         now: Timestamp,
     ) -> Result<Evaluation, ObserveError>;
+    /// What it wants of the object as that was read, as leaves of the desired State: more than [`Object::claims`] where
+    /// only the target tells which fields there are. Empty where that is not known.
+    fn wants(&self, spec: &ErasedSpec, replies: &Replies, now: Timestamp) -> Vec<(FieldPath, Value)>;
+    /// [`Driver::measure`]
+    fn measure(&self, proof: &Proof, replies: &Replies) -> Result<BTreeMap<String, u64>, ObserveError>;
     /// [`Driver::uses`]
     fn uses(&self, spec: &ErasedSpec) -> Vec<Use>;
     /// [`Driver::takes_long`]
@@ -153,6 +161,10 @@ impl<D: Driver> ErasedDriver for D {
         D::SCHEDULED
     }
 
+    fn is_rolling(&self) -> bool {
+        D::ROLLING
+    }
+
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         <D::Spec as schemars::JsonSchema>::json_schema(generator)
     }
@@ -169,9 +181,20 @@ impl<D: Driver> ErasedDriver for D {
         let Some(spec) = spec.downcast_ref::<D::Spec>() else {
             return Object { name: String::new(), claims: Vec::new() };
         };
-        let wanted = self.desired(spec, None, now).and_then(|state| serde_json::to_value(state).ok());
-        let claims = wanted.iter().flat_map(crate::diff::leaves).map(|(path, v)| (path, v.clone())).collect();
-        Object { name: Driver::object(self, spec), claims }
+        Object { name: Driver::object(self, spec), claims: leaves_of(self.desired(spec, None, now)) }
+    }
+
+    fn wants(&self, spec: &ErasedSpec, replies: &Replies, now: Timestamp) -> Vec<(FieldPath, Value)> {
+        let Some(spec) = spec.downcast_ref::<D::Spec>() else { return Vec::new() };
+        match self.observe(spec, replies) {
+            Ok(Observed::Present(seen)) => leaves_of(self.desired(spec, Some(&seen), now)),
+            Ok(Observed::Absent { .. }) => leaves_of(self.desired(spec, None, now)),
+            Ok(Observed::Busy { .. }) | Err(_) => Vec::new(),
+        }
+    }
+
+    fn measure(&self, proof: &Proof, replies: &Replies) -> Result<BTreeMap<String, u64>, ObserveError> {
+        Driver::measure(self, proof, replies)
     }
 
     fn queries(&self, spec: &ErasedSpec, so_far: &Replies) -> Vec<Query> {
@@ -296,6 +319,11 @@ impl<D: Driver> ErasedDriver for D {
     fn removal(&self, object: &str, keep: &[&str], replies: &Replies) -> Result<Vec<Step>, String> {
         Driver::removal(self, object, keep, replies)
     }
+}
+
+fn leaves_of<S: serde::Serialize>(state: Option<S>) -> Vec<(FieldPath, Value)> {
+    let wanted = state.and_then(|state| serde_json::to_value(state).ok());
+    wanted.iter().flat_map(crate::diff::leaves).map(|(path, value)| (path, value.clone())).collect()
 }
 
 /// What is there, for what is done with copies; `None` where it is not known or not there.

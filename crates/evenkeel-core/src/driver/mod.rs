@@ -16,8 +16,8 @@ pub use demand::{Demand, Restoration, Verification, Wish};
 pub use erased::{ErasedDriver, ErasedSpec, Evaluation, Object, Terms};
 pub use error::ObserveError;
 pub use registry::Registry;
-pub use report::{Fate, Generation, Health, Report};
-pub use step::{Hazard, Risk, Step};
+pub use report::{Fate, Generation, Health, Report, Table};
+pub use step::{Hazard, Proof, Risk, Step};
 pub use uses::{Role, Use};
 
 use std::collections::BTreeMap;
@@ -45,6 +45,8 @@ pub trait Driver: Send + Sync + 'static {
     const EXCLUSIVE: bool = false;
     /// True where time alone changes what is wanted: to do it then is what the manifest says, and puts no drift right.
     const SCHEDULED: bool = false;
+    /// True where hosts of one cluster are changed a few at a time, also where the manifest does not say `rollout`.
+    const ROLLING: bool = false;
 
     /// What people write under `spec`, without the fields common to all kinds.
     type Spec: DeserializeOwned + JsonSchema + Send + Sync + 'static;
@@ -81,6 +83,12 @@ pub trait Driver: Send + Sync + 'static {
     fn report(&self, spec: &Self::Spec, seen: Option<&Self::State>, now: Timestamp) -> Report {
         let _ = (spec, seen, now);
         Report::default()
+    }
+
+    /// What `proof` of a step counts, by name, in the answers to its reads.
+    fn measure(&self, proof: &Proof, replies: &Replies) -> Result<BTreeMap<String, u64>, ObserveError> {
+        let (_, _) = (proof, replies);
+        Ok(BTreeMap::new())
     }
 
     /// True where its writes may take hours: nothing else on its target shall wait for them.

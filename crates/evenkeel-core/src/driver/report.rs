@@ -1,6 +1,8 @@
 //! What a driver tells of its object beside the difference: whether it serves its purpose, what copies there are, and
 //! when time alone will change what is wanted.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,12 @@ pub struct Report {
     /// The copies that there are, and what is to become of each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub generations: Vec<Generation>,
+    /// What stands on what would be changed, by what it is in plural (`datastores`, `virtual machines`): the names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub touches: BTreeMap<String, BTreeSet<String>>,
+    /// What there is to see of the object, for who wants to see all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<Table>,
     /// What else the reader of a plan should know: the time zone of a schedule, a store that did not answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -38,6 +46,16 @@ impl Report {
     pub fn trouble(&self) -> Option<&Health> {
         self.health.iter().find(|health| !health.good)
     }
+}
+
+/// What there is to see of an object: `plan --full` shows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Table {
+    /// The heads of the columns.
+    pub columns: Vec<String>,
+    /// The rows, each as long as `columns`.
+    pub rows: Vec<Vec<String>>,
 }
 
 /// A truth about an object that being as its manifest says does not include: "the newest verified copy is 3 h old,

@@ -1,5 +1,7 @@
 //! Writes, and how much they can hurt.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::request::Request;
@@ -46,12 +48,46 @@ pub struct Step {
     /// The steps before it stand without it: where it may not be sent, it and what follows wait, and those are sent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_wait: bool,
+    /// Why it may not be sent as things are, whatever the mode allows, and what would open it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
+    /// What must be so once it is done, before anything else is sent to the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
+}
+
+/// What must be so after a step: the target is read again at once, in the same exchange, and a count that has fallen
+/// ends the run on that target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Proof {
+    /// What is read. Each of them only reads.
+    pub reads: Vec<Request>,
+    /// What is counted in it by [`super::Driver::measure`], in plural: `working paths`.
+    pub counts: String,
+    /// The least of it, by the name of what has it: a device.
+    pub at_least: BTreeMap<String, u64>,
+}
+
+impl Proof {
+    /// Why it does not hold, given what was counted; `None` where it does. What was not counted is not known, and
+    /// holds as little as what has fallen.
+    pub fn broken(&self, counted: &BTreeMap<String, u64>) -> Option<String> {
+        let counts = &self.counts;
+        let problem = |(name, least): (&String, &u64)| match counted.get(name) {
+            Some(count) if count >= least => None,
+            Some(count) => Some(format!("{name} has {count} {counts}, it had {least}")),
+            None => Some(format!("the {counts} of {name} could not be counted, there were {least}")),
+        };
+        let problems: Vec<String> = self.at_least.iter().filter_map(problem).collect();
+        (!problems.is_empty()).then(|| problems.join("; "))
+    }
 }
 
 impl Step {
     /// A safe step on the instance's own target.
     pub fn new(request: Request) -> Self {
-        Step { target: None, request, hazards: Vec::new(), may_wait: false }
+        Step { target: None, request, hazards: Vec::new(), may_wait: false, held: None, proof: None }
     }
 
     /// A safe step on another target.
@@ -63,6 +99,20 @@ impl Step {
     #[must_use]
     pub fn may_wait(mut self) -> Self {
         self.may_wait = true;
+        self
+    }
+
+    /// It may not be sent as things are, whatever the mode allows.
+    #[must_use]
+    pub fn held(mut self, why: impl Into<String>) -> Self {
+        self.held = Some(why.into());
+        self
+    }
+
+    /// What must be so once it is done.
+    #[must_use]
+    pub fn proven(mut self, proof: Proof) -> Self {
+        self.proof = Some(proof);
         self
     }
 
@@ -93,5 +143,25 @@ impl Step {
     /// The worst of its hazards.
     pub fn risk(&self) -> Risk {
         self.hazards.iter().map(|h| h.risk).max().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_is_broken_by_less_and_by_what_is_not_known() {
+        let counts = |pairs: &[(&str, u64)]| pairs.iter().map(|(n, c)| ((*n).to_owned(), *c)).collect();
+        let proof = Proof {
+            reads: Vec::new(),
+            counts: "working paths".to_owned(),
+            at_least: counts(&[("a", 2), ("b", 4)]),
+        };
+        assert_eq!(proof.broken(&counts(&[("a", 2), ("b", 5), ("c", 0)])), None);
+        assert_eq!(
+            proof.broken(&counts(&[("a", 1)])).unwrap(),
+            "a has 1 working paths, it had 2; the working paths of b could not be counted, there were 4"
+        );
     }
 }

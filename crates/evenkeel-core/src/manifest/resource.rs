@@ -19,11 +19,12 @@ use crate::config::DriftMode;
 use crate::diagnostic::Location;
 use crate::driver::{ErasedDriver, ErasedSpec};
 use crate::period::Period;
-use crate::plan::Acceptance;
+use crate::plan::{Acceptance, Portion, Rollout};
+use crate::target::Target;
 
 /// The fields of `spec` that every kind has.
 pub(super) const COMMON: &[&str] =
-    &["target", "targetSelector", "dependsOn", "suspend", "interval", "drift", "accept"];
+    &["target", "targetSelector", "dependsOn", "suspend", "interval", "drift", "rollout", "accept"];
 
 /// A resource is not looked at more often than this.
 const LEAST_INTERVAL: Period = Period::seconds(1);
@@ -44,8 +45,63 @@ pub(super) struct Common {
     pub(super) interval: Option<Period>,
     /// How drift is met.
     pub(super) drift: ResourceDrift,
+    /// How many hosts of a cluster are changed at once. Default: for kinds that touch what a cluster stands on
+    /// (`EsxiPathPolicy`, `EsxiNfsDatastore`) one at a time, for others all.
+    pub(super) rollout: Option<RolloutSpec>,
     /// Risks that are wanted.
     pub(super) accept: Accept,
+}
+
+/// How many hosts of a cluster are changed at once, and when the others are left alone.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct RolloutSpec {
+    /// How many of the hosts that belong together are changed at the same time: a number such as `1`, or a share
+    /// such as `25%`, rounded down. One at the least, never all of several. Default: 1.
+    pub(super) max_unavailable: Portion,
+    /// After so many hosts that failed, no other of them is changed. Default: 1.
+    pub(super) max_failures: u32,
+    /// The label of targets whose value says which belong together; those without it belong together, too.
+    /// Default: `cluster`.
+    pub(super) label: String,
+}
+
+impl Default for RolloutSpec {
+    fn default() -> Self {
+        RolloutSpec { max_unavailable: Portion::Hosts(1), max_failures: 1, label: "cluster".to_owned() }
+    }
+}
+
+impl RolloutSpec {
+    fn value<'t>(&self, target: &'t Target) -> Option<&'t str> {
+        target.labels.get(&self.label).map(String::as_str)
+    }
+
+    /// How many machines belong together, by the value of the label.
+    pub(super) fn sizes<'t>(
+        &self,
+        targets: &'t BTreeMap<String, Arc<Target>>,
+    ) -> BTreeMap<Option<&'t str>, usize> {
+        let mut sizes = BTreeMap::new();
+        for target in targets.values().filter(|target| target.runs_commands()) {
+            *sizes.entry(self.value(target)).or_default() += 1;
+        }
+        sizes
+    }
+
+    /// The part of it that concerns `target`.
+    pub(super) fn on(&self, target: &Target, sizes: &BTreeMap<Option<&str>, usize>) -> Rollout {
+        let value = self.value(target);
+        let group = match value {
+            Some(value) => format!("{}={value}", self.label),
+            None => format!("no label {}", self.label),
+        };
+        Rollout {
+            group,
+            at_once: self.max_unavailable.of(sizes.get(&value).copied().unwrap_or_default()),
+            max_failures: usize::try_from(self.max_failures.max(1)).unwrap_or(usize::MAX),
+        }
+    }
 }
 
 /// How drift of one resource is met.
@@ -233,6 +289,11 @@ fn check(common: &Common, node: &Node, now: Timestamp, problems: &mut Problems) 
         let message = format!("`interval` must be at least {LEAST_INTERVAL}");
         let hint = Some("every look reads the target; take it away for what the source says".to_owned());
         problems.at_path(node, &["interval".to_owned()], message, hint, false);
+    }
+    if common.rollout.as_ref().is_some_and(|rollout| rollout.max_failures == 0) {
+        let message = "`maxFailures` must be at least 1".to_owned();
+        let hint = Some("1 leaves the other hosts alone after the first that failed".to_owned());
+        problems.at_path(node, &["rollout".to_owned(), "maxFailures".to_owned()], message, hint, false);
     }
     for (path, message) in common.target_selector.iter().flat_map(Selector::problems) {
         let path: Vec<String> = std::iter::once("targetSelector".to_owned()).chain(path).collect();

@@ -1,7 +1,7 @@
 //! Batches: the order of writes on one target, with equal writes joined.
 
 use super::{Action, Change};
-use crate::driver::Step;
+use crate::driver::{Proof, Step};
 use crate::request::{Request, join_steps};
 
 /// One write to send, and the changes that it serves.
@@ -11,6 +11,8 @@ pub struct Batch {
     pub target: String,
     /// What is sent.
     pub request: Request,
+    /// What must be so once it is done.
+    pub proof: Option<Proof>,
     /// Indexes into the changes that were given to [`batches`].
     pub serves: Vec<usize>,
 }
@@ -36,11 +38,16 @@ pub fn batches(changes: &[Change]) -> Vec<Batch> {
 
 fn whole<'a>(changes: impl Iterator<Item = (usize, &'a Change)>, out: &mut Vec<Batch>) {
     for (at, change) in changes {
-        out.extend(change.steps.iter().map(|step| Batch {
-            target: target_of(step, change).to_owned(),
-            request: step.request.clone(),
-            serves: vec![at],
-        }));
+        out.extend(change.steps.iter().map(|step| alone(at, change, step)));
+    }
+}
+
+fn alone(at: usize, change: &Change, step: &Step) -> Batch {
+    Batch {
+        target: target_of(step, change).to_owned(),
+        request: step.request.clone(),
+        proof: step.proof.clone(),
+        serves: vec![at],
     }
 }
 
@@ -52,18 +59,18 @@ fn target_of<'a>(step: &'a Step, change: &'a Change) -> &'a str {
 fn stepwise(changes: &[(usize, &Change)], out: &mut Vec<Batch>) {
     let most = changes.iter().map(|(_, c)| c.steps.len()).max().unwrap_or(0);
     for nth in 0..most {
-        let steps: Vec<(usize, &str, &Request)> = changes
-            .iter()
-            .filter_map(|(at, change)| {
-                let step = change.steps.get(nth)?;
-                Some((*at, target_of(step, change), &step.request))
-            })
-            .collect();
+        let all = changes.iter().filter_map(|(at, change)| Some((*at, *change, change.steps.get(nth)?)));
+        // What is to be proven is sent by itself: nothing goes on before it is.
+        let (proven, joinable): (Vec<_>, Vec<_>) = all.partition(|(_, _, step)| step.proof.is_some());
+        out.extend(proven.into_iter().map(|(at, change, step)| alone(at, change, step)));
+        let steps: Vec<(usize, &str, &Request)> =
+            joinable.iter().map(|(at, change, step)| (*at, target_of(step, change), &step.request)).collect();
         let joined = join_steps(steps.iter().map(|(_, target, request)| (Some(*target), *request)));
         let start = out.len();
         out.extend(joined.requests.into_iter().map(|request| Batch {
             target: String::new(),
             request,
+            proof: None,
             serves: Vec::new(),
         }));
         for ((at, target, _), place) in steps.iter().zip(joined.places) {

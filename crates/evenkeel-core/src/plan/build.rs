@@ -8,9 +8,12 @@ use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::clash::refuse_clashes;
 use super::gate::{gate, has_run_out, word};
 use super::wait::wait;
-use super::{Acceptance, Action, Change, ChangeError, Field, Gate, InstanceId, Plan, Policy, Seen, Withheld};
+use super::{
+    Acceptance, Action, Change, ChangeError, Field, Gate, InstanceId, Plan, Policy, Rollout, Seen, Withheld,
+};
 use crate::config::DriftMode;
 use crate::diagnostic::Location;
 use crate::diff::{FieldChange, FieldPath, leaves};
@@ -54,6 +57,8 @@ pub struct Instance {
     pub drift: Option<DriftMode>,
     /// Fields that are given to a new object and then left alone.
     pub ignore: Arc<[String]>,
+    /// The cluster whose hosts are changed a few at a time with this one; `None` where it is changed with all others.
+    pub rollout: Option<Arc<Rollout>>,
     /// Why nothing may be sent for it now, where somebody outside of the plan says so.
     pub hold: Option<Arc<str>>,
 }
@@ -103,6 +108,7 @@ fn changes<I: Borrow<Instance>>(instances: &[I], blueprint: &Blueprint<'_>) -> V
         }
         changes.push(change);
     }
+    refuse_clashes(&mut changes, instances, blueprint);
     wait(&mut changes, instances, &lacking);
     changes
 }
@@ -179,12 +185,15 @@ fn fill(change: &mut Change, instance: &Instance, known: Known, blueprint: &Blue
     change.read = known.observed.as_ref().map(|state| hashes(&*instance.driver, state)).unwrap_or_default();
 }
 
-/// Lets the steps go before one that may wait, where only that one and what follows are held.
+/// Lets the steps go before one that may wait, as many as there are before anything held.
 fn withhold(change: &mut Change, instance: &Instance, blueprint: &Blueprint<'_>) {
     let Gate::Held { reasons } = &change.gate else { return };
-    let Some(at) = change.steps.iter().position(|step| step.may_wait).filter(|at| *at > 0) else { return };
-    let before = change.steps.get(..at).unwrap_or_default();
-    if gate(before, blueprint.policy, &instance.accepted, blueprint.now).0 == Gate::Open {
+    let is_open = |at: &usize| {
+        let before = change.steps.get(..*at).unwrap_or_default();
+        gate(before, blueprint.policy, &instance.accepted, blueprint.now).0 == Gate::Open
+    };
+    let may_wait = change.steps.iter().enumerate().rev().filter(|(at, step)| step.may_wait && *at > 0);
+    if let Some(at) = may_wait.map(|(at, _)| at).find(is_open) {
         let reasons = reasons.clone();
         change.withheld = Some(Withheld { steps: change.steps.split_off(at), reasons });
         change.gate = Gate::Open;

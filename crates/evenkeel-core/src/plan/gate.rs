@@ -108,6 +108,7 @@ pub(super) fn gate(
 ) -> (Gate, Vec<String>) {
     let mut reasons = Vec::new();
     let mut notes = Vec::new();
+    reasons.extend(steps.iter().filter_map(|step| step.held.clone()));
     for hazard in steps.iter().flat_map(|s| &s.hazards) {
         notes.push(format!("{}: {}{}", hazard.of, hazard.says, accepted_words(hazard, accepted)));
         if let Some(reason) = objection(hazard, policy, accepted, now) {
@@ -204,6 +205,14 @@ mod tests {
             assert!(both.iter().all(|a| !has_run_out(a, &both, now)), "it was renewed");
         }
         assert!(has_run_out(&ended[0], &ended, now));
+    }
+
+    #[test]
+    fn what_is_held_by_itself_is_opened_by_nothing() {
+        let steps = [Step::new(Request::Exec(Exec::new(["x"]))).held("1 working path, wanted 2")];
+        let now = "2026-11-20T12:00:00Z".parse().unwrap();
+        let gate = gate(&steps, Policy::allowing(Risk::DataLoss), &acceptance("2026-11-20"), now).0;
+        assert_eq!(gate, Gate::Held { reasons: vec!["1 working path, wanted 2".to_owned()] });
     }
 
     #[test]

@@ -3,8 +3,10 @@
 mod batch;
 mod build;
 mod change;
+mod clash;
 mod gate;
 mod removal;
+mod rollout;
 mod wait;
 
 pub use batch::{Batch, batches};
@@ -12,6 +14,7 @@ pub use build::{Blueprint, Instance, build};
 pub use change::{Action, Change, ChangeError, Field, InstanceId, Seen, Withheld};
 pub use gate::{Acceptance, Door, Gate, Policy};
 pub use removal::{Removal, removals};
+pub use rollout::{Portion, Rollout};
 
 use serde::{Deserialize, Serialize};
 

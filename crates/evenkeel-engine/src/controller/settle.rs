@@ -262,6 +262,8 @@ fn ended(one: &Fared<'_>) -> Ended {
     match one.verdict {
         Some(Verdict::Applied | Verdict::Drifted { .. }) => Ended::Changed,
         Some(Verdict::Failed { .. } | Verdict::Unknown { .. } | Verdict::Stale { .. }) => Ended::Failed,
+        // It would go on where it was told to end: not at once.
+        Some(Verdict::Halted { .. }) => Ended::Terminal,
         Some(Verdict::NotStarted) => Ended::NotStarted,
         _ if one.standing.reason == WAITING => Ended::Waiting,
         _ => Ended::Settled,
@@ -289,7 +291,11 @@ fn sweep(
         .collect();
     inventory::swept(state, errand, &removals, now, batch);
     let failed = |(change, verdict): &(&Change, Option<&Verdict>)| {
-        change.error.is_some() || matches!(verdict, Some(Verdict::Failed { .. } | Verdict::Unknown { .. }))
+        change.error.is_some()
+            || matches!(
+                verdict,
+                Some(Verdict::Failed { .. } | Verdict::Halted { .. } | Verdict::Unknown { .. })
+            )
     };
     let lost =
         |(change, _): &(&Change, _)| change.error.as_ref().is_some_and(|e| e.target_lost && e.retryable);

@@ -175,6 +175,9 @@ pub(super) fn after_run(change: &Change, verdict: &Verdict, hold: Option<&Hold>,
             let ails = change.report.trouble().map(|t| format!("; {}", t.message)).unwrap_or_default();
             Standing::new(Status::False, "Failed", format!("{message}{}{ails}", because(hint))).reconciling()
         }
+        Verdict::Halted { message, hint } => {
+            Standing::new(Status::False, "Halted", format!("{message}{}", because(hint))).stalled()
+        }
         Verdict::Unknown { .. } if change.error.is_some() => after_look(change, hold, intent),
         Verdict::Unknown { message, hint } => {
             Standing::new(Status::Unknown, "Unknown", format!("{message}{}", because(hint))).reconciling()

@@ -18,7 +18,8 @@ use crate::source::{Revision, Snapshot};
 use crate::store::ResourceKey;
 
 /// Fields that say how a resource is looked after, not how it shall be.
-const NO_WISH: &[&str] = &["target", "targetSelector", "dependsOn", "suspend", "interval", "drift"];
+const NO_WISH: &[&str] =
+    &["target", "targetSelector", "dependsOn", "suspend", "interval", "drift", "rollout"];
 
 /// So many resources may always leave at once.
 const ALWAYS_LET_THROUGH: usize = 3;
@@ -35,8 +36,8 @@ impl Wanted {
     /// True where `other` is to be looked after in another way.
     fn is_kept_otherwise(&self, other: &Wanted) -> bool {
         let (one, other) = (&self.instance, &other.instance);
-        (one.interval, one.drift, one.suspend, &one.ignore, &one.depends_on)
-            != (other.interval, other.drift, other.suspend, &other.ignore, &other.depends_on)
+        (one.interval, one.drift, one.suspend, &one.ignore, &one.depends_on, &one.rollout)
+            != (other.interval, other.drift, other.suspend, &other.ignore, &other.depends_on, &other.rollout)
     }
 }
 

@@ -1,0 +1,95 @@
+//! Wishes that contradict each other, where only the target tells: two policies whose selections meet in one device.
+
+use std::borrow::Borrow;
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::build::Blueprint;
+use super::{Change, ChangeError, Instance};
+use crate::diff::FieldPath;
+use crate::request::Replies;
+
+/// Refuses both of two changes of one object that want different things of one field. Each would undo the other for
+/// ever. What manifests say by themselves was compared when they were read.
+///
+/// `instances` are those of `changes`, in the same order.
+pub(super) fn refuse_clashes<I: Borrow<Instance>>(
+    changes: &mut [Change],
+    instances: &[I],
+    blueprint: &Blueprint<'_>,
+) {
+    let mut sharing: HashMap<(&str, &str, &str), Vec<usize>> = HashMap::with_capacity(instances.len());
+    for (at, instance) in instances.iter().map(Borrow::borrow).enumerate() {
+        sharing.entry((&instance.id.target, &instance.id.kind, &instance.object)).or_default().push(at);
+    }
+    for together in sharing.into_values().filter(|together| together.len() > 1) {
+        let Some(replies) =
+            together.first().and_then(|at| replies_of(instances.get(*at)?.borrow(), blueprint))
+        else {
+            continue;
+        };
+        for (at, error) in clashes(&together, instances, replies, blueprint) {
+            if let Some(change) = changes.get_mut(at).filter(|change| change.error.is_none()) {
+                change.error = Some(error);
+                change.steps.clear();
+                change.withheld = None;
+            }
+        }
+    }
+}
+
+fn replies_of<'b>(instance: &Instance, blueprint: &Blueprint<'b>) -> Option<&'b Replies> {
+    blueprint.replies.get(&instance.id.target)
+}
+
+/// Which of the instances number `together` contradict another, and how.
+fn clashes<I: Borrow<Instance>>(
+    together: &[usize],
+    instances: &[I],
+    replies: &Replies,
+    blueprint: &Blueprint<'_>,
+) -> Vec<(usize, ChangeError)> {
+    let mut known: HashMap<FieldPath, (usize, Value)> = HashMap::new();
+    let mut found = Vec::new();
+    for &at in together {
+        let Some(instance) = instances.get(at).map(Borrow::borrow) else { continue };
+        for (path, value) in instance.driver.wants(&instance.spec, replies, blueprint.now) {
+            let Some((first, other)) = known.get(&path) else {
+                known.insert(path, (at, value));
+                continue;
+            };
+            let (Some(earlier), false) = (instances.get(*first).map(Borrow::borrow), *other == value) else {
+                continue;
+            };
+            found.push((*first, clash(earlier, (instance, &value), &path, other)));
+            found.push((at, clash(instance, (earlier, other), &path, &value)));
+        }
+    }
+    found
+}
+
+/// What is said to `one`, which wants `value` where `other` wants something else.
+fn clash(one: &Instance, other: (&Instance, &Value), path: &FieldPath, value: &Value) -> ChangeError {
+    let (other, others) = other;
+    let show = |value: &Value| {
+        let shown = one.driver.show(path, value);
+        shown.unwrap_or_else(|| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    };
+    ChangeError {
+        reason: "Contradiction".to_owned(),
+        message: format!(
+            "`{path}` of {} on {} shall be `{}` here and `{}` in {}/{} ({})",
+            one.object,
+            one.id.target,
+            show(value),
+            show(others),
+            other.id.kind,
+            other.id.name,
+            other.location
+        ),
+        hint: Some("leave it to one of the two manifests".to_owned()),
+        retryable: false,
+        target_lost: false,
+    }
+}

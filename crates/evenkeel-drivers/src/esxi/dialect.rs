@@ -1,0 +1,1 @@
+//! The two dialects of `esxcli`, told apart by what a host answers.

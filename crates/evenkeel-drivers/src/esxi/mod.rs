@@ -1,0 +1,4 @@
+//! ESX and ESXi over their own `esxcli`: path policies and NFS datastores, in the dialects of 4.x and of 5.x to 8.x.
+
+mod dialect;
+mod reply;

@@ -1,0 +1,122 @@
+//! How the hosts of clusters take turns in one run: few at a time, and none any more after too many that failed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use evenkeel_core::plan::Rollout;
+
+/// What may be done with a host now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// Its turn.
+    Now,
+    /// Others of its cluster go first.
+    Later,
+    /// Too many of its cluster failed.
+    Never(String),
+}
+
+/// The turns of one run.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    groups: BTreeMap<String, Group>,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    /// The hosts that are being changed, each with how many at once it bears.
+    under_way: BTreeMap<String, usize>,
+    /// Those that failed.
+    failed: Vec<String>,
+}
+
+impl Turns {
+    /// Whether `target` may be changed now. A host may be in several clusters, and in one by several resources.
+    pub(crate) fn admit(&self, rollouts: &[Arc<Rollout>]) -> Admission {
+        let mut admission = Admission::Now;
+        for rollout in rollouts {
+            let Some(group) = self.groups.get(&rollout.group) else { continue };
+            if group.failed.len() >= rollout.max_failures {
+                return Admission::Never(stopped(&rollout.group, &group.failed));
+            }
+            let bears = group.under_way.values().copied().chain([rollout.at_once]).min().unwrap_or(1);
+            if group.under_way.len() >= bears {
+                admission = Admission::Later;
+            }
+        }
+        admission
+    }
+
+    /// `target` is being changed.
+    pub(crate) fn begin(&mut self, target: &str, rollouts: &[Arc<Rollout>]) {
+        for rollout in rollouts {
+            let group = self.groups.entry(rollout.group.clone()).or_default();
+            let bears = group.under_way.entry(target.to_owned()).or_insert(rollout.at_once);
+            *bears = rollout.at_once.min(*bears);
+        }
+    }
+
+    /// `target` is done, well or not.
+    pub(crate) fn end(&mut self, target: &str, rollouts: &[Arc<Rollout>], failed: bool) {
+        for rollout in rollouts {
+            let group = self.groups.entry(rollout.group.clone()).or_default();
+            group.under_way.remove(target);
+            if failed && !group.failed.iter().any(|name| name == target) {
+                group.failed.push(target.to_owned());
+            }
+        }
+    }
+}
+
+/// Why a cluster is left alone.
+pub(crate) fn stopped(group: &str, failed: &[String]) -> String {
+    format!("not begun, because {} of the hosts with {group} failed ({})", failed.len(), failed.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rollout(at_once: usize, max_failures: usize) -> Vec<Arc<Rollout>> {
+        vec![Arc::new(Rollout { group: "cluster=a".to_owned(), at_once, max_failures })]
+    }
+
+    #[test]
+    fn as_many_as_are_borne_at_a_time() {
+        let (mut turns, two) = (Turns::default(), rollout(2, 1));
+        for (target, expected) in
+            [("olive", Admission::Now), ("lime", Admission::Now), ("plum", Admission::Later)]
+        {
+            assert_eq!(turns.admit(&two), expected, "{target}");
+            if expected == Admission::Now {
+                turns.begin(target, &two);
+            }
+        }
+        turns.end("lime", &two, false);
+        assert_eq!(turns.admit(&two), Admission::Now);
+    }
+
+    #[test]
+    fn the_strictest_of_those_under_way_counts() {
+        let mut turns = Turns::default();
+        turns.begin("olive", &rollout(1, 1));
+        assert_eq!(turns.admit(&rollout(5, 1)), Admission::Later);
+        let mut turns = Turns::default();
+        turns.begin("olive", &rollout(5, 1));
+        assert_eq!(turns.admit(&rollout(1, 1)), Admission::Later);
+    }
+
+    #[test]
+    fn after_too_many_failures_nobody_has_a_turn() {
+        let (mut turns, wish) = (Turns::default(), rollout(3, 2));
+        turns.end("olive", &wish, true);
+        turns.end("olive", &wish, true);
+        assert_eq!(turns.admit(&wish), Admission::Now, "one host failed, twice");
+        turns.end("lime", &wish, true);
+        let Admission::Never(why) = turns.admit(&wish) else { panic!("two failed") };
+        assert_eq!(why, "not begun, because 2 of the hosts with cluster=a failed (olive, lime)");
+        let other = vec![Arc::new(Rollout { group: "cluster=b".to_owned(), at_once: 1, max_failures: 1 })];
+        assert_eq!(turns.admit(&other), Admission::Now);
+        assert_eq!(turns.admit(&[]), Admission::Now, "no cluster, no turn");
+    }
+}
