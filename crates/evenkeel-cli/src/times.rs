@@ -39,14 +39,7 @@ pub(crate) fn shown(at: Timestamp) -> String {
 /// How long from `from` to `to`, by its two largest units: `2d4h`, `35s`. Nothing is shorter than `0s`.
 pub(crate) fn span(from: Timestamp, to: Timestamp) -> String {
     let seconds = u64::try_from(to.duration_since(from).as_secs()).unwrap_or(0);
-    // The whole units below the two largest are left out: for an age of days nobody asks for seconds.
-    let coarse = match seconds {
-        s if s >= 604_800 => s - s % 86_400,
-        s if s >= 86_400 => s - s % 3_600,
-        s if s >= 3_600 => s - s % 60,
-        s => s,
-    };
-    Period::seconds(coarse).to_string()
+    Period::coarse(seconds).to_string()
 }
 
 #[cfg(test)]

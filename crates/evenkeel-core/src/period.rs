@@ -35,6 +35,18 @@ impl Period {
         Period(days * 86_400)
     }
 
+    /// So many seconds, as an age is told: in the two largest units that say anything (`2d4h`, `35s`), for of an age of
+    /// days nobody asks for the seconds.
+    pub const fn coarse(seconds: u64) -> Self {
+        let finest = match seconds {
+            604_800.. => 86_400,
+            86_400.. => 3_600,
+            3_600.. => 60,
+            _ => 1,
+        };
+        Period(seconds - seconds % finest)
+    }
+
     /// In seconds.
     pub const fn as_seconds(self) -> u64 {
         self.0
@@ -114,6 +126,20 @@ mod tests {
             assert_eq!((read.as_seconds(), read.to_string()), (seconds, text.to_owned()));
         }
         assert_eq!("90m".parse::<Period>().unwrap().to_string(), "1h30m");
+    }
+
+    #[test]
+    fn an_age_is_told_in_its_two_largest_units() {
+        for (seconds, text) in [
+            (0, "0s"),
+            (75, "1m15s"),
+            (3_725, "1h2m"),
+            (187_199, "2d3h"),
+            (1_300_000, "2w1d"),
+            (172_800, "2d"),
+        ] {
+            assert_eq!(Period::coarse(seconds).to_string(), text, "{seconds}");
+        }
     }
 
     #[test]

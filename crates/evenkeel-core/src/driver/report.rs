@@ -79,6 +79,31 @@ pub struct Health {
     pub limit_seconds: Option<u64>,
 }
 
+impl Health {
+    /// A good one.
+    pub fn good(about: impl Into<String>, reason: &str, message: impl Into<String>) -> Self {
+        Health { good: true, ..Health::bad(about, reason, message) }
+    }
+
+    /// One that is not good.
+    pub fn bad(about: impl Into<String>, reason: &str, message: impl Into<String>) -> Self {
+        Health {
+            about: about.into(),
+            good: false,
+            reason: reason.to_owned(),
+            message: message.into(),
+            since: None,
+            limit_seconds: None,
+        }
+    }
+
+    /// It is an age, which counts from `since` and may be so many seconds.
+    #[must_use]
+    pub fn aged(self, since: Option<Timestamp>, limit_seconds: u64) -> Self {
+        Health { since, limit_seconds: Some(limit_seconds), ..self }
+    }
+}
+
 /// One copy of one thing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

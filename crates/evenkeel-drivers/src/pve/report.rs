@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_core::backup::Zone;
 use evenkeel_core::driver::{Fate, Generation, Health, Report};
+use evenkeel_core::period::Period;
 use evenkeel_core::request::Replies;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -31,7 +32,7 @@ pub(super) fn report(spec: &PveJobSchedule, seen: &PveJobState, now: Timestamp) 
         if spec.pve_job.enabled == Written::Value(false) {
             report.notes.push("the job is disabled, as the manifest says: no copies are expected".to_owned());
         } else {
-            report.health.push(health(
+            report.health.push(Health::bad(
                 "Enabled",
                 "Disabled",
                 "the job is disabled: no copies are made".to_owned(),
@@ -47,25 +48,13 @@ pub(super) fn report(spec: &PveJobSchedule, seen: &PveJobState, now: Timestamp) 
                 freshness(spec, seen, copies, now, &zone, &mut report);
             }
         }
-        Err(why) => report.health.push(health(
+        Err(why) => report.health.push(Health::bad(
             "Fresh",
             "Unknown",
             format!("how old the newest copies are is not known: {why}"),
         )),
     }
     report
-}
-
-/// One that is not good.
-fn health(about: &str, reason: &str, message: String) -> Health {
-    Health {
-        about: about.to_owned(),
-        good: false,
-        reason: reason.to_owned(),
-        message,
-        since: None,
-        limit_seconds: None,
-    }
 }
 
 fn generation(copy: &Copy, seen: &PveJobState) -> Generation {
@@ -115,7 +104,7 @@ fn freshness(
         newest.keys().copied().collect::<BTreeSet<_>>()
     };
     if guests.is_empty() {
-        report.health.push(health("Fresh", "NoGuests", "the job reaches no guest at all".to_owned()));
+        report.health.push(Health::bad("Fresh", "NoGuests", "the job reaches no guest at all".to_owned()));
     }
     let limit = spec.schedule.fresh_within_seconds(now, zone);
     for guest in guests {
@@ -125,37 +114,18 @@ fn freshness(
 
 fn of_guest(guest: u32, newest: Option<Timestamp>, limit: u64, storage: &str, now: Timestamp) -> Health {
     let about = format!("Fresh/{guest}");
+    let wanted = Period::coarse(limit);
     let Some(newest) = newest else {
-        return Health {
-            limit_seconds: Some(limit),
-            ..health(
-                &about,
-                "Never",
-                format!("there is no copy of {guest} in {storage}, wanted one < {} old", span(limit)),
-            )
-        };
+        let message = format!("there is no copy of {guest} in {storage}, wanted one < {wanted} old");
+        return Health::bad(about, "Never", message).aged(None, limit);
     };
     let age = u64::try_from(now.as_second().saturating_sub(newest.as_second())).unwrap_or(0);
-    let good = age < limit;
-    Health {
-        about,
-        good,
-        reason: if good { "Fresh" } else { "TooOld" }.to_owned(),
-        message: format!(
-            "the newest copy of {guest} in {storage} is {} old, wanted < {}",
-            span(age),
-            span(limit)
-        ),
-        since: Some(newest),
-        limit_seconds: Some(limit),
-    }
-}
-
-/// A span in the unit that suits it.
-fn span(seconds: u64) -> String {
-    match seconds {
-        0..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} d", seconds / 86_400),
-    }
+    let message =
+        format!("the newest copy of {guest} in {storage} is {} old, wanted < {wanted}", Period::coarse(age));
+    let health = if age < limit {
+        Health::good(about, "Fresh", message)
+    } else {
+        Health::bad(about, "TooOld", message)
+    };
+    health.aged(Some(newest), limit)
 }

@@ -1,9 +1,9 @@
 //! What there is to tell: whether there is a good copy, what there is, and what becomes of it.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use evenkeel_core::driver::{Fate, Generation, Health, Report};
+use evenkeel_core::period::Period;
 use jiff::Timestamp;
 
 use super::observe::Seen;
@@ -28,7 +28,7 @@ pub(super) fn report(spec: &VzdumpScheduleSpec, seen: &Seen, now: Timestamp) -> 
     report.health.extend(missing(spec, seen));
     if !planned.holds.is_empty() {
         let told = planned.holds.iter().map(|(item, why)| format!("{item}: {why}"));
-        report.health.push(bad("Space", "NoRoom", some(told)));
+        report.health.push(Health::bad("Space", "NoRoom", some(told)));
     }
     tell(&mut report, store, &seen.store, &planned.verdict);
     for (nth, (copy, known)) in spec.vzdump.copies.iter().zip(&seen.copies).enumerate() {
@@ -39,13 +39,13 @@ pub(super) fn report(spec: &VzdumpScheduleSpec, seen: &Seen, now: Timestamp) -> 
                 report.health.push(fresh(spec, seen, picture, about, now));
                 let lost = lost(picture);
                 if !lost.is_empty() {
-                    report.health.push(bad(&format!("Whole/{}", store.target), "Lost", some(lost)));
+                    report.health.push(Health::bad(&format!("Whole/{}", store.target), "Lost", some(lost)));
                 }
                 let verdict = planned.copies.get(nth).and_then(Option::as_ref).map(|(_, verdict)| verdict);
                 tell(&mut report, store, picture, verdict.unwrap_or(&Verdict::default()));
             }
             Err(why) => {
-                report.health.push(bad(&about, "Unreachable", format!("{}: {why}", store.label())));
+                report.health.push(Health::bad(&about, "Unreachable", format!("{}: {why}", store.label())));
                 report.notes.push(format!("{} is left as it is: {why}", store.label()));
             }
         }
@@ -62,12 +62,7 @@ fn missing(spec: &VzdumpScheduleSpec, seen: &Seen) -> Option<Health> {
         "not on this host: guest {}; take it out of `guests`, its copies stay by their own rules",
         missing.join(", ")
     );
-    (!missing.is_empty()).then(|| bad("Guests", "Missing", says))
-}
-
-fn bad(about: &str, reason: &str, message: String) -> Health {
-    let (about, reason) = (about.to_owned(), reason.to_owned());
-    Health { about, good: false, reason, message, since: None, limit_seconds: None }
+    (!missing.is_empty()).then(|| Health::bad("Guests", "Missing", says))
 }
 
 fn some(all: impl IntoIterator<Item = String>) -> String {
@@ -84,41 +79,23 @@ fn fresh(spec: &VzdumpScheduleSpec, seen: &Seen, picture: &Picture, about: Strin
     // One that says it is of the future says nothing about now.
     let verified = archives.iter().filter(|archive| archive.is_verified()).map(|archive| archive.slot);
     let newest = verified.filter(|slot| *slot <= now).max();
-    let health = |good: bool, reason: &str, message: String| Health {
-        about,
-        good,
-        reason: reason.to_owned(),
-        message,
-        since: newest,
-        limit_seconds: Some(limit),
-    };
     let Some(newest) = newest else {
-        if seen.chosen.is_empty() {
-            return health(true, "NothingToCopy", "there is no copy, and nothing to be copied".to_owned());
-        }
-        return health(false, "Never", "there is no verified copy".to_owned());
+        let health = if seen.chosen.is_empty() {
+            Health::good(about, "NothingToCopy", "there is no copy, and nothing to be copied")
+        } else {
+            Health::bad(about, "Never", "there is no verified copy")
+        };
+        return health.aged(None, limit);
     };
     let age = u64::try_from(now.duration_since(newest).as_secs()).unwrap_or(0);
-    let good = age < limit;
-    let reason = if good { "Fresh" } else { "TooOld" };
-    health(good, reason, format!("the newest verified copy is {} old, wanted < {}", span(age), span(limit)))
-}
-
-/// `3d2h`, `45m`.
-fn span(seconds: u64) -> String {
-    let parts = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
-    let mut rest = seconds;
-    let mut text = String::new();
-    let mut told = 0;
-    for (unit, name) in parts {
-        let many = rest / unit;
-        rest %= unit;
-        if many > 0 && told < 2 {
-            let _ = write!(text, "{many}{name}");
-        }
-        told += usize::from(many > 0 || told > 0);
-    }
-    if text.is_empty() { "0s".to_owned() } else { text }
+    let (told, wanted) = (Period::coarse(age), Period::coarse(limit));
+    let message = format!("the newest verified copy is {told} old, wanted < {wanted}");
+    let health = if age < limit {
+        Health::good(about, "Fresh", message)
+    } else {
+        Health::bad(about, "TooOld", message)
+    };
+    health.aged(Some(newest), limit)
 }
 
 /// Whether the newest generation has all that it should have, and none has lost any.
@@ -141,22 +118,26 @@ fn whole(spec: &VzdumpScheduleSpec, seen: &Seen, planned: &Planned<'_>) -> Healt
     });
     let damaged: Vec<String> = damaged.collect();
     if !given_up.is_empty() {
-        return bad("Whole", "Failed", format!("given up for this slot: {}", some(given_up)));
+        return Health::bad("Whole", "Failed", format!("given up for this slot: {}", some(given_up)));
     }
     if !lacking.is_empty() {
-        return bad("Whole", "Incomplete", format!("the newest generation is incomplete: {}", some(lacking)));
+        return Health::bad(
+            "Whole",
+            "Incomplete",
+            format!("the newest generation is incomplete: {}", some(lacking)),
+        );
     }
     if !damaged.is_empty() {
-        return bad("Whole", "Damaged", some(damaged));
+        return Health::bad("Whole", "Damaged", some(damaged));
     }
     if !lost.is_empty() {
-        return bad("Whole", "Lost", some(lost));
+        return Health::bad("Whole", "Lost", some(lost));
     }
     let message = match newest {
         Some(_) => "the newest generation has everything, and none has lost any".to_owned(),
         None => "there is no generation yet".to_owned(),
     };
-    Health { good: true, reason: "Whole".to_owned(), ..bad("Whole", "", message) }
+    Health::good("Whole", "Whole", message)
 }
 
 /// The guests that will not be tried again for the slot that is due, and why.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use evenkeel_core::backup::slot_of;
 use evenkeel_core::driver::{Fate, Generation, Health, Report};
+use evenkeel_core::period::Period;
 use jiff::Timestamp;
 
 use super::listing::full;
@@ -37,17 +38,6 @@ pub(super) fn report(spec: &ZfsSnapshotSpec, state: Option<&ZfsSnapshotState>, n
     report
 }
 
-fn health(about: &str, good: bool, reason: &str, message: String) -> Health {
-    Health {
-        about: about.to_owned(),
-        good,
-        reason: reason.to_owned(),
-        message,
-        since: None,
-        limit_seconds: None,
-    }
-}
-
 /// How old the newest is that all its datasets have.
 fn fresh(spec: &ZfsSnapshotSpec, seen: &Seen, side: &Side, target: Option<&str>, now: Timestamp) -> Health {
     let about = target.map_or_else(|| "Fresh".to_owned(), |target| format!("Fresh/{target}"));
@@ -55,29 +45,21 @@ fn fresh(spec: &ZfsSnapshotSpec, seen: &Seen, side: &Side, target: Option<&str>,
     let place = target.map(|target| format!(" on {target}")).unwrap_or_default();
     let Some(newest) = side.newest_whole() else {
         let message = format!("there is no snapshot of {} for this schedule yet{place}", side.root);
-        return Health { limit_seconds: Some(limit), ..health(&about, false, "Never", message) };
+        return Health::bad(about, "Never", message).aged(None, limit);
     };
     let age = u64::try_from(now.as_second().saturating_sub(newest.as_second())).unwrap_or(0);
-    let good = age <= limit;
     let message = format!(
         "the newest snapshot of {}{place} is of {newest}, {} ago; wanted < {}",
         side.root,
-        span(age),
-        span(limit)
+        Period::coarse(age),
+        Period::coarse(limit)
     );
-    let reason = if good { "Fresh" } else { "TooOld" };
-    Health { since: Some(newest), limit_seconds: Some(limit), ..health(&about, good, reason, message) }
-}
-
-/// `3h5m`, `2d`: exact enough for people.
-fn span(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3_600 => format!("{}m", seconds / 60),
-        3_600..172_800 if seconds % 3_600 < 60 => format!("{}h", seconds / 3_600),
-        3_600..172_800 => format!("{}h{}m", seconds / 3_600, seconds % 3_600 / 60),
-        _ => format!("{}d", seconds / 86_400),
-    }
+    let health = if age <= limit {
+        Health::good(about, "Fresh", message)
+    } else {
+        Health::bad(about, "TooOld", message)
+    };
+    health.aged(Some(newest), limit)
 }
 
 /// The newest slot is on every dataset that was there when it was made.
@@ -89,9 +71,8 @@ fn whole(side: &Side) -> Option<Health> {
         return None;
     }
     let names: Vec<String> = missing.iter().map(|relative| full(&side.root, relative)).collect();
-    Some(health(
+    Some(Health::bad(
         "Whole",
-        false,
         "Incomplete",
         format!("the snapshot for {slot} is missing on {}", named(&names)),
     ))
@@ -101,7 +82,7 @@ fn taken(name: &str) -> Health {
     let message = format!(
         "{name} is there and was not made by this schedule, so that there is no snapshot for its slot: rename or destroy it by hand"
     );
-    health("Slot", false, "Taken", message)
+    Health::bad("Slot", "Taken", message)
 }
 
 fn replica(spec: &ZfsSnapshotSpec, seen: &Seen, todo: &Todo, now: Timestamp, report: &mut Report) {
@@ -110,14 +91,14 @@ fn replica(spec: &ZfsSnapshotSpec, seen: &Seen, todo: &Todo, now: Timestamp, rep
         Some(Replica::Unknown(why)) => {
             let about = format!("Fresh/{}", send.target);
             let message = format!("it is not known what {} has of {}: {why}", send.target, send.dataset);
-            report.health.push(health(&about, false, "Unreachable", message));
+            report.health.push(Health::bad(&about, "Unreachable", message));
         }
         Some(Replica::Known { side, .. }) => {
             report.health.push(fresh(spec, seen, side, Some(&send.target), now));
             if !todo.shipping.blocked.is_empty() {
                 let why: Vec<String> = todo.shipping.blocked.values().cloned().collect();
                 let about = format!("Send/{}", send.target);
-                report.health.push(health(&about, false, "Blocked", named(&why)));
+                report.health.push(Health::bad(&about, "Blocked", named(&why)));
             }
         }
         None => {}
