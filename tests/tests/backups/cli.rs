@@ -120,3 +120,35 @@ fn todays_proxmox_over_encrypted_ftp_with_a_pinned_certificate() {
     work.write("targets.yaml", &wrong.replace("pve1", "pve2"));
     work.expect(1, &["plan"]).says(&["certificate", "linkstation"]);
 }
+
+#[test]
+fn when_the_nas_is_gone_the_copies_elsewhere_are_told_read_and_restored() {
+    let mut place = BackupSite::of_example("backup-offsite");
+    place.site.work.expect(0, &["apply", "--auto-approve"]).says(&["applied"]);
+    place.ftp.stop();
+    let work = &place.site.work;
+    let listed = work.expect(1, &["backup", "list"]);
+    listed.says(&["offsite:", "not everything could be read", "/101"]);
+    assert!(!listed.stdout.contains("no copies"), "{}", listed.stdout);
+    let read = work.expect(1, &["backup", "verify"]);
+    read.says(&["3 copies read, all as they were made; 1 store could not be read", "linkstation"]);
+    let folder = tempfile::tempdir().unwrap();
+    let name = work.expect(1, &["backup", "list", "--output", "json"]).json()["schedules"][0]["name"].clone();
+    let name = format!("BackupSchedule/{}", name.as_str().unwrap());
+    let restore = [
+        "backup",
+        "restore",
+        &name,
+        "--item",
+        "101",
+        "--to",
+        "900",
+        "--folder",
+        folder.path().to_str().unwrap(),
+        "--run",
+        "--auto-approve",
+    ];
+    work.expect(0, &restore).says(&["Restored", "this store could not be read", "linkstation"]);
+    let exists = place.site.lab.with_dump_host("pve1", |host| host.guests.contains_key(&900)).unwrap();
+    assert!(exists);
+}

@@ -31,15 +31,16 @@ pub(crate) fn show_copies(schedules: &[(&Change, Vec<&Generation>)]) {
         if let Some(next) = change.report.next {
             let _ = writeln!(text, "    next: {next}");
         }
-        render(&mut text, generations);
+        render(&mut text, generations, change.error.is_none());
         text.push('\n');
     }
     print(&text);
 }
 
-fn render(text: &mut String, generations: &[&Generation]) {
+fn render(text: &mut String, generations: &[&Generation], all_known: bool) {
     if generations.is_empty() {
-        let _ = writeln!(text, "    no copies");
+        let none = if all_known { "no copies" } else { "what copies there are is not known" };
+        let _ = writeln!(text, "    {none}");
         return;
     }
     let mut table = table();
@@ -69,8 +70,11 @@ fn fate(fate: &Fate) -> String {
 }
 
 /// Prints what became of copies that were read again.
-pub(crate) fn show_checked(checked: &[Checked]) {
+pub(crate) fn show_checked(checked: &[Checked], unread: &[String]) {
     let mut text = String::new();
+    for why in unread {
+        let _ = writeln!(text, "{}  {}", paint(Tone::Bad, "???"), paragraph(why, 5));
+    }
     for one in checked {
         let what = format!("{} in {}", one.generation.name, one.generation.store);
         let _ = match &one.problem {
@@ -88,7 +92,12 @@ pub(crate) fn show_checked(checked: &[Checked]) {
         (_, 0) => format!("{read} read, all as they were made"),
         (_, bad) => format!("{read} read, {bad} not as made"),
     };
-    let _ = writeln!(text, "{verdict}.");
+    let silent = match unread.len() {
+        0 => String::new(),
+        1 => "; 1 store could not be read".to_owned(),
+        n => format!("; {n} stores could not be read"),
+    };
+    let _ = writeln!(text, "{verdict}{silent}.");
     print(&text);
 }
 

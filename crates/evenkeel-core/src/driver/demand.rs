@@ -28,6 +28,15 @@ pub struct Verification {
     pub expected: Option<Digest>,
 }
 
+/// The copies to read again, as far as it is known where copies are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verifications {
+    /// Those in the stores that answered.
+    pub copies: Vec<Verification>,
+    /// The stores that did not, each with why.
+    pub unread: Vec<String>,
+}
+
 /// What to restore, and how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wish {

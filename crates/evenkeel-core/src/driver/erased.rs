@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{
     Delta, Demand, Driver, Finding, Found, Marked, ObserveError, Observed, Proof, Report, Restoration, Step,
-    Use, Verification, Wish,
+    Use, Verifications, Wish,
 };
 use crate::diff::{FieldChange, FieldPath, unmet};
 use crate::manifest::{Node, Problems, read_spec};
@@ -111,14 +111,16 @@ pub trait ErasedDriver: Send + Sync {
     fn takes_long(&self, spec: &ErasedSpec) -> bool;
     /// [`Driver::on_demand`]
     fn on_demand(&self, spec: &ErasedSpec, demand: Demand) -> Option<ErasedSpec>;
-    /// [`Driver::verifications`] of what was read.
+    /// [`Driver::remnant`]
+    fn remnant(&self, spec: &ErasedSpec, replies: &Replies) -> Report;
+    /// [`Driver::verifications`]
     fn verifications(
         &self,
         spec: &ErasedSpec,
         replies: &Replies,
         now: Timestamp,
-    ) -> Result<Vec<Verification>, ObserveError>;
-    /// [`Driver::restoration`] from what was read.
+    ) -> Result<Verifications, ObserveError>;
+    /// [`Driver::restoration`]
     fn restoration(
         &self,
         spec: &ErasedSpec,
@@ -271,15 +273,19 @@ impl<D: Driver> ErasedDriver for D {
         Some(Arc::new(spec))
     }
 
+    fn remnant(&self, spec: &ErasedSpec, replies: &Replies) -> Report {
+        spec.downcast_ref::<D::Spec>()
+            .map_or_else(Report::default, |spec| Driver::remnant(self, spec, replies))
+    }
+
     fn verifications(
         &self,
         spec: &ErasedSpec,
         replies: &Replies,
         now: Timestamp,
-    ) -> Result<Vec<Verification>, ObserveError> {
+    ) -> Result<Verifications, ObserveError> {
         let spec = spec.downcast_ref::<D::Spec>().ok_or_else(foreign_spec::<D>)?;
-        let seen = present(self, spec, replies)?;
-        Ok(seen.map_or_else(Vec::new, |seen| Driver::verifications(self, spec, &seen, now)))
+        Driver::verifications(self, spec, replies, now)
     }
 
     fn restoration(
@@ -290,10 +296,7 @@ impl<D: Driver> ErasedDriver for D {
         now: Timestamp,
     ) -> Result<Result<Restoration, String>, ObserveError> {
         let spec = spec.downcast_ref::<D::Spec>().ok_or_else(foreign_spec::<D>)?;
-        Ok(match present(self, spec, replies)? {
-            Some(seen) => Driver::restoration(self, spec, &seen, wish, now),
-            None => Err(format!("there is no copy of {}", Driver::object(self, spec))),
-        })
+        Driver::restoration(self, spec, replies, wish, now)
     }
 
     fn show(&self, path: &FieldPath, value: &Value) -> Option<String> {
@@ -324,18 +327,6 @@ impl<D: Driver> ErasedDriver for D {
 fn leaves_of<S: serde::Serialize>(state: Option<S>) -> Vec<(FieldPath, Value)> {
     let wanted = state.and_then(|state| serde_json::to_value(state).ok());
     wanted.iter().flat_map(crate::diff::leaves).map(|(path, value)| (path, value.clone())).collect()
-}
-
-/// What is there, for what is done with copies; `None` where it is not known or not there.
-fn present<D: Driver>(
-    driver: &D,
-    spec: &D::Spec,
-    replies: &Replies,
-) -> Result<Option<D::State>, ObserveError> {
-    Ok(match driver.observe(spec, replies)? {
-        Observed::Present(state) => Some(state),
-        Observed::Absent { .. } | Observed::Busy { .. } => None,
-    })
 }
 
 fn nothing_to_do(observed: Option<Value>, report: Box<Report>) -> Evaluation {

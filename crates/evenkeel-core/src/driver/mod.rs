@@ -12,7 +12,7 @@ mod report;
 mod step;
 mod uses;
 
-pub use demand::{Demand, Restoration, Verification, Wish};
+pub use demand::{Demand, Restoration, Verification, Verifications, Wish};
 pub use erased::{ErasedDriver, ErasedSpec, Evaluation, Object, Terms};
 pub use error::ObserveError;
 pub use registry::Registry;
@@ -103,22 +103,33 @@ pub trait Driver: Send + Sync + 'static {
         None
     }
 
-    /// How to check every verified copy again.
-    fn verifications(&self, spec: &Self::Spec, seen: &Self::State, now: Timestamp) -> Vec<Verification> {
-        let _ = (spec, seen, now);
-        Vec::new()
+    /// What can be told where the object as a whole could not be observed: the copies in the stores that answered.
+    fn remnant(&self, spec: &Self::Spec, replies: &Replies) -> Report {
+        let (_, _) = (spec, replies);
+        Report::default()
     }
 
-    /// How a copy comes back; or why it cannot.
+    /// How to check every verified copy again. A store that does not answer keeps nobody from those in another.
+    fn verifications(
+        &self,
+        spec: &Self::Spec,
+        replies: &Replies,
+        now: Timestamp,
+    ) -> Result<Verifications, ObserveError> {
+        let (_, _, _) = (spec, replies, now);
+        Ok(Verifications::default())
+    }
+
+    /// How a copy comes back; or why it cannot. A store that does not answer keeps nobody from what lies in another.
     fn restoration(
         &self,
         spec: &Self::Spec,
-        seen: &Self::State,
+        replies: &Replies,
         wish: &Wish,
         now: Timestamp,
-    ) -> Result<Restoration, String> {
-        let _ = (spec, seen, wish, now);
-        Err(format!("a {} keeps no copies", Self::KIND))
+    ) -> Result<Result<Restoration, String>, ObserveError> {
+        let (_, _, _, _) = (spec, replies, wish, now);
+        Ok(Err(format!("a {} keeps no copies", Self::KIND)))
     }
 
     /// How a person writes the value of a field (`10 GiB`), where its JSON form is not good to read.

@@ -97,7 +97,10 @@ fn changes<I: Borrow<Instance>>(instances: &[I], blueprint: &Blueprint<'_>) -> V
         let mut change = blank(instance);
         let terms = Terms { owner: &instance.owner, ignore: &instance.ignore, id: &instance.id };
         match instance.driver.evaluate(&instance.spec, replies, terms, blueprint.now) {
-            Err(error) => fail(&mut change, instance, &error),
+            Err(error) => {
+                fail(&mut change, instance, &error);
+                change.report = instance.driver.remnant(&instance.spec, replies);
+            }
             Ok(Evaluation::Busy { reason }) => change.busy = Some(reason),
             Ok(Evaluation::Known { action, observed, changes: fields, steps, ignored, lacks, report }) => {
                 change.notes.extend(report.notes.iter().cloned());

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use evenkeel_core::driver::{
-    Delta, Demand, Driver, Finding, ObserveError, Observed, Report, Restoration, Step, Use, Verification,
+    Delta, Demand, Driver, Finding, ObserveError, Observed, Report, Restoration, Step, Use, Verifications,
     Wish,
 };
 use evenkeel_core::request::{FileRequest, Goal, Query, Replies, Request};
@@ -178,24 +178,28 @@ impl Driver for VzdumpSchedule {
         Some(VzdumpScheduleSpec { schedule: spec.schedule.on_demand(demand), ..spec.clone() })
     }
 
+    fn remnant(&self, spec: &VzdumpScheduleSpec, replies: &Replies) -> Report {
+        Report { generations: restore::Holdings::of(spec, replies).generations(), ..Report::default() }
+    }
+
     fn verifications(
         &self,
         spec: &VzdumpScheduleSpec,
-        seen: &VzdumpScheduleState,
+        replies: &Replies,
         _: Timestamp,
-    ) -> Vec<Verification> {
-        seen.seen.as_ref().map_or_else(Vec::new, |known| restore::verifications(spec, known))
+    ) -> Result<Verifications, ObserveError> {
+        Ok(restore::Holdings::of(spec, replies).verifications())
     }
 
     fn restoration(
         &self,
         spec: &VzdumpScheduleSpec,
-        seen: &VzdumpScheduleState,
+        replies: &Replies,
         wish: &Wish,
         _: Timestamp,
-    ) -> Result<Restoration, String> {
-        let known = seen.seen.as_ref().ok_or_else(|| "nothing is known of the copies".to_owned())?;
-        restore::restoration(spec, known, wish)
+    ) -> Result<Result<Restoration, String>, ObserveError> {
+        let guests = observe::guests(replies)?;
+        Ok(restore::restoration(spec, &restore::Holdings::of(spec, replies), &guests, wish))
     }
 }
 

@@ -135,6 +135,11 @@ pub(super) fn observe(spec: &VzdumpScheduleSpec, replies: &Replies) -> Result<Se
     Ok(Seen { facts, guests, chosen, notes, zone, compress, on_host, store, copies })
 }
 
+/// All guests of the host.
+pub(super) fn guests(replies: &Replies) -> Result<BTreeMap<u32, Guest>, ObserveError> {
+    host::read_guests(&host::read_facts(replies)?, replies)
+}
+
 fn compression(spec: &VzdumpScheduleSpec, facts: &Facts) -> Result<Compress, ObserveError> {
     match (spec.vzdump.compress, facts.dialect) {
         (None, Dialect::OpenVz) => Ok(Compress::Gzip),

@@ -1,18 +1,66 @@
 //! How a dump comes back.
 
-use evenkeel_core::backup::slot_name;
-use evenkeel_core::driver::{Fate, Generation, Restoration, Step, Verification, Wish};
-use evenkeel_core::request::{Check, Exec, FileRequest, Goal, Origin, Request, Transfer};
+use std::collections::BTreeMap;
 
-use super::observe::Seen;
+use evenkeel_core::backup::slot_name;
+use evenkeel_core::driver::{Fate, Generation, Restoration, Step, Verification, Verifications, Wish};
+use evenkeel_core::request::{Check, Exec, FileRequest, Goal, Origin, Replies, Request, Transfer};
+
+use super::host::Guest;
 use super::spec::VzdumpScheduleSpec;
 use crate::backup::{Archive, CopySpec, Picture, StoreSpec};
 
-/// The stores of which anything is known, the first one first.
-fn stores<'s>(spec: &'s VzdumpScheduleSpec, seen: &'s Seen) -> Vec<(&'s StoreSpec, &'s Picture)> {
-    let copies = spec.vzdump.copies.iter().zip(&seen.copies);
-    let copies = copies.filter_map(|(copy, known)| Some((copy.store(), known.as_ref().ok()?)));
-    std::iter::once((&spec.vzdump.store, &seen.store)).chain(copies).collect()
+/// What lies in the stores that answered.
+#[derive(Debug)]
+pub(super) struct Holdings<'s> {
+    /// The stores with what is in them, the first one first.
+    known: Vec<(&'s StoreSpec, Picture)>,
+    /// The others, each with why.
+    unread: Vec<String>,
+}
+
+impl<'s> Holdings<'s> {
+    /// Whatever can be read, each store by itself: a copy is worth most when the first store is gone.
+    pub(super) fn of(spec: &'s VzdumpScheduleSpec, replies: &Replies) -> Self {
+        let (mut known, mut unread) = (Vec::new(), Vec::new());
+        let stores =
+            std::iter::once(&spec.vzdump.store).chain(spec.vzdump.copies.iter().map(CopySpec::store));
+        for store in stores {
+            match store.picture(replies) {
+                Ok(picture) => known.push((store, picture)),
+                Err(why) => unread.push(format!("{}: {why}", store.label())),
+            }
+        }
+        Holdings { known, unread }
+    }
+
+    /// Every archive, where it is not known what is to become of any.
+    pub(super) fn generations(&self) -> Vec<Generation> {
+        let fate = Fate::LeftAlone { reason: "not everything could be read".to_owned() };
+        let of = |(store, picture): &(&StoreSpec, Picture)| {
+            let archives = picture.archives().into_iter();
+            archives
+                .map(|archive| Generation { fate: fate.clone(), ..generation(store, &archive) })
+                .collect::<Vec<_>>()
+        };
+        self.known.iter().flat_map(of).collect()
+    }
+
+    /// How to check every archive again: by reading it whole.
+    pub(super) fn verifications(self) -> Verifications {
+        let mut copies = Vec::new();
+        for (store, picture) in &self.known {
+            for archive in picture.archives().into_iter().filter(Archive::is_verified) {
+                let path = store.path(&format!("{}/{}", archive.folder, archive.name));
+                copies.push(Verification {
+                    generation: generation(store, &archive),
+                    query: store.query(FileRequest::Digest { path }),
+                    expected: Some(archive.record.digest()),
+                });
+            }
+        }
+        Verifications { copies, unread: self.unread }
+    }
 }
 
 fn generation(store: &StoreSpec, archive: &Archive<'_>) -> Generation {
@@ -27,29 +75,14 @@ fn generation(store: &StoreSpec, archive: &Archive<'_>) -> Generation {
     }
 }
 
-/// How to check every archive again: by reading it whole.
-pub(super) fn verifications(spec: &VzdumpScheduleSpec, seen: &Seen) -> Vec<Verification> {
-    let mut all = Vec::new();
-    for (store, picture) in stores(spec, seen) {
-        for archive in picture.archives().into_iter().filter(Archive::is_verified) {
-            let path = store.path(&format!("{}/{}", archive.folder, archive.name));
-            all.push(Verification {
-                generation: generation(store, &archive),
-                query: store.query(FileRequest::Digest { path }),
-                expected: Some(archive.record.digest()),
-            });
-        }
-    }
-    all
-}
-
 /// How an archive comes back.
 pub(super) fn restoration(
     spec: &VzdumpScheduleSpec,
-    seen: &Seen,
+    holdings: &Holdings<'_>,
+    guests: &BTreeMap<u32, Guest>,
     wish: &Wish,
 ) -> Result<Restoration, String> {
-    let (store, archive) = find(spec, seen, wish)?;
+    let (store, archive) = find(spec, holdings, wish)?;
     let id = match &wish.to {
         Some(to) => to
             .parse::<u32>()
@@ -60,7 +93,7 @@ pub(super) fn restoration(
             .parse::<u32>()
             .map_err(|_| "say which id the guest shall have: --to ID".to_owned())?,
     };
-    if seen.guests.contains_key(&id) {
+    if guests.contains_key(&id) {
         let hint = if wish.to.is_some() { "name one that is free" } else { "name a free one with --to ID" };
         return Err(format!("guest {id} is there: a restore never overwrites, {hint}, or destroy it first"));
     }
@@ -86,14 +119,16 @@ pub(super) fn restoration(
         }
         words.extend(["--storage".to_owned(), storage.clone()]);
     }
-    let notes = vec![
+    let mut notes: Vec<String> =
+        holdings.unread.iter().map(|why| format!("this store could not be read: {why}")).collect();
+    notes.extend([
         format!(
             "the archive is the one of slot {}, {} bytes, checked against its record on the way",
             slot_name(archive.slot),
             archive.record.bytes
         ),
         format!("it stays on the host as {path}: remove it once the guest is well"),
-    ];
+    ]);
     let command = Exec::new(words).within(7 * 86_400);
     Ok(Restoration { generation: generation(store, &archive), fetch, command, notes })
 }
@@ -107,17 +142,22 @@ fn fetch(store: &StoreSpec, from: String, to: String) -> Step {
 /// The archive that is meant: the newest that is good, of the first store that has it.
 fn find<'s>(
     spec: &'s VzdumpScheduleSpec,
-    seen: &'s Seen,
+    holdings: &'s Holdings<'s>,
     wish: &Wish,
 ) -> Result<(&'s StoreSpec, Archive<'s>), String> {
     let is_meant = |store: &StoreSpec| {
         wish.store.as_ref().is_none_or(|name| *name == store.label() || *name == store.target)
     };
-    let stores: Vec<_> = stores(spec, seen).into_iter().filter(|(store, _)| is_meant(store)).collect();
+    let stores: Vec<_> = holdings.known.iter().filter(|(store, _)| is_meant(store)).collect();
     if stores.is_empty() {
         let all = std::iter::once(&spec.vzdump.store).chain(spec.vzdump.copies.iter().map(CopySpec::store));
         let names: Vec<String> = all.map(StoreSpec::label).collect();
-        return Err(format!("no store of that name answered; there are {}", names.join(", ")));
+        let why = if holdings.unread.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", holdings.unread.join("; "))
+        };
+        return Err(format!("no store of that name answered{why}; there are {}", names.join(", ")));
     }
     let mut items = std::collections::BTreeSet::new();
     for (store, picture) in stores {
@@ -141,6 +181,11 @@ fn find<'s>(
         Some(item) if !items.is_empty() => {
             format!("there is no verified copy of guest {item}; there are some of {}", items.join(", "))
         }
-        _ => "there is no verified copy".to_owned(),
+        _ => match holdings.unread.as_slice() {
+            [] => "there is no verified copy".to_owned(),
+            unread => {
+                format!("there is no verified copy where anything could be read; {}", unread.join("; "))
+            }
+        },
     })
 }

@@ -1,6 +1,6 @@
 //! `evenkeel backup verify`
 
-use evenkeel_core::driver::{Generation, Verification};
+use evenkeel_core::driver::{Generation, Verification, Verifications};
 use evenkeel_core::plan::{FORMAT_VERSION, InstanceId};
 use evenkeel_core::request::{Digest, Replies, Reply};
 use evenkeel_core::transport::TransportError;
@@ -33,25 +33,32 @@ pub(super) fn run(args: &SomeCopies, output: Output) -> Result<Exit, CliError> {
     let checking = check(&workspace, &reached, &args.which);
     let checked = session::block_on_reading(checking);
     reached.bars.clear();
-    let checked = match checked {
-        Ok(checked) => checked?,
+    let Reading { checked, unread } = match checked {
+        Ok(reading) => reading?,
         Err(interrupted) => return Ok(interrupted),
     };
     match output {
-        Output::Human => ui::show_checked(&checked),
+        Output::Human => ui::show_checked(&checked, &unread),
         Output::Json => {
-            ui::print_json(&json!({ "formatVersion": FORMAT_VERSION, "copies": checked }))?;
+            ui::print_json(&json!({ "formatVersion": FORMAT_VERSION, "copies": checked, "unread": unread }))?;
         }
     }
     // Whoever asks whether copies are good must not hear yes where there is none.
-    let is_bad = checked.is_empty() || checked.iter().any(|one| one.problem.is_some());
+    let is_bad = checked.is_empty() || !unread.is_empty() || checked.iter().any(|one| one.problem.is_some());
     Ok(if is_bad { Exit::Error } else { Exit::Done })
 }
 
-async fn check(workspace: &Workspace, reached: &Reached, which: &Which) -> Result<Vec<Checked>, CliError> {
+/// What came of reading copies again.
+struct Reading {
+    checked: Vec<Checked>,
+    /// Stores that could not be read, each with why.
+    unread: Vec<String>,
+}
+
+async fn check(workspace: &Workspace, reached: &Reached, which: &Which) -> Result<Reading, CliError> {
     let replies = reached.engine.look(&workspace.scope).await;
     let (nothing, now) = (Replies::default(), SystemClock.now());
-    let mut checked = Vec::new();
+    let (mut checked, mut unread) = (Vec::new(), Vec::new());
     for instance in &workspace.scope.instances {
         let replies = replies.get(&instance.id.target).unwrap_or(&nothing);
         let all = instance.driver.verifications(&instance.spec, replies, now).map_err(|error| {
@@ -60,6 +67,8 @@ async fn check(workspace: &Workspace, reached: &Reached, which: &Which) -> Resul
                 .because(error)
                 .hint_if_any(hint)
         })?;
+        let Verifications { copies: all, unread: silent } = all;
+        unread.extend(silent);
         let generations: Vec<Generation> = all.iter().map(|one| one.generation.clone()).collect();
         let wanted = which.of(&generations)?;
         for one in all.iter().filter(|one| wanted.contains(&&one.generation)) {
@@ -69,7 +78,7 @@ async fn check(workspace: &Workspace, reached: &Reached, which: &Which) -> Resul
             checked.push(Checked { id: instance.id.clone(), generation: one.generation.clone(), problem });
         }
     }
-    Ok(checked)
+    Ok(Reading { checked, unread })
 }
 
 /// Why a copy is not what it was.

@@ -22,7 +22,7 @@ pub use state::{Generations, ReplicaState, ZfsSnapshotState};
 use evenkeel_core::diff::FieldPath;
 use evenkeel_core::driver::{
     Delta, Demand, Driver, Finding, ObserveError, Observed, Report, Restoration, Role, Step, Use,
-    Verification, Wish,
+    Verifications, Wish,
 };
 use evenkeel_core::request::{Query, Replies};
 use jiff::Timestamp;
@@ -99,20 +99,28 @@ impl Driver for ZfsSnapshotSchedule {
     fn verifications(
         &self,
         spec: &ZfsSnapshotSpec,
-        seen: &ZfsSnapshotState,
+        replies: &Replies,
         now: Timestamp,
-    ) -> Vec<Verification> {
-        restore::verifications(spec, seen, now)
+    ) -> Result<Verifications, ObserveError> {
+        let Observed::Present(seen) = self.observe(spec, replies)? else {
+            return Ok(Verifications::default());
+        };
+        Ok(restore::verifications(spec, &seen, now))
     }
 
     fn restoration(
         &self,
         spec: &ZfsSnapshotSpec,
-        seen: &ZfsSnapshotState,
+        replies: &Replies,
         wish: &Wish,
         _: Timestamp,
-    ) -> Result<Restoration, String> {
-        restore::restoration(spec, seen, wish)
+    ) -> Result<Result<Restoration, String>, ObserveError> {
+        Ok(match self.observe(spec, replies)? {
+            Observed::Present(seen) => restore::restoration(spec, &seen, wish),
+            Observed::Absent { .. } | Observed::Busy { .. } => {
+                Err(format!("there is no copy of {}", self.object(spec)))
+            }
+        })
     }
 
     fn show(&self, _: &FieldPath, value: &Value) -> Option<String> {

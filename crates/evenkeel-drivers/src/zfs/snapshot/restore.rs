@@ -1,7 +1,7 @@
 //! How a snapshot comes back: beside what is there, unless somebody asks for it in its place.
 
 use evenkeel_core::backup::{slot_name, slot_of};
-use evenkeel_core::driver::{Fate, Generation, Restoration, Step, Verification, Wish};
+use evenkeel_core::driver::{Fate, Generation, Restoration, Step, Verification, Verifications, Wish};
 use evenkeel_core::request::{Exec, Goal, Origin, Query, Request, Transfer};
 use jiff::Timestamp;
 
@@ -20,7 +20,7 @@ pub(super) fn verifications(
     spec: &ZfsSnapshotSpec,
     state: &ZfsSnapshotState,
     now: Timestamp,
-) -> Vec<Verification> {
+) -> Verifications {
     let report = super::report::report(spec, Some(state), now);
     let target = spec.send().map(|send| send.target.as_str());
     let of = |generation: Generation| {
@@ -34,7 +34,14 @@ pub(super) fn verifications(
         };
         Verification { generation, query, expected: None }
     };
-    report.generations.into_iter().map(of).collect()
+    let copies = report.generations.into_iter().map(of).collect();
+    let unread = match (&state.seen, target) {
+        (Some(Seen { replica: Some(Replica::Unknown(why)), .. }), Some(target)) => {
+            vec![format!("{target}: {why}")]
+        }
+        _ => Vec::new(),
+    };
+    Verifications { copies, unread }
 }
 
 /// A snapshot of one side.
