@@ -8,6 +8,7 @@
 
 pub mod backups;
 pub mod canary;
+pub mod esx;
 pub mod evenkeel;
 pub mod ftpd;
 pub mod gitops;
