@@ -111,7 +111,7 @@ fn pruning_by_hand_makes_nothing_and_leaves_what_is_begun() {
 fn every_archive_is_checked_against_its_record() {
     let (mut world, instance) = after_a_night(false);
     let (replies, _) = ask(&mut world, &instance);
-    let all = instance.driver.verifications(&instance.spec, &replies, now()).unwrap();
+    let all = instance.driver.verifications(&instance.spec, &replies, now()).unwrap().copies;
     assert_eq!(all.len(), 4);
     for one in all {
         let Request::Files(FileRequest::Digest { path }) = one.query.request() else { panic!("{one:?}") };

@@ -51,7 +51,7 @@ fn wish(options: &[(&str, &str)]) -> Wish {
 }
 
 fn restore(state: &ZfsSnapshotState, spec: &ZfsSnapshotSpec, wish: &Wish) -> Result<Vec<String>, String> {
-    let restoration = ZfsSnapshotSchedule.restoration(spec, state, wish, now())?;
+    let restoration = super::restore::restoration(spec, state, wish)?;
     let fetch = restoration.fetch.iter().map(|step| step.request.display());
     Ok(fetch.chain([Request::Exec(restoration.command).display()]).collect())
 }
