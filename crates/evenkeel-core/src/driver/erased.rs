@@ -214,7 +214,10 @@ impl<D: Driver> ErasedDriver for D {
         let (before, lacks) = match self.observe(spec, replies)? {
             Observed::Busy { reason } => return Ok(Evaluation::Busy { reason }),
             Observed::Absent { lacks } => (None, lacks),
-            Observed::Present(state) => (Some(state), None),
+            Observed::Present(mut state) => {
+                self.recognise(&mut state, terms.owner, terms.id);
+                (Some(state), None)
+            }
         };
         let observed = before.as_ref().map(to_json::<D>).transpose()?;
         let report = Box::new(Driver::report(self, spec, before.as_ref(), now));

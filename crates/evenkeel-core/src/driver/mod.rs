@@ -67,6 +67,12 @@ pub trait Driver: Send + Sync + 'static {
     /// Understands what was read. Unknown is never absent: whatever is not clearly one or the other is an error.
     fn observe(&self, spec: &Self::Spec, replies: &Replies) -> Result<Observed<Self::State>, ObserveError>;
 
+    /// Told of what was observed before it is compared: which resource it is for, where parts of the object carry the
+    /// marks of several.
+    fn recognise(&self, seen: &mut Self::State, owner: &str, id: &crate::plan::InstanceId) {
+        let (_, _, _) = (seen, owner, id);
+    }
+
     /// What shall be, in the State's form and only with the fields we own. `None`: nothing is wanted.
     fn desired(&self, spec: &Self::Spec, seen: Option<&Self::State>, now: Timestamp) -> Option<Self::State>;
 

@@ -191,12 +191,13 @@ fn fill(change: &mut Change, instance: &Instance, known: Known, blueprint: &Blue
 /// Lets the steps go before one that may wait, as many as there are before anything held.
 fn withhold(change: &mut Change, instance: &Instance, blueprint: &Blueprint<'_>) {
     let Gate::Held { reasons } = &change.gate else { return };
-    let is_open = |at: &usize| {
-        let before = change.steps.get(..*at).unwrap_or_default();
-        gate(before, blueprint.policy, &instance.accepted, blueprint.now).0 == Gate::Open
+    let is_held = |step: &Step| {
+        let alone = std::slice::from_ref(step);
+        gate(alone, blueprint.policy, &instance.accepted, blueprint.now).0 != Gate::Open
     };
-    let may_wait = change.steps.iter().enumerate().rev().filter(|(at, step)| step.may_wait && *at > 0);
-    if let Some(at) = may_wait.map(|(at, _)| at).find(is_open) {
+    let first_held = change.steps.iter().position(is_held).unwrap_or(change.steps.len());
+    let may_wait = |at: &usize| change.steps.get(*at).is_some_and(|step| step.may_wait);
+    if let Some(at) = (1..=first_held).rev().find(may_wait) {
         let reasons = reasons.clone();
         change.withheld = Some(Withheld { steps: change.steps.split_off(at), reasons });
         change.gate = Gate::Open;

@@ -108,15 +108,26 @@ pub(super) fn gate(
 ) -> (Gate, Vec<String>) {
     let mut reasons = Vec::new();
     let mut notes = Vec::new();
-    reasons.extend(steps.iter().filter_map(|step| step.held.clone()));
+    let add = |all: &mut Vec<String>, one: String| {
+        if !all.contains(&one) {
+            all.push(one);
+        }
+    };
+    for why in steps.iter().filter_map(|step| step.held.as_ref()) {
+        add(&mut reasons, why.clone());
+    }
+    // Hundreds of steps of one change share a few hazards; each is told once.
+    let mut told: Vec<&Hazard> = Vec::new();
     for hazard in steps.iter().flat_map(|s| &s.hazards) {
-        notes.push(format!("{}: {}{}", hazard.of, hazard.says, accepted_words(hazard, accepted)));
+        if told.contains(&hazard) {
+            continue;
+        }
+        told.push(hazard);
+        add(&mut notes, format!("{}: {}{}", hazard.of, hazard.says, accepted_words(hazard, accepted)));
         if let Some(reason) = objection(hazard, policy, accepted, now) {
-            reasons.push(reason);
+            add(&mut reasons, reason);
         }
     }
-    reasons.dedup();
-    notes.dedup();
     (if reasons.is_empty() { Gate::Open } else { Gate::Held { reasons } }, notes)
 }
 
@@ -213,6 +224,19 @@ mod tests {
         let now = "2026-11-20T12:00:00Z".parse().unwrap();
         let gate = gate(&steps, Policy::allowing(Risk::DataLoss), &acceptance("2026-11-20"), now).0;
         assert_eq!(gate, Gate::Held { reasons: vec!["1 working path, wanted 2".to_owned()] });
+    }
+
+    #[test]
+    fn what_many_steps_share_is_told_once() {
+        let step = || {
+            let step = Step::new(Request::Exec(Exec::new(["x"])));
+            step.hazard(Risk::Disruptive, "a", "says").hazard(Risk::DataLoss, "b", "says").held("c")
+        };
+        let now = "2026-11-20T12:00:00Z".parse().unwrap();
+        let (gate, notes) = gate(&[step(), step()], Policy::allowing(Risk::Safe), &[], now);
+        assert_eq!(notes, ["a: says", "b: says"]);
+        let Gate::Held { reasons } = gate else { panic!("open") };
+        assert_eq!(reasons.len(), 3, "{reasons:?}");
     }
 
     #[test]
