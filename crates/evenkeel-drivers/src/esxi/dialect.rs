@@ -55,6 +55,16 @@ impl Dialect {
         self.nmp(["device", "list", "--device", id])
     }
 
+    /// Every path of the native multipathing plugin.
+    pub(crate) fn path_list(self) -> Request {
+        self.nmp(["path", "list"])
+    }
+
+    /// The paths to one device.
+    pub(crate) fn paths(self, device: &str) -> Request {
+        self.nmp(["path", "list", "--device", device])
+    }
+
     /// The array types and their default policies.
     pub(crate) fn satp_list(self) -> Request {
         self.nmp(["satp", "list"])

@@ -31,8 +31,27 @@ pub(crate) struct NmpDevice {
     pub(crate) psp: String,
     /// What the policy says of the device, as printed: `{policy=iops,iops=1,bytes=10485760,useANO=0; …}`
     pub(crate) config: String,
-    /// The paths that work, by their runtime names, in the order printed.
-    pub(crate) working_paths: Vec<String>,
+    /// The paths that the policy uses now, by their runtime names, in the order printed, as `Working Paths` tells:
+    /// one under `VMW_PSP_FIXED` and `VMW_PSP_MRU`, however many work. [`NmpPath`] tells those.
+    pub(crate) paths_in_use: Vec<String>,
+}
+
+/// A path as the native multipathing plugin tells of it (`nmp path list`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NmpPath {
+    /// Its runtime name: `vmhba2:C0:T1:L11`
+    pub(crate) name: String,
+    /// The id of the device that it leads to, as in [`NmpDevice`].
+    pub(crate) device: String,
+    /// `active`, `active unoptimized`, `standby`, `unavailable`, `dead`, …
+    pub(crate) state: String,
+}
+
+impl NmpPath {
+    /// Whether I/O can go over it, now or after a failover. A state that is not known counts as one that does not work.
+    pub(crate) fn works(&self) -> bool {
+        ["active", "active unoptimized", "standby"].contains(&self.state.as_str())
+    }
 }
 
 /// A storage array type (`nmp satp list`).
@@ -115,6 +134,11 @@ pub(crate) fn devices(replies: &Replies, request: &Request) -> Result<Arc<Vec<Nm
     replies.parsed(&Query::reading(request.clone()), read_devices)
 }
 
+/// The paths in the answer to [`Dialect::path_list`] or [`Dialect::paths`], at least one.
+pub(crate) fn paths(replies: &Replies, request: &Request) -> Result<Arc<Vec<NmpPath>>, ObserveError> {
+    replies.parsed(&Query::reading(request.clone()), read_paths)
+}
+
 /// The array types in the answer to [`Dialect::satp_list`], at least one.
 pub(crate) fn satps(replies: &Replies, request: &Request) -> Result<Arc<Vec<Satp>>, ObserveError> {
     replies.parsed(&Query::reading(request.clone()), read_satps)
@@ -147,8 +171,8 @@ fn read_devices(request: &Request, reply: &Reply) -> Result<Vec<NmpDevice>, Obse
     let read = |block: &Block<'_>| {
         // Later releases print more lines, and lines below this one; none of those tells anything that is needed.
         let paths = block.need("Working Paths")?.split(',').map(str::trim).filter(|path| !path.is_empty());
-        let working_paths: Vec<String> = paths.map(str::to_owned).collect();
-        if let Some(odd) = working_paths.iter().find(|path| !is_path(path)) {
+        let paths_in_use: Vec<String> = paths.map(str::to_owned).collect();
+        if let Some(odd) = paths_in_use.iter().find(|path| !is_path(path)) {
             return Err(block.wrong(&format!("`{}` is no path", quote(odd))));
         }
         block.need("Storage Array Type Device Config")?;
@@ -158,12 +182,33 @@ fn read_devices(request: &Request, reply: &Reply) -> Result<Vec<NmpDevice>, Obse
             satp: block.word("Storage Array Type")?.to_owned(),
             psp: block.word("Path Selection Policy")?.to_owned(),
             config: block.need("Path Selection Policy Device Config")?.to_owned(),
-            working_paths,
+            paths_in_use,
         })
     };
     let devices = Block::all(request, reply)?.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     each_once(request, devices.iter().map(|device| device.id.as_str()))?;
     Ok(devices)
+}
+
+fn read_paths(request: &Request, reply: &Reply) -> Result<Vec<NmpPath>, ObserveError> {
+    let read = |block: &Block<'_>| {
+        let name = block.need("Runtime Name")?;
+        if !is_path(name) {
+            return Err(block.wrong(&format!("`{}` is no path", quote(name))));
+        }
+        // The last line that every release prints: without it the block was cut.
+        block.need("Path Selection Policy Path Config")?;
+        let state = block.need("Group State")?;
+        if state.is_empty() {
+            return Err(block.wrong("its `Group State` is blank"));
+        }
+        // A dead path may lead to nothing any more (`No associated device`).
+        let device = block.need("Device")?.to_owned();
+        Ok(NmpPath { name: name.to_owned(), device, state: state.to_owned() })
+    };
+    let paths = Block::all(request, reply)?.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    each_once(request, paths.iter().map(|path| path.name.as_str()))?;
+    Ok(paths)
 }
 
 /// `vmhba2:C0:T1:L11`
