@@ -1,0 +1,1 @@
+//! The simulator, held against what was recorded and against its own promises.
