@@ -233,6 +233,7 @@ fn put_in_force(shared: &Shared, source: &str, snapshot: &Arc<Snapshot>, world: 
     state.renew(source, &difference, now, &mut batch);
     inventory::leave(&mut state, source, difference.gone.iter(), now, &mut batch);
     inventory::reconsider(&mut state, source, now, &mut batch);
+    state.reconsider_rollouts(source, now);
     supersede(&state, source, old.as_deref(), &world, &difference);
     batch.snapshots.push((source.to_owned(), Snapshot::clone(snapshot)));
     drop(state);

@@ -1,7 +1,8 @@
 //! The loop: sources are watched, resources looked at when they are due, and put right.
 //!
 //! [`schedule`] is pure: what is due when, what may run beside what, and what failed how often. `watch` and `intake`
-//! bring revisions in, `world` is what a source says now. `errand` and `work` do a job, `settle` takes what came of it.
+//! bring revisions in, `world` is what a source says now. `errand` and `work` do a job, `rollout` lets hosts of a
+//! cluster take turns, `settle` takes what came of it.
 //! What is to be remembered goes through `outbox`, in the order in which it happened; `keeper` writes it down.
 
 mod errand;
@@ -14,6 +15,7 @@ mod keeper;
 mod open;
 mod outbox;
 mod repository;
+mod rollout;
 pub mod schedule;
 mod service;
 mod settle;

@@ -10,6 +10,7 @@ use super::errand::Errand;
 use super::fight;
 use super::history;
 use super::inventory;
+use super::rollout;
 use super::schedule::{Aftermath, Ended, HostNews, Job, Report};
 use super::standing::{CRASHED, Standing, WAITING, after_look, after_run};
 use super::state::{Shared, State, about_source, is_sweep};
@@ -40,12 +41,15 @@ pub(super) fn settle(shared: &Shared, errand: &Errand, plan: &Plan, run: Option<
     let olds = fared.iter().map(|one| state.resources.get(&one.key));
     batch.events.extend(tidings::of_target(fared.iter().zip(olds), now));
     let mut reports = BTreeMap::new();
+    let halted = fared.iter().any(|one| matches!(one.verdict, Some(Verdict::Halted { .. })));
+    let stood_failed: Vec<&ResourceKey> =
+        fared.iter().map(|one| &one.key).filter(|key| state.stands_failed(key)).collect();
     for one in &fared {
         take(&mut state, errand, one, number, now, &mut batch);
         // A newer wish is not fulfilled by what fulfilled an older one.
         let is_current = state.digest(&one.key) == errand.digest(&one.change.id);
         let ready = one.standing.is_ready() && is_current;
-        reports.insert(one.key.clone(), Report { key: one.key.clone(), ended: ended(one), ready });
+        reports.insert(one.key.clone(), Report { key: one.key.clone(), ended: ended(one, halted), ready });
     }
     sweep(&mut state, errand, plan, run, now, &mut batch, &mut reports);
     if let (Some(id), Some(run)) = (number, run) {
@@ -65,6 +69,11 @@ pub(super) fn settle(shared: &Shared, errand: &Errand, plan: &Plan, run: Option<
     let news = news(&errand.job, aftermath, trouble.map(|error| error.message.as_str()), now);
     batch.events.splice(0..0, news);
     remember(&mut state, &mut batch);
+    for key in stood_failed {
+        if !state.stands_failed(key) {
+            state.go_on_after(key, now);
+        }
+    }
     drop(state);
     shared.put(batch);
 }
@@ -138,6 +147,7 @@ fn known(state: &State, key: &ResourceKey, now: Timestamp) -> Option<ResourceSta
         failures: 0,
         next: None,
         corrections: fight::Corrections::new(),
+        failed: false,
         health: Vec::new(),
     };
     Some(state.resources.get(key).cloned().unwrap_or_else(blank))
@@ -231,6 +241,7 @@ fn status(
         failures: 0,
         next: None,
         corrections: corrections(old.filter(|_| !is_new), one, now),
+        failed: rollout::stands_failed(old, one),
         health: match old {
             Some(old) if is_unread => old.health.clone(),
             _ => one.change.report.health.clone(),
@@ -247,8 +258,9 @@ fn corrections(old: Option<&ResourceStatus>, one: &Fared<'_>, now: Timestamp) ->
     corrections
 }
 
-/// What the scheduler hears.
-fn ended(one: &Fared<'_>) -> Ended {
+/// What the scheduler hears. Where the run was `halted`, nothing that it left undone is tried again soon, for that would
+/// go on where it was told to end.
+fn ended(one: &Fared<'_>, halted: bool) -> Ended {
     if let Some(error) = &one.change.error {
         return match (error.retryable, error.target_lost) {
             (true, true) => Ended::Unreachable,
@@ -260,10 +272,12 @@ fn ended(one: &Fared<'_>) -> Ended {
         return Ended::Failed;
     }
     match one.verdict {
+        Some(Verdict::Halted { .. }) => Ended::Terminal,
+        Some(
+            Verdict::Failed { .. } | Verdict::Unknown { .. } | Verdict::Stale { .. } | Verdict::NotStarted,
+        ) if halted => Ended::Terminal,
         Some(Verdict::Applied | Verdict::Drifted { .. }) => Ended::Changed,
         Some(Verdict::Failed { .. } | Verdict::Unknown { .. } | Verdict::Stale { .. }) => Ended::Failed,
-        // It would go on where it was told to end: not at once.
-        Some(Verdict::Halted { .. }) => Ended::Terminal,
         Some(Verdict::NotStarted) => Ended::NotStarted,
         _ if one.standing.reason == WAITING => Ended::Waiting,
         _ => Ended::Settled,

@@ -24,6 +24,8 @@ pub(super) enum Hold {
     Fight(String),
     /// Something that it depends on is not ready.
     Waiting(String),
+    /// Too many hosts of its cluster failed.
+    Rollout(String),
 }
 
 impl Hold {
@@ -32,7 +34,7 @@ impl Hold {
         match self {
             Hold::Report => "drift is reported only (drift.mode: Report)".to_owned(),
             Hold::PlanOnly => "a commit changes nothing by itself (onPush.apply: None)".to_owned(),
-            Hold::Fight(why) => why.clone(),
+            Hold::Fight(why) | Hold::Rollout(why) => why.clone(),
             Hold::Waiting(name) => format!("waits for {name}, which is not ready"),
         }
     }
@@ -133,7 +135,7 @@ pub(super) fn after_look(change: &Change, hold: Option<&Hold>, intent: Intent) -
     match (hold, &change.gate) {
         (Some(Hold::Report), _) => Standing::new(Status::False, "Drifted", differs),
         (Some(Hold::Fight(why)), _) => Standing::new(Status::False, "Fight", why.as_str()).stalled(),
-        (Some(Hold::Waiting(_)), Gate::Held { reasons }) => {
+        (Some(Hold::Waiting(_) | Hold::Rollout(_)), Gate::Held { reasons }) => {
             Standing::new(Status::False, WAITING, reasons.join("; ")).reconciling()
         }
         (_, Gate::Held { reasons }) if reasons.iter().all(|reason| reason.starts_with("waits for ")) => {

@@ -13,7 +13,7 @@ use super::schedule::{Ended, Job, JobId, Phase, Start};
 use super::service::HEARTBEAT_SECONDS;
 use super::state::{Running, Shared};
 use super::work::{Prepared, Reached, look, write};
-use super::{Controller, keeper, settle, watch};
+use super::{Controller, keeper, rollout, settle, watch};
 use crate::stop::Stop;
 use crate::store::StoreError;
 
@@ -106,11 +106,12 @@ impl Works {
                     self.spawn(job.clone(), Phase::Looking, async move { (job, work.await) });
                 }
                 Start::Write(id) => {
-                    let Some(prepared) = state.prepared.remove(&id) else {
+                    let Some(mut prepared) = state.prepared.remove(&id) else {
                         // Nothing is known of it, so nothing may hold its place.
                         state.scheduler.done(id, &[], now);
                         continue;
                     };
+                    rollout::hold(&state, &mut prepared);
                     drop(state);
                     let job = prepared.errand.job.clone();
                     let work = write(Arc::clone(shared), prepared);
@@ -168,7 +169,7 @@ fn wait_to_write(shared: &Shared, id: JobId, prepared: Prepared) {
         settle::without_result(shared, &errand.job, Ended::NotStarted, errand.by.as_deref());
         return;
     }
-    let aftermath = state.scheduler.wants_write(id, now);
+    let aftermath = state.scheduler.wants_write(id, &rollout::turns(&prepared), now);
     let events = settle::news(&prepared.errand.job, aftermath, None, now);
     state.prepared.insert(id, prepared);
     state.outbox.put(crate::store::Batch { events, ..Default::default() });

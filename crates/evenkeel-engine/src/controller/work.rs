@@ -63,6 +63,11 @@ pub(super) async fn write(shared: Arc<Shared>, prepared: Prepared) {
         settle::without_result(&shared, &errand.job, Ended::NotStarted, errand.by.as_deref());
         return;
     }
+    if !plan.changes.iter().any(Change::is_open) {
+        // All that was open is held since.
+        settle::settle(&shared, &errand, &plan, None);
+        return;
+    }
     announce(&shared, &errand, &plan);
     let Some(id) = begin(&shared, &errand).await else {
         settle::without_result(&shared, &errand.job, Ended::Failed, errand.by.as_deref());

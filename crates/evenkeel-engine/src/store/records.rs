@@ -77,6 +77,10 @@ pub struct ResourceStatus {
     /// When each field was put right of late: the memory of the fight detector.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub corrections: BTreeMap<String, Vec<Timestamp>>,
+    /// Something was sent for it that went wrong, and it was not seen as its manifest says since then. Other hosts of
+    /// its cluster wait for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
     /// What is true of it beside being as its manifest says, as it was last seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health: Vec<Health>,

@@ -286,3 +286,117 @@ fn what_waits_is_counted_and_says_why() {
         rig.scheduler.running().map(|job| (job.target.as_str(), names(&job.keys))).collect();
     assert_eq!(running, [("first", vec!["1"])]);
 }
+
+/// Looks at these targets that all want to write, with the groups that each takes turns in.
+fn wanting(turns: &[(&str, &[(&str, usize)])]) -> (Rig, Vec<Job>) {
+    let mut rig = Rig::new(WIDE, turns.iter().map(|(target, _)| unit(&format!("git/{target}/1"))));
+    let jobs = rig.looks();
+    for (job, (target, turns)) in jobs.iter().zip(turns) {
+        assert_eq!(job.target, *target);
+        rig.wants_turns(job, turns);
+    }
+    (rig, jobs)
+}
+
+/// The targets whose writing may begin now.
+fn writes(rig: &mut Rig, jobs: &[Job]) -> Vec<String> {
+    let mut targets = Vec::new();
+    while let Some(Start::Write(id)) = rig.next() {
+        targets.extend(jobs.iter().filter(|job| job.id == id).map(|job| job.target.clone()));
+    }
+    targets
+}
+
+#[test]
+fn hosts_that_take_turns_are_written_to_so_many_at_a_time_in_the_order_in_which_they_came() {
+    let two: &[(&str, usize)] = &[("cluster=a", 2)];
+    let (mut rig, jobs) = wanting(&[("a", two), ("b", two), ("c", two), ("d", two), ("free", &[])]);
+    assert_eq!(writes(&mut rig, &jobs), ["a", "b", "free"]);
+    rig.end(&jobs[1], Ended::Changed);
+    assert_eq!(writes(&mut rig, &jobs), ["c"]);
+    rig.end(&jobs[0], Ended::Failed);
+    assert_eq!(writes(&mut rig, &jobs), ["d"]);
+}
+
+#[test]
+fn what_bears_the_least_of_those_that_write_counts() {
+    let (mut rig, jobs) =
+        wanting(&[("a", &[("g", 3)]), ("b", &[("g", 1)]), ("c", &[("g", 3)]), ("d", &[("g", 0)])]);
+    assert_eq!(writes(&mut rig, &jobs), ["a"], "b bears nobody beside it");
+    rig.end(&jobs[0], Ended::Changed);
+    assert_eq!(writes(&mut rig, &jobs), ["b"], "and keeps c out, which came later");
+    rig.end(&jobs[1], Ended::Changed);
+    assert_eq!(writes(&mut rig, &jobs), ["c"]);
+    rig.end(&jobs[2], Ended::Changed);
+    assert_eq!(writes(&mut rig, &jobs), ["d"], "nought counts as one");
+}
+
+#[test]
+fn who_is_in_several_groups_waits_for_all_of_them_and_is_not_overtaken() {
+    let (mut rig, jobs) = wanting(&[
+        ("a", &[("g", 1)]),
+        ("both", &[("g", 1), ("h", 1)]),
+        ("c", &[("h", 1)]),
+        ("d", &[("i", 1)]),
+    ]);
+    assert_eq!(writes(&mut rig, &jobs), ["a", "d"], "c came after the one that waits for both");
+    rig.end(&jobs[0], Ended::Changed);
+    assert_eq!(writes(&mut rig, &jobs), ["both"]);
+    rig.end(&jobs[1], Ended::Changed);
+    assert_eq!(writes(&mut rig, &jobs), ["c"]);
+}
+
+#[test]
+fn who_waits_for_its_turn_and_is_given_up_keeps_nobody_waiting() {
+    let (mut rig, jobs) = wanting(&[("a", &[("g", 1)]), ("both", &[("g", 1), ("h", 1)]), ("c", &[("h", 1)])]);
+    assert_eq!(writes(&mut rig, &jobs), ["a"]);
+    rig.end(&jobs[1], Ended::NotStarted);
+    assert_eq!(writes(&mut rig, &jobs), ["c"]);
+    rig.end(&jobs[0], Ended::Changed);
+    rig.end(&jobs[2], Ended::Changed);
+    assert!(format!("{:?}", rig.scheduler).contains("groups: {}"), "nothing is left of them");
+}
+
+#[test]
+fn a_rollout_is_no_exclusion_group_of_the_same_name() {
+    let grouped = |path: &str| Unit { group: Some("g".to_owned()), ..unit(path) };
+    let mut rig = Rig::new(WIDE, [grouped("git/a/1"), unit("git/b/1"), grouped("git/c/1")]);
+    let jobs = rig.looks();
+    rig.wants_write(&jobs[0]);
+    rig.wants_turns(&jobs[1], &[("g", 1)]);
+    rig.wants_turns(&jobs[2], &[("g", 5)]);
+    assert_eq!(writes(&mut rig, &jobs), ["a", "b"]);
+    rig.end(&jobs[0], Ended::Changed);
+    assert_eq!(writes(&mut rig, &jobs), [""; 0], "the other group still has b");
+    rig.end(&jobs[1], Ended::Changed);
+    assert_eq!(writes(&mut rig, &jobs), ["c"]);
+}
+
+#[test]
+fn a_flood_of_one_group_starves_nobody_that_is_in_two() {
+    // Every second a new one of either group comes, and each writes for two: the one in both has its turn nevertheless.
+    let mut rig = Rig::new(WIDE, (0..60).map(|n| unit(&format!("git/t{n:02}/1"))));
+    let jobs = rig.looks();
+    let mut writing: Vec<(usize, i64)> = Vec::new();
+    for (second, job) in jobs.iter().enumerate() {
+        match second {
+            5 => rig.wants_turns(job, &[("g", 1), ("h", 1)]),
+            even if even % 2 == 0 => rig.wants_turns(job, &[("g", 1)]),
+            _ => rig.wants_turns(job, &[("h", 1)]),
+        };
+        let over: Vec<usize> = writing.iter().filter(|(_, left)| *left == 0).map(|(nth, _)| *nth).collect();
+        over.iter().for_each(|nth| drop(rig.end(&jobs[*nth], Ended::Changed)));
+        writing.retain(|(_, left)| *left > 0);
+        writing.iter_mut().for_each(|(_, left)| *left -= 1);
+        while let Some(Start::Write(id)) = rig.next() {
+            let nth = jobs.iter().position(|job| job.id == id).unwrap();
+            if nth == 5 {
+                assert!(second < 20, "after {second} seconds");
+                return;
+            }
+            writing.push((nth, 1));
+        }
+        rig.pass(1);
+    }
+    panic!("it never had its turn");
+}

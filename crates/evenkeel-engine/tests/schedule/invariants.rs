@@ -50,7 +50,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (some.clone(), span(), 0_u32..40)
             .prop_map(|(what, ahead, failures)| Event::Resume { what, ahead, failures }),
         8 => Just(Event::Next),
-        3 => some.clone().prop_map(|job| Event::WantsWrite { job }),
+        3 => (some.clone(), vec((0_usize..3, 0_usize..4), 0..3))
+            .prop_map(|(job, turns)| Event::WantsWrite { job, turns }),
         5 => (some.clone(), vec((ended(), any::<bool>()), 0..4))
             .prop_map(|(job, endings)| Event::Done { job, endings }),
         4 => span().prop_map(|milliseconds| Event::Pass { milliseconds }),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use evenkeel_core::period::Period;
 use evenkeel_engine::controller::Trigger;
 use evenkeel_engine::controller::schedule::{
-    Blocked, Ended, Job, JobId, Limits, Phase, Report, Scheduler, Start, Unit,
+    Blocked, Ended, Job, JobId, Limits, Phase, Report, Scheduler, Start, Turn, Unit,
 };
 use evenkeel_engine::store::ResourceKey;
 use jiff::{SignedDuration, Timestamp};
@@ -19,7 +19,7 @@ pub(crate) enum Event {
     Wake { what: usize, trigger: Trigger, ahead: i64 },
     Resume { what: usize, ahead: i64, failures: u32 },
     Next,
-    WantsWrite { job: usize },
+    WantsWrite { job: usize, turns: Vec<(usize, usize)> },
     Done { job: usize, endings: Vec<(Ended, bool)> },
     Pass { milliseconds: i64 },
 }
@@ -45,6 +45,7 @@ struct Going {
     phase: Phase,
     host: String,
     group: Option<String>,
+    turns: Vec<Turn>,
 }
 
 /// Two sources, three targets, three resources each.
@@ -107,7 +108,7 @@ impl Watched {
             Event::Next => {
                 self.next();
             }
-            Event::WantsWrite { job } => self.wants_write(*job),
+            Event::WantsWrite { job, turns } => self.wants_write(*job, turns),
             Event::Done { job, endings } => self.done(*job, endings),
             Event::Pass { milliseconds } => {
                 let span = SignedDuration::from_millis(*milliseconds);
@@ -150,7 +151,7 @@ impl Watched {
                 let target = |going: &Going| going.job.target == job.target;
                 assert!(!self.jobs.values().any(target), "{} is in two jobs", job.target);
                 let host = self.places[&job.target].0.clone();
-                let going = Going { phase: Phase::Looking, host, group: None, job };
+                let going = Going { phase: Phase::Looking, host, group: None, turns: Vec::new(), job };
                 assert!(self.jobs.insert(going.job.id, going).is_none(), "each job has its own number");
             }
         }
@@ -161,16 +162,21 @@ impl Watched {
         self.jobs.keys().nth(number % self.jobs.len().max(1)).copied()
     }
 
-    fn wants_write(&mut self, number: usize) {
+    fn wants_write(&mut self, number: usize, turns: &[(usize, usize)]) {
         let Some(id) = self.pick(number) else { return };
+        // Named like the exclusion groups, which they have nothing to do with.
+        let turn =
+            |(group, at_once): &(usize, usize)| Turn { group: format!("g{}", group % 3), at_once: *at_once };
+        let turns: Vec<Turn> = turns.iter().map(turn).collect();
         let going = self.jobs.get_mut(&id).unwrap();
         if going.phase == Phase::Looking {
             going.phase = Phase::Waiting;
             if self.units.keys().any(|key| key.id.target == going.job.target) {
                 (going.host, going.group) = self.places[&going.job.target].clone();
             }
+            going.turns.clone_from(&turns);
         }
-        self.scheduler.wants_write(id, self.now);
+        self.scheduler.wants_write(id, &turns, self.now);
     }
 
     fn done(&mut self, number: usize, endings: &[(Ended, bool)]) {
@@ -200,6 +206,7 @@ impl Watched {
                 *groups.entry(group).or_insert(0) += 1;
             }
         }
+        self.check_turns();
         assert!(hosts.values().all(|count| *count <= self.limits.per_host.max(1)), "{hosts:?}");
         assert!(groups.values().all(|count| *count <= self.limits.per_group.max(1)), "{groups:?}");
         let going: Vec<_> = self.jobs.values().map(|going| (going.job.id, going.phase)).collect();
@@ -209,6 +216,16 @@ impl Watched {
         assert_eq!(counts.reading, in_phase(Phase::Looking).count());
         assert_eq!(counts.waiting, in_phase(Phase::Waiting).count());
         assert_eq!(counts.writing, in_phase(Phase::Writing).count());
+    }
+
+    /// Of each group there write no more than any of those that write bears.
+    fn check_turns(&self) {
+        let writing = || self.jobs.values().filter(|going| going.phase == Phase::Writing);
+        for Turn { group, at_once } in writing().flat_map(|going| &going.turns) {
+            let beside =
+                writing().filter(|going| going.turns.iter().any(|turn| turn.group == *group)).count();
+            assert!(beside <= (*at_once).max(1), "{beside} of {group} write, one bears {at_once}");
+        }
     }
 
     /// Nothing is lost: what is there runs, or is suspended, or has a next time that is not too far.
@@ -258,7 +275,13 @@ impl Watched {
             // One that waits for its group may keep its host's next from writing, for as long as it waits.
             let alone =
                 self.jobs.values().filter(|g| g.host == going.host && g.phase == Phase::Waiting).count() == 1;
-            going.phase == Phase::Waiting && going.group.is_none() && alone && !full(&going.host)
+            let bears = |turn: &Turn| {
+                // Those before it in the same queue count as if they wrote: nobody overtakes them.
+                let others = self.jobs.values().filter(|g| g.job.id != going.job.id);
+                !others.flat_map(|g| &g.turns).any(|other| other.group == turn.group)
+            };
+            let free = going.group.is_none() && going.turns.iter().all(bears);
+            going.phase == Phase::Waiting && free && alone && !full(&going.host)
         };
         if let Some(going) = self.jobs.values().find(could) {
             assert!(counts.writing >= self.limits.writing.max(1), "job {} could write", going.job.id);
@@ -271,8 +294,11 @@ impl Watched {
             self.units.values().filter(|unit| !unit.suspended).map(|unit| unit.key.clone()).collect();
         for _ in 0..10_000 {
             while self.next() {}
+            let waits = |going: &Going| going.phase == Phase::Waiting;
+            let all_wait = !self.jobs.is_empty() && self.jobs.values().all(waits);
+            assert!(!all_wait, "those that wait to write keep each other waiting");
             for id in self.jobs.keys().copied().collect::<Vec<_>>() {
-                if self.jobs[&id].phase == Phase::Waiting && self.scheduler.counts(self.now).writing > 0 {
+                if waits(&self.jobs[&id]) {
                     continue;
                 }
                 for key in self.jobs[&id].job.keys.clone() {

@@ -4,7 +4,7 @@ use evenkeel_core::period::Period;
 use evenkeel_core::plan::InstanceId;
 use evenkeel_engine::controller::Trigger;
 use evenkeel_engine::controller::schedule::{
-    Aftermath, Ended, Job, JobId, Limits, Report, Scheduler, Standing, Start, Unit,
+    Aftermath, Ended, Job, JobId, Limits, Report, Scheduler, Standing, Start, Turn, Unit,
 };
 use evenkeel_engine::store::ResourceKey;
 use jiff::{SignedDuration, Timestamp};
@@ -121,7 +121,14 @@ impl Rig {
     }
 
     pub(crate) fn wants_write(&mut self, job: &Job) -> Aftermath {
-        self.scheduler.wants_write(job.id, self.now)
+        self.wants_turns(job, &[])
+    }
+
+    /// It has something to write on a host that takes turns with those of these groups, so many at once in each.
+    pub(crate) fn wants_turns(&mut self, job: &Job, turns: &[(&str, usize)]) -> Aftermath {
+        let turn = |(group, at_once): &(&str, usize)| Turn { group: (*group).to_owned(), at_once: *at_once };
+        let turns: Vec<Turn> = turns.iter().map(turn).collect();
+        self.scheduler.wants_write(job.id, &turns, self.now)
     }
 
     /// The next to begin, which is the writing of `job`.

@@ -57,6 +57,7 @@ pub(crate) fn resource(key: ResourceKey, generation: u64) -> ResourceStatus {
         since: at(0),
         failures: 2,
         next: Some(at(300)),
+        failed: true,
         health: Vec::new(),
         corrections: [("atime".to_owned(), vec![at(5), at(6)])].into(),
     }

@@ -24,7 +24,8 @@ use evenkeel_core::period::Period;
 use jiff::Timestamp;
 
 pub use words::{
-    Aftermath, Blocked, Counts, Ended, HostNews, Job, JobId, Limits, Phase, Report, Standing, Start, Unit,
+    Aftermath, Blocked, Counts, Ended, HostNews, Job, JobId, Limits, Phase, Report, Standing, Start, Turn,
+    Unit,
 };
 
 use super::Trigger;
@@ -210,7 +211,8 @@ impl Scheduler {
     }
 }
 
-/// What no name has: behind it stands the word of a lane beside the usual one.
+/// What no name has: behind it stands the word of a lane beside the usual one, or, where nothing stands before it, the
+/// name of a group whose hosts take turns.
 const LANE: char = '\n';
 
 /// The name of a target or host, whatever lane it is seen from.

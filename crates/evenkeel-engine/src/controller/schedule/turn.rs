@@ -8,7 +8,7 @@ use super::agenda::{Id, When};
 use super::lanes::{Name, Pick, Place};
 use super::pace::{Draw, proof, resumption};
 use super::time::Moment;
-use super::words::{Aftermath, Ended, HostNews, Job, JobId, Phase, Report, Start};
+use super::words::{Aftermath, Ended, HostNews, Job, JobId, Phase, Report, Start, Turn};
 use super::{Going, Scheduler, without_lane};
 use crate::controller::Trigger;
 use crate::store::ResourceKey;
@@ -56,13 +56,14 @@ impl Scheduler {
     }
 
     /// This job has read and has something to send: it leaves its slot to others, and [`Scheduler::next`] says when it
-    /// may write. So its host answers. Nothing happens where it does not read.
-    pub fn wants_write(&mut self, id: JobId, now: Timestamp) -> Aftermath {
+    /// may write, which is when it is its turn in each of the groups in `turns`, too. So its host answers. Nothing happens
+    /// where it does not read.
+    pub fn wants_write(&mut self, id: JobId, turns: &[Turn], now: Timestamp) -> Aftermath {
         let now = self.clock.see(now);
         let mut aftermath = Aftermath::default();
         let Some(Going { job, .. }) = self.jobs.get(&id) else { return aftermath };
         let draw = Draw::new(self.seed, &[&job.source, &job.target], 0);
-        let Some((host, back)) = self.lanes.wants_write(id, now, draw) else { return aftermath };
+        let Some((host, back)) = self.lanes.wants_write(id, turns, now, draw) else { return aftermath };
         self.set_phase(id, Phase::Waiting);
         if back {
             self.host_answers(&host, now, &mut aftermath);

@@ -42,6 +42,15 @@ pub struct Limits {
     pub per_group: usize,
 }
 
+/// A group that a job is in while it writes: hosts that take turns.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Turn {
+    /// Its name. Has nothing to do with that of an exclusion group.
+    pub group: String,
+    /// How many jobs of it the job bears beside each other, itself among them. Nought counts as one.
+    pub at_once: usize,
+}
+
 /// The number of a job. Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(pub u64);

@@ -1,9 +1,13 @@
-//! What may run beside what: slots for reading and writing, one job per target, few per host and exclusion group, and
-//! hosts that do not answer in a lane of their own.
+//! What may run beside what: slots for reading and writing, one job per target, few per host and group, and hosts that
+//! do not answer in a lane of their own.
 //!
-//! Whoever waits stands in its host's queue. Of each host, and each exclusion group, only the first in the queue is
-//! shown to the next level, and only while there is room for it. So finding the next to run is looking at the head of
-//! three short lists, however many wait behind a host that is busy or dead.
+//! Whoever waits stands in its host's queue. Of each host, and each group, only the first in the queue is shown to the
+//! next level, and only while there is room for it. So finding the next to run is looking at the head of three short
+//! lists, however many wait behind a host that is busy or dead.
+//!
+//! A job may be in several groups, and writes when it is the first of each of them and each has room. All queues have
+//! the same order, so the first of all that wait is the first everywhere: it is kept waiting by what writes only, and
+//! nobody overtakes it for ever.
 
 mod host;
 mod view;
@@ -63,14 +67,28 @@ struct Target {
     sources: BTreeMap<Name, Option<Rank>>,
 }
 
+/// Jobs that are not written beside each other without limit: of an exclusion group, or of a rollout.
 #[derive(Debug, Default)]
 struct Group {
-    targets: usize,
-    writing: usize,
-    /// Jobs that would write, one of each host.
-    waiting: BTreeSet<(Rank, JobId)>,
+    /// Jobs that write, each with how many of them it bears at the same time.
+    writing: BTreeMap<JobId, usize>,
+    /// Jobs that would write, one of each host, and what each bears.
+    waiting: BTreeMap<(Rank, JobId), usize>,
     /// The one of them that is shown.
     shown: Option<(Rank, JobId)>,
+}
+
+impl Group {
+    /// The first that waits, where there is room for it: what bears the least counts.
+    fn first(&self) -> Option<(Rank, JobId)> {
+        let (first, bears) = self.waiting.first_key_value()?;
+        let bears = self.writing.values().chain([bears]).copied().min().unwrap_or(1);
+        (self.writing.len() < bears.max(1)).then_some(*first)
+    }
+
+    fn is_left(&self) -> bool {
+        self.writing.is_empty() && self.waiting.is_empty()
+    }
 }
 
 /// A job's stay.
@@ -78,8 +96,8 @@ struct Group {
 struct Stay {
     target: Name,
     host: Name,
-    /// Where it waits to write, or writes.
-    group: Option<Name>,
+    /// Where it waits to write, or writes, and how many each of these bears at the same time.
+    groups: Vec<(Name, usize)>,
     rank: Rank,
     phase: Phase,
     /// Its host was doubtful when it began.
@@ -143,9 +161,6 @@ impl Lanes {
             self.leave_host(name, &old);
         }
         self.hosts.entry(host).or_default().targets.insert(Arc::clone(name));
-        if let Some(group) = group {
-            self.groups.entry(group).or_default().targets += 1;
-        }
         self.targets.insert(Arc::clone(name), new);
         self.queue(name);
     }
@@ -167,19 +182,13 @@ impl Lanes {
         }
     }
 
-    /// `target` is on its old host and in its old group no more.
+    /// `target` is on its old host no more.
     fn leave_host(&mut self, name: &Name, old: &Target) {
         if let Some(host) = self.hosts.get_mut(&old.host) {
             host.targets.remove(name);
             host.queue.retain(|(_, place)| place.target != *name);
         }
         self.show(&old.host);
-        if let Some(group) = &old.group {
-            if let Some(group) = self.groups.get_mut(group) {
-                group.targets = group.targets.saturating_sub(1);
-            }
-            self.forget_group(group);
-        }
         self.forget_host(&old.host);
     }
 
@@ -315,7 +324,7 @@ impl Lanes {
         let stay = Stay {
             target: Arc::clone(&place.target),
             host: Arc::clone(&target.host),
-            group: None,
+            groups: Vec::new(),
             rank,
             phase: Phase::Looking,
             trial,
@@ -341,15 +350,7 @@ impl Lanes {
         self.trying = self.trying.saturating_sub(usize::from(stay.trial));
         self.reading = self.reading.saturating_sub(usize::from(stay.phase == Phase::Looking));
         self.writing = self.writing.saturating_sub(usize::from(stay.phase == Phase::Writing));
-        if stay.phase == Phase::Writing
-            && let Some(group) = &stay.group
-        {
-            if let Some(group) = self.groups.get_mut(group) {
-                group.writing = group.writing.saturating_sub(1);
-            }
-            self.show_group(group);
-            self.forget_group(group);
-        }
+        self.leave_groups(&stay, job);
         let news = if stay.phase == Phase::Waiting {
             self.stop_waiting(&stay, job);
             None

@@ -1,0 +1,133 @@
+//! Rollouts across jobs: hosts of one cluster take turns, and are left alone while too many of them stand failed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use evenkeel_core::plan::{Change, InstanceId, Plan, Rollout};
+use jiff::Timestamp;
+
+use super::errand::Errand;
+use super::schedule::Turn;
+use super::settle::Fared;
+use super::standing::Hold;
+use super::state::State;
+use super::words::Trigger;
+use super::work::Prepared;
+use super::world::World;
+use crate::rollout::stopped;
+use crate::run::Verdict;
+use crate::store::{ResourceKey, ResourceStatus};
+
+/// The groups that the writing of a plan is in.
+pub(super) fn turns(prepared: &Prepared) -> Vec<Turn> {
+    let open = governed(&prepared.errand, &prepared.plan).map(|(_, rollout)| rollout);
+    let turn = |rollout: Arc<Rollout>| Turn { group: rollout.group.clone(), at_once: rollout.at_once };
+    open.map(turn).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The open changes of a plan that take turns.
+fn governed<'a>(
+    errand: &'a Errand,
+    plan: &'a Plan,
+) -> impl Iterator<Item = (&'a InstanceId, Arc<Rollout>)> + 'a {
+    let open = plan.changes.iter().filter(|change| change.is_open());
+    open.filter_map(|change| {
+        Some((&change.id, Arc::clone(errand.world.wanted.get(&change.id)?.instance.rollout.as_ref()?)))
+    })
+}
+
+/// Holds what is not to be sent because others of its cluster failed. To be asked when the writing begins: while the
+/// job waited for its turn, the one before it may have failed.
+pub(super) fn hold(state: &State, prepared: &mut Prepared) {
+    let Prepared { errand, plan } = prepared;
+    let own = errand.job.target.as_str();
+    let mut held: Vec<(InstanceId, String)> = Vec::new();
+    for (id, rollout) in governed(errand, plan) {
+        let failed = failed(state, &errand.job.source, &rollout.group);
+        // One that failed itself may be tried again: nothing else would ever end this.
+        if failed.len() >= rollout.max_failures && !failed.contains(own) {
+            let failed: Vec<String> = failed.into_iter().map(str::to_owned).collect();
+            held.push((id.clone(), stopped(&rollout.group, &failed)));
+        }
+    }
+    for (id, why) in held {
+        let here = |change: &&mut Change| change.id == id && change.is_open();
+        plan.changes.iter_mut().filter(here).for_each(|change| change.gate.hold([why.clone()]));
+        errand.holds.insert(id, Hold::Rollout(why));
+    }
+}
+
+/// The hosts of a group that stand failed, as far as their manifests still want to change them.
+fn failed<'s>(state: &'s State, source: &str, group: &str) -> BTreeSet<&'s str> {
+    let Some(world) = state.sources.get(source).and_then(|found| found.world.as_ref()) else {
+        return BTreeSet::new();
+    };
+    let counts = |key: &ResourceKey| {
+        let wanted = world.wanted.get(&key.id).map(|wanted| &wanted.instance);
+        wanted.is_some_and(|one| !one.suspend && one.rollout.as_ref().is_some_and(|r| r.group == group))
+    };
+    let failed = state.resources.values().filter(|status| status.failed && status.key.source == source);
+    failed.map(|status| &status.key).filter(|key| counts(key)).map(|key| key.id.target.as_str()).collect()
+}
+
+/// Whether a resource stands failed after this: something was sent for it that went wrong, and it was not seen as its
+/// manifest says since then. That it cannot be read now, or waits for a person, makes nothing good.
+pub(super) fn stands_failed(old: Option<&ResourceStatus>, one: &Fared<'_>) -> bool {
+    match one.verdict {
+        _ if one.standing.is_ready() => false,
+        Some(Verdict::Halted { .. }) => true,
+        Some(Verdict::Failed { .. } | Verdict::Unknown { .. }) if one.sent => true,
+        _ => old.is_some_and(|old| old.failed),
+    }
+}
+
+impl State {
+    /// True where something was sent for a resource that went wrong, and it was not seen as its manifest says since.
+    pub(super) fn stands_failed(&self, key: &ResourceKey) -> bool {
+        self.resources.get(key).is_some_and(|status| status.failed)
+    }
+
+    /// A resource stands failed no more: what of its cluster is not as wanted yet may go on.
+    pub(super) fn go_on_after(&mut self, key: &ResourceKey, now: Timestamp) {
+        let Some(world) = self.world(&key.source) else { return };
+        let rollout = world.wanted.get(&key.id).and_then(|wanted| wanted.instance.rollout.clone());
+        let Some(rollout) = rollout else { return };
+        self.wake_rollouts(
+            &key.source,
+            &world,
+            |other| other.group == rollout.group,
+            Trigger::Dependency,
+            now,
+        );
+    }
+
+    /// Other manifests are in force: what stood in the way of a cluster may be gone with the old ones.
+    pub(super) fn reconsider_rollouts(&mut self, source: &str, now: Timestamp) {
+        let Some(world) = self.world(source) else { return };
+        self.wake_rollouts(source, &world, |_| true, Trigger::Push, now);
+    }
+
+    fn world(&self, source: &str) -> Option<Arc<World>> {
+        self.sources.get(source)?.world.clone()
+    }
+
+    /// Those that run are woken, too: they may just have been told to wait.
+    fn wake_rollouts(
+        &mut self,
+        source: &str,
+        world: &World,
+        is_meant: impl Fn(&Rollout) -> bool,
+        trigger: Trigger,
+        now: Timestamp,
+    ) {
+        for (id, wanted) in &world.wanted {
+            if !wanted.instance.rollout.as_ref().is_some_and(|rollout| is_meant(rollout)) {
+                continue;
+            }
+            let key = ResourceKey { source: source.to_owned(), id: id.clone() };
+            if !self.is_ready(&key) {
+                self.scheduler.wake(&key, trigger, now);
+            }
+        }
+    }
+}
