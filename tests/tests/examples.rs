@@ -50,9 +50,11 @@ fn every_configuration_of_the_controller_validates_with_its_manifests() {
 }
 
 /// Examples for other hosts than the demo's, with the test that runs each.
-const ELSEWHERE: [(&str, &str); 4] = [
+const ELSEWHERE: [(&str, &str); 6] = [
     ("backup-offsite", "backups/nights.rs"),
     ("backup-vzdump", "backups/cli.rs"),
+    ("esxi-nfs", "path_policies.rs"),
+    ("esxi-paths", "esxi.rs"),
     ("pve-jobs", "pve.rs"),
     ("zfs-snapshots", "real_zfs_snapshots.rs"),
 ];
