@@ -16,6 +16,7 @@ pub fn registry() -> Registry {
         .with(zfs::ZfsSnapshotSchedule)
         .with(vzdump::VzdumpSchedule)
         .with(pve::PveJob)
+        .with(esxi::EsxiNfsDatastore)
 }
 
 #[cfg(test)]
@@ -23,7 +24,7 @@ mod tests {
     #[test]
     fn every_kind_is_registered_once() {
         let registry = super::registry();
-        assert_eq!(registry.kinds(), ["BackupSchedule", "ZfsDataset", "ZfsPool"]);
-        assert_eq!(registry.iter().count(), 5);
+        assert_eq!(registry.kinds(), ["BackupSchedule", "EsxiNfsDatastore", "ZfsDataset", "ZfsPool"]);
+        assert_eq!(registry.iter().count(), 6);
     }
 }

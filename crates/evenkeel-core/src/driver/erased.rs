@@ -258,6 +258,7 @@ impl<D: Driver> ErasedDriver for D {
                 changes: &changes,
                 owner: terms.owner,
                 id: terms.id,
+                replies,
             },
         );
         Ok(Evaluation::Known { action, observed, changes, steps, ignored, lacks, report })

@@ -208,6 +208,8 @@ pub struct Delta<'a, S> {
     pub owner: &'a str,
     /// The resource and its target.
     pub id: &'a crate::plan::InstanceId,
+    /// What was read. A Create has no state before it, and may still depend on what the target said.
+    pub replies: &'a Replies,
 }
 
 /// A problem found in a spec.

@@ -1,4 +1,9 @@
 //! ESX and ESXi over their own `esxcli`: path policies and NFS datastores, in the dialects of 4.x and of 5.x to 8.x.
 
 mod dialect;
+mod names;
+mod nfs;
 mod reply;
+
+pub use names::Names;
+pub use nfs::{EsxiNfsDatastore, EsxiNfsDatastoreSpec, EsxiNfsDatastoreState, NfsVersion};

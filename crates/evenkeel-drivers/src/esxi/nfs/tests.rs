@@ -1,0 +1,1 @@
+//! Lists as hosts print them.
