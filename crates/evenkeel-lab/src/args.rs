@@ -37,6 +37,12 @@ pub(crate) struct Serve {
     /// How many bytes a dump of a guest has.
     #[arg(long, default_value_t = 1 << 20)]
     pub(crate) dump_bytes: u64,
+    /// How many ESX(i) hosts besides, named olive (4.1), lime (5.5), plum (8.0), date (6.7), and esx-004 and so on in turn.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) esx_hosts: usize,
+    /// How many LUNs of an IBM SVC each of them has.
+    #[arg(long, default_value_t = 8)]
+    pub(crate) luns: usize,
     /// Adds changes made by hand that this number fixes; 0 adds none.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
@@ -49,7 +55,7 @@ pub(crate) struct Run {
     pub(crate) dir: PathBuf,
     /// The target's name.
     pub(crate) target: String,
-    /// The command: zfs, zpool, vzctl, pct and the like, and its arguments.
+    /// The command: zfs, zpool, vzctl, pct, esxcli, esxlab and the like, and its arguments.
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) command: Vec<String>,
 }

@@ -23,7 +23,8 @@ pub(crate) fn serve(options: &Serve) -> Result<()> {
     drop(fs::remove_file(dir.join("ready")));
     let storage = (0..options.targets).map(|at| site::target(at, options.datasets, options.seed));
     let dumps = (0..options.dump_hosts).map(|at| site::dump_host(at, options.dump_bytes));
-    let targets = storage.chain(dumps).collect();
+    let esx = (0..options.esx_hosts).map(|at| site::esx_host(at, options.luns));
+    let targets = storage.chain(dumps).chain(esx).collect();
     let lab = Lab::start(LabConfig { dir: dir.clone(), shim: std::env::current_exe()?, targets })?;
     fs::write(dir.join("targets.yaml"), lab.manifests())?;
     fs::write(dir.join("ready"), "")?;

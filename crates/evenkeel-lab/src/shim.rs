@@ -1,4 +1,4 @@
-//! The programs that a simulated target has on its `PATH`: `zfs`, `zpool`, `vzlist` and so on, which ask the lab, `vzdump`,
+//! The programs that a simulated target has on its `PATH`: `zfs`, `vzlist`, `esxcli` and so on, which ask the lab, `vzdump`,
 //! which writes dumps as the lab tells it to, and `sudo` and `doas`, which give their command root's rights or refuse.
 //!
 //! A shim is one binary under these names. It is started for every command, so it does as little as it can.
@@ -14,9 +14,9 @@ use std::process::{Command, ExitCode};
 
 use evenkeel_core::request::Reply;
 
-use crate::vzdump;
 use crate::wire::{Call, decode_reply};
 use crate::zfs::Rights;
+use crate::{esxi, vzdump};
 
 /// The socket of the lab.
 pub const SOCKET: &str = "EVENKEEL_LAB_SOCKET";
@@ -34,7 +34,7 @@ pub(crate) const ZFS: [&str; 2] = ["zfs", "zpool"];
 
 /// All names that a shim is linked under.
 pub fn programs() -> impl Iterator<Item = &'static str> {
-    EVERYWHERE.into_iter().chain(ZFS).chain(vzdump::PROGRAMS)
+    EVERYWHERE.into_iter().chain(ZFS).chain(vzdump::PROGRAMS).chain(esxi::PROGRAMS)
 }
 
 /// Does what the program called `name` does with `args`.

@@ -1,5 +1,6 @@
-//! The machines that `evenkeel-lab serve` has: a small site of storage hosts, and of hosts of guests.
+//! The machines that `evenkeel-lab serve` has: a small site of storage hosts, of hosts of guests, and of ESX(i) hosts.
 
+use crate::esxi::{Array, EsxHost, Release};
 use crate::random::Random;
 use crate::server::LabTarget;
 use crate::vzdump::{Dialect, DumpHost};
@@ -54,6 +55,54 @@ pub fn dump_host(at: usize, bytes: u64) -> LabTarget {
     LabTarget::dump_host(host)
 }
 
+const ESX_HOSTS: [(&str, Release); 4] = [
+    ("olive", Release::Esx41),
+    ("lime", Release::Esxi55),
+    ("plum", Release::Esxi80),
+    ("date", Release::Esxi67),
+];
+
+/// The ESX(i) host number `at`, with so many LUNs of an IBM SVC, each on four paths and all `VMW_PSP_FIXED`; a local disk
+/// that it boots from; two datastores on LUNs, with virtual machines that run; and one datastore over NFS.
+pub fn esx_host(at: usize, luns: usize) -> LabTarget {
+    let release = ESX_HOSTS.iter().cycle().nth(at).map_or(Release::Esxi80, |(_, release)| *release);
+    let name = ESX_HOSTS.get(at).map_or_else(|| format!("esx-{at:03}"), |(name, _)| (*name).to_owned());
+    let mut host = EsxHost::new(name, release);
+    let boot = format!("naa.600508b1001c{at:020x}");
+    host.add_lun(&boot, Array::Local, &["vmhba1:C0:T0:L0"]);
+    host.set_boot(&boot);
+    let ids: Vec<String> = (1..=luns).map(lun_id).collect();
+    for (id, lun) in ids.iter().zip(1..) {
+        let paths = [("vmhba2", 0), ("vmhba3", 0), ("vmhba2", 1), ("vmhba3", 1)]
+            .map(|(adapter, target)| format!("{adapter}:C0:T{target}:L{lun}"));
+        host.add_lun(id, Array::IbmSvc, &paths.each_ref().map(String::as_str));
+        // Where it is not the default, as from 5.5 on, somebody set it by hand.
+        if host.device(id).is_some_and(|device| device.psp != "VMW_PSP_FIXED") {
+            host.set_policy(id, "VMW_PSP_FIXED");
+        }
+    }
+    for (id, (datastore, guests)) in ids.iter().zip(DATASTORES) {
+        host.add_datastore(datastore, id);
+        for guest in guests {
+            host.run_vm(&format!("{guest}-{}", at + 1), datastore);
+        }
+    }
+    host.mount_nfs("NFS_durian", "durian.teppi.net", "/POOL1/nfs");
+    let mut target = LabTarget::esx_host(host);
+    target.labels = [("role", "esxi"), ("cluster", "lab")]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into_iter()
+        .collect();
+    target
+}
+
+const DATASTORES: [(&str, [&str; 2]); 2] = [("vol1", ["web", "db"]), ("vol2", ["mail", "test"])];
+
+/// The same LUN has the same id on every host.
+fn lun_id(number: usize) -> String {
+    format!("naa.600507680180876543{number:014x}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,5 +113,22 @@ mod tests {
         assert_eq!(target.name, "durian");
         let names: Vec<&str> = target.host.filesystems().collect();
         assert!(names.contains(&"POOL1/vm") && names.contains(&"POOL1/bulk/0003"), "{names:?}");
+    }
+
+    #[test]
+    fn esx_hosts_have_all_that_a_path_policy_meets() {
+        for (at, (name, _)) in ESX_HOSTS.iter().enumerate() {
+            let target = esx_host(at, 5);
+            assert_eq!(target.name, *name);
+            let host = target.esx.unwrap();
+            let fixed = host.devices().filter(|device| device.psp == "VMW_PSP_FIXED");
+            assert_eq!(fixed.count(), 6, "{name}: five LUNs and the local disk");
+            assert_eq!(host.device(&lun_id(5)).unwrap().living_paths().len(), 4, "{name}");
+            let guests = host.vms().iter().filter(|vm| vm.is_running).count();
+            assert_eq!((host.nfs_mounts().count(), guests), (1, 4), "{name}");
+        }
+        assert_eq!(esx_host(4, 0).name, "esx-004");
+        assert_ne!(lun_id(1), lun_id(2));
+        assert_eq!(lun_id(1).len(), "naa.".len() + 32);
     }
 }

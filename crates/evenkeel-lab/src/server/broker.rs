@@ -36,9 +36,10 @@ fn reply(call: &Call, targets: &BTreeMap<String, Arc<Served>>) -> Reply {
         return failure(&format!("the lab has no target {}", call.target));
     };
     locked(&served.commands).push(call.argv.clone());
-    match &served.dumps {
-        Some(dumps) => dumps.reply(call),
-        None => locked(&served.host).run_as(call.rights, &call.argv),
+    match (&served.dumps, &served.esx) {
+        (Some(dumps), _) => dumps.reply(call),
+        (None, Some(esx)) => esx.reply(call),
+        (None, None) => locked(&served.host).run_as(call.rights, &call.argv),
     }
 }
 

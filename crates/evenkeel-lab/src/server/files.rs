@@ -10,7 +10,7 @@ use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::Ed25519Keypair;
 
 use super::{KnownAs, LabError, LabTarget, Served, dumps};
-use crate::{shim, vzdump};
+use crate::{esxi, shim, vzdump};
 
 pub(super) fn client_key(dir: &Path) -> PathBuf {
     dir.join("id_ed25519")
@@ -76,6 +76,7 @@ pub(super) fn link_shims(dir: &Path, shim: &Path, target: &LabTarget) -> Result<
     let shim = shim.canonicalize().map_err(LabError::at(shim))?;
     let (name, programs): (&str, &[&str]) = match &target.dumps {
         Some(host) => (dumps::folder(host.dialect()), vzdump::programs(host.dialect())),
+        None if target.esx.is_some() => ("bin-esx", &esxi::PROGRAMS),
         None if target.has_zfs => ("bin", &shim::ZFS),
         None => ("bin-without-zfs", &[]),
     };
@@ -98,10 +99,14 @@ pub(super) fn remove_leftover(path: &Path) -> Result<(), LabError> {
 }
 
 pub(super) fn manifest(dir: &Path, served: &Served) -> String {
+    let labels: Vec<String> =
+        served.target.labels.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+    let labels =
+        if labels.is_empty() { String::new() } else { format!(", labels: {{ {} }}", labels.join(", ")) };
     format!(
         "apiVersion: evenkeel.dev/v1alpha1\n\
          kind: Target\n\
-         metadata: {{ name: {name} }}\n\
+         metadata: {{ name: {name}{labels} }}\n\
          spec:\n\
          \x20 ssh:\n\
          \x20   host: {host}\n\

@@ -6,6 +6,7 @@
 mod broker;
 mod dumps;
 mod error;
+mod esx;
 mod fault;
 mod files;
 mod process;
@@ -23,10 +24,12 @@ use russh::keys::PrivateKey;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
+use crate::esxi::EsxHost;
 use crate::vzdump::DumpHost;
 use crate::zfs::{Version, ZfsHost};
 use dumps::Dumps;
 pub use error::LabError;
+use esx::Esx;
 pub use fault::Fault;
 pub use files::socket;
 
@@ -60,6 +63,12 @@ pub struct LabTarget {
     pub has_zfs: bool,
     /// Where it is a host of guests, with `vzdump` in place of ZFS.
     pub dumps: Option<DumpHost>,
+    /// Where it is an ESX(i) host, with `esxcli` in place of ZFS.
+    pub esx: Option<EsxHost>,
+    /// How long nobody can reach it when it restarts; only ESX(i) hosts do.
+    pub downtime: Duration,
+    /// The labels in its manifest.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl LabTarget {
@@ -74,6 +83,9 @@ impl LabTarget {
             known_as: KnownAs::Itself,
             has_zfs: true,
             dumps: None,
+            esx: None,
+            downtime: Duration::from_secs(2),
+            labels: BTreeMap::new(),
         }
     }
 
@@ -85,6 +97,16 @@ impl LabTarget {
         let mut target = LabTarget::new(host.name.clone(), ZfsHost::new(Version::V2_3));
         target.has_zfs = false;
         target.dumps = Some(host);
+        target
+    }
+
+    /// An ESX(i) host that `root` may log in to with the lab's key. When it goes down
+    /// ([`EsxHost::reboot_after`]), connections to it end, and so do new ones for as long as [`LabTarget::downtime`] says;
+    /// then it is up again.
+    pub fn esx_host(host: EsxHost) -> Self {
+        let mut target = LabTarget::new(host.name.clone(), ZfsHost::new(Version::V2_3));
+        target.has_zfs = false;
+        target.esx = Some(host);
         target
     }
 }
@@ -133,6 +155,7 @@ struct Served {
     target: LabTarget,
     host: Mutex<ZfsHost>,
     dumps: Option<Dumps>,
+    esx: Option<Esx>,
     commands: Mutex<Vec<Vec<String>>>,
     fault: Mutex<Option<Fault>>,
     /// What every command waits for before it begins.
@@ -202,12 +225,18 @@ impl Lab {
         Some(act(&mut dumps.host()))
     }
 
+    /// Looks at or changes an ESX(i) host by hand; `None` where the target is none.
+    pub fn with_esx_host<R>(&self, target: &str, act: impl FnOnce(&mut EsxHost) -> R) -> Option<R> {
+        let esx = self.targets.get(target)?.esx.as_ref()?;
+        Some(esx.act(act))
+    }
+
     /// The folder whose files change what a dump host does, see [`LabTarget::dump_host`].
     pub fn state(&self, target: &str) -> PathBuf {
         dumps::state(&self.dir, target)
     }
 
-    /// The `zfs` and `zpool` commands that a target was sent so far, over SSH or by hand.
+    /// The commands of [`programs`](crate::shim::programs) that a target was sent so far, over SSH or by hand.
     pub fn commands(&self, target: &str) -> Vec<Vec<String>> {
         self.targets.get(target).map(|served| locked(&served.commands).clone()).unwrap_or_default()
     }
@@ -277,6 +306,7 @@ async fn serve(config: LabConfig) -> Started {
         let served = Arc::new(Served {
             host: Mutex::new(target.host.clone()),
             dumps: target.dumps.clone().map(|host| Dumps::open(dir, host)).transpose()?,
+            esx: target.esx.clone().map(|host| Esx::new(host, target.downtime)),
             commands: Mutex::default(),
             fault: Mutex::default(),
             pace: Mutex::default(),

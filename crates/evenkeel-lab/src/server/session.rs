@@ -8,8 +8,9 @@ use russh::keys::PublicKey;
 use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session, VerifiedPublicKey, run_stream};
 use russh::{Channel, ChannelId};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
+use super::esx::Esx;
 use super::{Fault, Served, locked, process};
 
 pub(super) async fn accept(listener: TcpListener, served: Arc<Served>, trusted: PublicKey) {
@@ -21,6 +22,11 @@ pub(super) async fn accept(listener: TcpListener, served: Arc<Served>, trusted: 
         ..Config::default()
     });
     while let Ok((stream, _)) = listener.accept().await {
+        if served.esx.as_ref().is_some_and(Esx::is_down) {
+            // Closed without a word and with a reset: as near to a port where nobody listens as one that stays ours comes.
+            let _ = stream.set_zero_linger();
+            continue;
+        }
         let connection = Connection {
             served: Arc::clone(&served),
             trusted: trusted.clone(),
@@ -36,17 +42,29 @@ async fn serve(config: Arc<Config>, mut stream: TcpStream, connection: Connectio
     // Without this, small answers wait for the client's acknowledgement.
     let _ = stream.set_nodelay(true);
     let cut = Arc::clone(&connection.cut);
+    let fall = fall(connection.served.esx.as_ref().map(Esx::falls));
     let (inside, mut outside) = tokio::io::duplex(1 << 16);
     tokio::spawn(async move {
         tokio::select! {
             _ = tokio::io::copy_bidirectional(&mut stream, &mut outside) => {}
             () = cut.notified() => {}
+            () = fall => {}
         }
     });
     if let Ok(running) = run_stream(config, inside, connection).await {
         // How a client leaves is its own affair.
         let _ = running.await;
     }
+}
+
+/// Returns when the machine goes down; never where it does not.
+async fn fall(falls: Option<watch::Receiver<u64>>) {
+    if let Some(mut falls) = falls
+        && falls.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 struct Connection {
