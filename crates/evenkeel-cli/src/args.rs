@@ -170,7 +170,7 @@ pub(crate) struct View {
     /// Show the exact commands.
     #[arg(long)]
     pub(crate) show_commands: bool,
-    /// Show each change by itself, also where many are equal.
+    /// Show each change, field and command by itself, also where many are alike, and what else there is to see.
     #[arg(long)]
     pub(crate) full: bool,
 }

@@ -166,6 +166,3 @@ pub(crate) fn block_on_reading<T>(
 pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
-
-/// Targets by name, for views.
-pub(crate) type Targets = BTreeMap<String, Arc<evenkeel_core::target::Target>>;

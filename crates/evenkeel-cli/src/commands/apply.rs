@@ -59,7 +59,7 @@ pub(crate) fn carry_out(order: Order, reach: &Reach, output: Output) -> Result<E
     };
     bars.clear();
     if output == Output::Human {
-        plan::show(&shown, &scope.targets, view, output)?;
+        plan::show(&shown, &scope, view, output)?;
     }
     if shown.changes.iter().any(Change::is_open) && !auto_approve {
         let exit = match runtime.block_on(confirmed(output))? {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use evenkeel_core::plan::{FORMAT_VERSION, Plan, Policy};
 use evenkeel_core::transport::Transport;
-use evenkeel_engine::{Clock, Engine, InputFile, SavedPlan, Stop, SystemClock};
+use evenkeel_engine::{Clock, Engine, InputFile, SavedPlan, Scope, Stop, SystemClock};
 use evenkeel_transport::credentials::NamedSecret;
 use evenkeel_transport::{Recorder, Replayer};
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::args::{Output, Plan as Args, View};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::session::{self, Targets, Workspace};
+use crate::session::{self, Workspace};
 use crate::ui::{self, Bars, PlanView};
 
 pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     };
     // A script gets one document: the plan, or why it could not be saved.
     if saved.is_ok() || output == Output::Human {
-        show(&plan, &workspace.scope.targets, args.view, output)?;
+        show(&plan, &workspace.scope, args.view, output)?;
     }
     saved?;
     if let Some(file) = &args.out {
@@ -59,11 +59,13 @@ pub(crate) fn exit(plan: &Plan) -> Exit {
 }
 
 /// Prints a plan in the wanted form.
-pub(crate) fn show(plan: &Plan, targets: &Targets, view: View, output: Output) -> Result<(), CliError> {
+pub(crate) fn show(plan: &Plan, scope: &Scope, view: View, output: Output) -> Result<(), CliError> {
     match output {
         Output::Json => ui::print_json(plan),
         Output::Human => {
-            ui::show_plan(plan, &PlanView { targets, show_commands: view.show_commands, full: view.full });
+            let View { show_commands, full, .. } = view;
+            let (targets, instances) = (&scope.targets, scope.instances.as_slice());
+            ui::show_plan(plan, &PlanView { targets, instances, show_commands, full });
             Ok(())
         }
     }

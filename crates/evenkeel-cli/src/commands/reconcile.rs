@@ -151,6 +151,7 @@ mod tests {
             next: Some(later(30)),
             health: Vec::new(),
             corrections: BTreeMap::from([("atime".to_owned(), vec![now])]),
+            failed: false,
         };
         let asked = ResourceStatus { corrections: BTreeMap::new(), ..fought.clone() };
         assert!(!was_looked_at(&fought, &fought));

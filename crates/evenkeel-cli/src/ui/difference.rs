@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use evenkeel_engine::store::RunId;
 use jiff::Timestamp;
 
+use super::fold::{Fold, folds};
 use super::style::{Tone, count, paint};
 use super::{print, wrap::paragraph};
 use crate::between::{Difference, FieldDifference, What};
@@ -47,20 +48,23 @@ fn render(text: &mut String, difference: &Difference) {
         paint(Tone::Faint, about),
         by(*run)
     );
-    for field in fields {
-        render_field(text, field);
+    let compared: Vec<_> = fields.iter().map(|f| (&f.path, (&f.before_text, &f.after_text, f.run))).collect();
+    for fold in folds(&compared, false) {
+        if let Some(field) = fold.at.first().and_then(|at| fields.get(*at)) {
+            render_field(text, &fold, field);
+        }
     }
 }
 
-fn render_field(text: &mut String, field: &FieldDifference) {
+fn render_field(text: &mut String, fold: &Fold, field: &FieldDifference) {
     let value = match (&field.before_text, &field.after_text) {
         (Some(before), Some(after)) => format!("{} → {after}", paint(Tone::Faint, before)),
         (None, Some(after)) => format!("{} {after}", paint(Tone::Create, "added")),
         (Some(before), None) => format!("{} {before}", paint(Tone::Remove, "removed")),
         (None, None) => String::new(),
     };
-    let path = field.path.to_string();
-    let _ = writeln!(text, "      {path:<28} {}{}", paragraph(&value, 35), by(field.run));
+    let (path, how_many) = (&fold.path, fold.how_many());
+    let _ = writeln!(text, "      {path:<28} {}{how_many}{}", paragraph(&value, 35), by(field.run));
 }
 
 fn by(run: Option<RunId>) -> String {

@@ -3,9 +3,12 @@
 use std::fmt::Write as _;
 
 use evenkeel_core::plan::Action;
+use evenkeel_engine::Sent;
 use evenkeel_engine::controller::{Intent, Trigger};
 use evenkeel_engine::store::{Journaled, RunEntry, RunRecord, RunState};
 
+use super::abridge::{Line, abridged, more};
+use super::fold::folds;
 use super::print;
 use super::run::{detail, word};
 use super::status::table;
@@ -73,14 +76,7 @@ pub(crate) fn show_run_record(run: &RunRecord, journal: &[Journaled]) {
     if !run.commands.is_empty() {
         text.push('\n');
     }
-    for sent in &run.commands {
-        let exit = match sent.exit {
-            Some(0) => paint(Tone::Faint, "exit 0"),
-            Some(code) => paint(Tone::Bad, format!("exit {code}")),
-            None => paint(Tone::Warn, "no reply: it may or may not have run"),
-        };
-        let _ = writeln!(text, "  $ {}  {exit}", sent.command);
-    }
+    render_commands(&mut text, &run.commands);
     if matches!(run.state, RunState::Interrupted | RunState::Running) {
         render_journal(&mut text, run, journal);
     }
@@ -111,12 +107,39 @@ fn render_entry(text: &mut String, entry: &RunEntry) {
         why,
         paint(its_tone, became)
     );
-    for field in &entry.fields {
-        let before = paint(Tone::Faint, &field.before_text);
-        let _ = writeln!(text, "      {:<28} {before} → {}", field.change.path.to_string(), field.after_text);
+    let compared: Vec<_> =
+        entry.fields.iter().map(|f| (&f.change.path, (&f.before_text, &f.after_text))).collect();
+    for fold in folds(&compared, false) {
+        let Some((_, (before, after))) = fold.at.first().and_then(|at| compared.get(*at)) else { continue };
+        let before = paint(Tone::Faint, before);
+        let _ = writeln!(text, "      {:<28} {before} → {after}{}", fold.path, fold.how_many());
     }
     for line in detail(&entry.verdict).lines() {
         let _ = writeln!(text, "      {}", paragraph(line, 6));
+    }
+}
+
+/// What was sent. Of many commands that differ in names only, and went well, the first.
+fn render_commands(text: &mut String, commands: &[Sent]) {
+    let lines: Vec<String> = commands
+        .iter()
+        .map(|sent| {
+            let exit = match sent.exit {
+                Some(0) => paint(Tone::Faint, "exit 0"),
+                Some(code) => paint(Tone::Bad, format!("exit {code}")),
+                None => paint(Tone::Warn, "no reply: it may or may not have run"),
+            };
+            format!("{}  {exit}", sent.command)
+        })
+        .collect();
+    for line in abridged(&lines) {
+        let _ = match line {
+            Line::Command(nth) => writeln!(text, "  $ {}", lines.get(nth).map_or("", String::as_str)),
+            Line::More(count, shapes) => {
+                let more = more(count, shapes, "`--output json` has all");
+                writeln!(text, "    {}", paint(Tone::Faint, more))
+            }
+        };
     }
 }
 

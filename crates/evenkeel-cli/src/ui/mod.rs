@@ -1,9 +1,11 @@
 //! Everything that is printed. Output is calm: colour only on a terminal, progress on standard error.
 
+mod abridge;
 mod copies;
 mod diagnostics;
 mod difference;
 mod event;
+mod fold;
 mod history;
 mod plan;
 mod progress;

@@ -6,9 +6,16 @@ use std::fmt::Write as _;
 use evenkeel_core::plan::{Change, Gate, Plan};
 use evenkeel_engine::{Outcome, Run, Verdict};
 
+use super::fold::some_of;
 use super::print;
 use super::style::{Tone, paint};
 use super::wrap::paragraph;
+
+/// Targets named of a resource that ended on many of them in the same way.
+const TARGETS_NAMED: usize = 12;
+
+/// Of many fields, so many are named in a message.
+const FIELDS_NAMED: usize = 6;
 
 /// Prints what became of everything that is not simply unchanged, with a summary line. What `plan`, which stands
 /// above it, said already is not said again.
@@ -17,18 +24,29 @@ pub(crate) fn show_run(run: &Run, plan: &Plan) {
     for (message, outcomes) in alike(run, plan) {
         let Some(first) = outcomes.first() else { continue };
         let (word, tone) = word(&first.verdict);
-        let who = match outcomes.as_slice() {
-            [one] => format!("{} {}", one.id, paint(Tone::Faint, &one.object)),
-            many if many.len() <= 3 => many.iter().map(|o| o.id.to_string()).collect::<Vec<_>>().join(", "),
-            many => format!("{} and {} more", first.id, many.len() - 1),
-        };
-        let _ = writeln!(text, "{} {who}", paint(tone, format!("{word:<9}")));
+        let _ = writeln!(text, "{} {}", paint(tone, format!("{word:<9}")), who(&outcomes));
         for line in message.lines() {
             let _ = writeln!(text, "          {}", paragraph(line, 10));
         }
     }
     let _ = writeln!(text, "{}", summary(run));
     print(&text);
+}
+
+/// Whose outcome it is: `ZfsDataset/vm on olive`, of one resource on several targets `EsxiPathPolicy/svc on olive, lime`.
+fn who(outcomes: &[&Outcome]) -> String {
+    let Some(first) = outcomes.first() else { return String::new() };
+    let is_one_resource =
+        outcomes.iter().all(|o| (&o.id.kind, &o.id.name) == (&first.id.kind, &first.id.name));
+    match outcomes {
+        [one] => format!("{} {}", one.id, paint(Tone::Faint, &one.object)),
+        many if is_one_resource => {
+            let targets: Vec<&str> = many.iter().map(|o| o.id.target.as_str()).collect();
+            format!("{}/{} on {}", first.id.kind, first.id.name, some_of(&targets, TARGETS_NAMED))
+        }
+        many if many.len() <= 3 => many.iter().map(|o| o.id.to_string()).collect::<Vec<_>>().join(", "),
+        many => format!("{} and {} more", first.id, many.len() - 1),
+    }
 }
 
 /// Outcomes with the same verdict and message, in order of first appearance.
@@ -91,18 +109,23 @@ pub(super) fn detail(verdict: &Verdict) -> String {
         Verdict::Held { reasons } => reasons.join("\n"),
         Verdict::Skipped { reason } => reason.clone(),
         Verdict::Stale { fields } => {
-            format!("changed since the plan: {}\nhint: plan again, look, and apply that", fields.join(", "))
+            let fields = some_fields(fields);
+            format!("changed since the plan: {fields}\nhint: plan again, look, and apply that")
         }
         Verdict::Drifted { fields } => {
+            let fields = some_fields(fields);
             format!(
-                "what was sent changed this too (an inherited value?): {}\nhint: apply again to put it back",
-                fields.join(", ")
+                "what was sent changed this too (an inherited value?): {fields}\nhint: apply again to put it back"
             )
         }
         Verdict::Failed { message, hint }
         | Verdict::Halted { message, hint }
         | Verdict::Unknown { message, hint } => with_hint(message, hint),
     }
+}
+
+fn some_fields(fields: &[String]) -> String {
+    some_of(&fields.iter().map(String::as_str).collect::<Vec<_>>(), FIELDS_NAMED)
 }
 
 fn summary(run: &Run) -> String {

@@ -76,6 +76,6 @@ pub(super) fn preview(args: &PreviewCopies, output: Output) -> Result<Exit, CliE
         let all: Vec<_> = plan.changes.iter().map(|c| (c, c.report.generations.iter().collect())).collect();
         ui::show_copies(&all);
     }
-    planning::show(&plan, &workspace.scope.targets, args.view, output)?;
+    planning::show(&plan, &workspace.scope, args.view, output)?;
     Ok(planning::exit(&plan))
 }
