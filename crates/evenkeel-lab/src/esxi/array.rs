@@ -7,9 +7,9 @@ pub enum Array {
     IbmSvc,
     /// Pure `FlashArray`: `VMW_SATP_ALUA`, all paths optimized.
     Pure,
-    /// NetApp ONTAP: `VMW_SATP_ALUA`.
+    /// `NetApp` ONTAP: `VMW_SATP_ALUA`.
     NetappOntap,
-    /// NetApp E-Series: `VMW_SATP_ALUA`, on 4.1 as an LSI array.
+    /// `NetApp` E-Series: `VMW_SATP_ALUA`, on 4.1 as an LSI array.
     NetappESeries,
     /// HPE 3PAR with host persona 11: `VMW_SATP_ALUA`.
     ThreeParAlua,

@@ -89,6 +89,15 @@ impl Default for Limits {
     }
 }
 
+/// Where a setting of a device comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Origin {
+    /// From the rule that claimed it, or from nowhere.
+    Claim,
+    /// It was set for this device by itself.
+    Own,
+}
+
 /// A disk.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Device {
@@ -106,8 +115,8 @@ pub struct Device {
     pub overridden: bool,
     /// The limits, which count where the policy is `VMW_PSP_RR`.
     pub limits: Limits,
-    /// The limits were set for this device by themselves.
-    pub(super) has_own_limits: bool,
+    /// Where the limits come from.
+    pub(super) limits_from: Origin,
     /// The preferred path of `VMW_PSP_FIXED`, where one was set.
     pub preferred_path: Option<String>,
     /// The path that `VMW_PSP_MRU` stays on.
@@ -137,7 +146,7 @@ impl Device {
             psp: String::new(),
             overridden: false,
             limits: Limits::default(),
-            has_own_limits: false,
+            limits_from: Origin::Claim,
             preferred_path: None,
             recent: None,
             is_boot: false,

@@ -45,7 +45,7 @@ impl EsxHost {
         let Some(device) = self.devices.get_mut(id) else { return };
         device.limits.by = super::LimitType::Iops;
         device.limits.iops = iops;
-        device.has_own_limits = true;
+        device.limits_from = super::device::Origin::Own;
     }
 }
 

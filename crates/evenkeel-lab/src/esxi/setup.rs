@@ -1,7 +1,7 @@
 //! What stands in the rack: disks, datastores and virtual machines, put there without a command.
 
 use super::array::Array;
-use super::device::{Device, Limits};
+use super::device::{Device, Limits, Origin};
 use super::rules::{claiming, limits_of};
 use super::{EsxHost, Release};
 
@@ -201,7 +201,7 @@ impl EsxHost {
         let Some(device) = self.devices.get_mut(id) else { return };
         let rule = claiming(&self.rules, id, device.array);
         let satp = rule.map_or("VMW_SATP_DEFAULT_AA", |rule| rule.satp.as_str());
-        device.satp = satp.to_owned();
+        satp.clone_into(&mut device.satp);
         let of_rule = rule.map(|rule| rule.psp.as_str()).filter(|psp| !psp.is_empty());
         let by_default = of_rule.or(self.defaults.get(satp).map(String::as_str)).unwrap_or("VMW_PSP_FIXED");
         if !device.overridden {
@@ -210,14 +210,14 @@ impl EsxHost {
         let options = rule.map_or("", |rule| rule.psp_options.as_str());
         let from_rule = limits_of(options, self.release).filter(|_| device.psp == by_default);
         let forgets = is_boot && self.release == Release::Esx41;
-        match (device.has_own_limits, from_rule) {
-            (true, Some(limits)) if forgets => {
-                (device.limits, device.has_own_limits) = (limits, false);
+        match (device.limits_from, from_rule) {
+            (Origin::Own, Some(limits)) if forgets => {
+                (device.limits, device.limits_from) = (limits, Origin::Claim);
             }
             // A known fault of 4.x: the number of I/Os is whatever stood in memory.
-            (true, None) if forgets => device.limits.iops = 1_449_662_136,
-            (true, _) => {}
-            (false, limits) => device.limits = limits.unwrap_or_default(),
+            (Origin::Own, None) if forgets => device.limits.iops = 1_449_662_136,
+            (Origin::Own, _) => {}
+            (Origin::Claim, limits) => device.limits = limits.unwrap_or_default(),
         }
         device.recent = None;
         device.settle();
@@ -229,7 +229,7 @@ impl EsxHost {
         device.overridden = true;
         if device.psp != psp {
             psp.clone_into(&mut device.psp);
-            (device.limits, device.has_own_limits) = (Limits::default(), false);
+            (device.limits, device.limits_from) = (Limits::default(), Origin::Claim);
         }
         device.settle();
     }
@@ -241,14 +241,14 @@ impl EsxHost {
         let before = device.psp.clone();
         self.claim(id, false);
         if let Some(device) = self.devices.get_mut(id).filter(|device| device.psp != before) {
-            device.has_own_limits = false;
+            device.limits_from = Origin::Claim;
             self.claim(id, false);
         }
     }
 }
 
 /// A UUID that a name fixes, of the shape that VMFS gives them.
-fn made_uuid(name: &str) -> String {
+pub(super) fn made_uuid(name: &str) -> String {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for byte in name.bytes() {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
