@@ -1,5 +1,7 @@
 //! Conditions: what is true of a resource, in the words of Kubernetes and Flux.
 
+use std::borrow::Borrow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Action, Change, Gate};
@@ -41,6 +43,22 @@ pub struct Condition {
     pub message: String,
 }
 
+/// Up to so many things are all named in a sentence.
+const ALL_NAMED: usize = 6;
+
+/// Of more, so many are.
+const NAMED: usize = 3;
+
+/// Things in one sentence, with `between` between them: of many the first, and how many more there are.
+pub fn few<S: Borrow<str>>(things: &[S], between: &str) -> String {
+    let named = if things.len() > ALL_NAMED { NAMED } else { things.len() };
+    let (shown, more) = things.split_at(named);
+    match more.len() {
+        0 => shown.join(between),
+        more => format!("{}{between}and {more} more", shown.join(between)),
+    }
+}
+
 /// The conditions that follow from a change as planned now.
 pub fn conditions(change: &Change) -> Vec<Condition> {
     let (ready, reason, message) = ready(change);
@@ -76,11 +94,11 @@ fn ready(change: &Change) -> (Status, String, String) {
         return (Status::Unknown, "Suspended".to_owned(), "the manifest says suspend: true".to_owned());
     }
     if let Gate::Held { reasons } = &change.gate {
-        return (Status::False, "Held".to_owned(), reasons.join("; "));
+        return (Status::False, "Held".to_owned(), few(reasons, "; "));
     }
     let differing = || {
         let paths: Vec<String> = change.fields.iter().map(|f| f.change.path.to_string()).collect();
-        format!("differs in {}", paths.join(", "))
+        format!("differs in {}", few(&paths, ", "))
     };
     match change.action {
         Action::NoOp => match change.report.trouble() {
@@ -141,6 +159,14 @@ mod tests {
             target_lost: false,
         };
         Change { error: Some(error), ..change(Action::NoOp) }
+    }
+
+    #[test]
+    fn a_sentence_names_a_few_of_many() {
+        let things: Vec<String> = (1..=9).map(|n| n.to_string()).collect();
+        assert_eq!(few(&things[..6], ", "), "1, 2, 3, 4, 5, 6");
+        assert_eq!(few(&things, "; "), "1; 2; 3; and 6 more");
+        assert_eq!(few::<String>(&[], ", "), "");
     }
 
     #[test]

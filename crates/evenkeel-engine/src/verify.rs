@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use evenkeel_core::condition::few;
 use evenkeel_core::diff::{FieldChange, FieldPath};
 use evenkeel_core::plan::{
     Action, Blueprint, Change, ChangeError, Gate, Instance, InstanceId, Policy, build,
@@ -213,7 +214,7 @@ fn still_differs(now: &Change, cut_short: bool) -> (String, Option<String>) {
     let seen = match now.action {
         Action::Delete => "it is still there".to_owned(),
         Action::Create => "it does not exist".to_owned(),
-        _ => readings(now).join(", "),
+        _ => few(&readings(now), ", "),
     };
     if cut_short {
         return (format!("stopped midway: {seen}"), Some("run apply again to finish".to_owned()));

@@ -1,6 +1,6 @@
 //! How things stand with a resource after a look or a run, in the words of its conditions.
 
-use evenkeel_core::condition::{Condition, ConditionType, Status};
+use evenkeel_core::condition::{Condition, ConditionType, Status, few};
 use evenkeel_core::driver::Report;
 use evenkeel_core::plan::{Action, Change, Gate};
 
@@ -136,13 +136,13 @@ pub(super) fn after_look(change: &Change, hold: Option<&Hold>, intent: Intent) -
         (Some(Hold::Report), _) => Standing::new(Status::False, "Drifted", differs),
         (Some(Hold::Fight(why)), _) => Standing::new(Status::False, "Fight", why.as_str()).stalled(),
         (Some(Hold::Waiting(_) | Hold::Rollout(_)), Gate::Held { reasons }) => {
-            Standing::new(Status::False, WAITING, reasons.join("; ")).reconciling()
+            Standing::new(Status::False, WAITING, few(reasons, "; ")).reconciling()
         }
         (_, Gate::Held { reasons }) if reasons.iter().all(|reason| reason.starts_with("waits for ")) => {
-            Standing::new(Status::False, WAITING, reasons.join("; ")).reconciling()
+            Standing::new(Status::False, WAITING, few(reasons, "; ")).reconciling()
         }
         (_, Gate::Held { reasons }) => {
-            Standing::new(Status::False, "Held", format!("{differs}; held: {}", reasons.join("; "))).stalled()
+            Standing::new(Status::False, "Held", format!("{differs}; held: {}", few(reasons, "; "))).stalled()
         }
         (_, Gate::Open) => Standing::new(Status::False, word, differs).reconciling(),
     }
@@ -156,7 +156,7 @@ pub(super) fn after_run(change: &Change, verdict: &Verdict, hold: Option<&Hold>,
         Verdict::Applied => Standing::in_sync(),
         Verdict::Unchanged => Standing::of_report(&change.report),
         Verdict::Held { reasons } if change.is_open() => {
-            let message = format!("{}; held: {}", difference(change, intent), reasons.join("; "));
+            let message = format!("{}; held: {}", difference(change, intent), few(reasons, "; "));
             Standing::new(Status::False, "Held", message).stalled()
         }
         Verdict::Skipped { reason } if change.is_open() => {
@@ -166,11 +166,11 @@ pub(super) fn after_run(change: &Change, verdict: &Verdict, hold: Option<&Hold>,
             after_look(change, hold, intent)
         }
         Verdict::Stale { fields } => {
-            let message = format!("changed on the target while it was planned: {}", fields.join(", "));
+            let message = format!("changed on the target while it was planned: {}", few(fields, ", "));
             Standing::new(Status::False, "Stale", message).reconciling()
         }
         Verdict::Drifted { fields } => {
-            let message = format!("another change of this run changed it too: {}", fields.join(", "));
+            let message = format!("another change of this run changed it too: {}", few(fields, ", "));
             Standing::new(Status::False, "Drifted", message).reconciling()
         }
         Verdict::Failed { message, hint } => {
@@ -197,7 +197,7 @@ pub(super) fn difference(change: &Change, intent: Intent) -> String {
             let field = |f: &evenkeel_core::plan::Field| {
                 format!("{} is {}, shall be {}", f.change.path, f.before_text, f.after_text)
             };
-            change.fields.iter().map(field).collect::<Vec<_>>().join("; ")
+            few(&change.fields.iter().map(field).collect::<Vec<_>>(), "; ")
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What is worth an event: once per transition, in words that tell wishes from drift.
 
-use evenkeel_core::condition::Status;
+use evenkeel_core::condition::{Status, few};
 use evenkeel_core::plan::{Action, Change, ChangeError};
 use evenkeel_core::transport::TransportErrorKind;
 use jiff::Timestamp;
@@ -122,7 +122,7 @@ fn done(change: &Change) -> String {
                 format!("{} {} -> {}", f.change.path, f.before_text, f.after_text)
             };
             let fields: Vec<String> = change.fields.iter().map(field).collect();
-            format!("{object}: {}", fields.join("; "))
+            format!("{object}: {}", few(&fields, "; "))
         }
     }
 }
