@@ -17,6 +17,7 @@ pub fn registry() -> Registry {
         .with(vzdump::VzdumpSchedule)
         .with(pve::PveJob)
         .with(esxi::EsxiNfsDatastore)
+        .with(esxi::EsxiPathPolicy)
 }
 
 #[cfg(test)]
@@ -24,7 +25,10 @@ mod tests {
     #[test]
     fn every_kind_is_registered_once() {
         let registry = super::registry();
-        assert_eq!(registry.kinds(), ["BackupSchedule", "EsxiNfsDatastore", "ZfsDataset", "ZfsPool"]);
-        assert_eq!(registry.iter().count(), 6);
+        assert_eq!(
+            registry.kinds(),
+            ["BackupSchedule", "EsxiNfsDatastore", "EsxiPathPolicy", "ZfsDataset", "ZfsPool"]
+        );
+        assert_eq!(registry.iter().count(), 7);
     }
 }

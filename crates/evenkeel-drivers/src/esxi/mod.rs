@@ -3,7 +3,11 @@
 mod dialect;
 mod names;
 mod nfs;
+mod paths;
 mod reply;
 
 pub use names::Names;
 pub use nfs::{EsxiNfsDatastore, EsxiNfsDatastoreSpec, EsxiNfsDatastoreState, NfsVersion};
+pub use paths::{
+    Devices, EsxiPathPolicy, EsxiPathPolicySpec, Exclude, Latency, PathPolicyState, RoundRobin, Rule,
+};

@@ -1,0 +1,105 @@
+//! `EsxiPathPolicy`: how an ESX or ESXi host uses the paths to its disks.
+//!
+//! Every policy is about one object, the host's multipathing, so that what several of them want of one disk, one array
+//! type or one rule is compared.
+
+mod arrays;
+mod check;
+mod host;
+mod notes;
+mod observe;
+mod report;
+mod rules;
+mod select;
+mod spec;
+mod state;
+mod steps;
+mod wanted;
+
+use std::collections::BTreeMap;
+
+use evenkeel_core::driver::{Delta, Driver, Finding, ObserveError, Observed, Proof, Report, Step};
+use evenkeel_core::plan::InstanceId;
+use evenkeel_core::request::{Query, Replies};
+use jiff::Timestamp;
+
+use super::reply;
+use rules::RuleKey;
+
+pub use spec::{Devices, EsxiPathPolicySpec, Exclude, Latency, RoundRobin, Rule};
+pub use state::PathPolicyState;
+
+/// The object of every policy.
+const OBJECT: &str = "multipathing";
+
+/// The driver of `EsxiPathPolicy`.
+#[derive(Debug, Clone, Copy)]
+pub struct EsxiPathPolicy;
+
+impl Driver for EsxiPathPolicy {
+    const KIND: &'static str = "EsxiPathPolicy";
+    const ROLLING: bool = true;
+
+    type Spec = EsxiPathPolicySpec;
+    type State = PathPolicyState;
+
+    fn check(&self, spec: &EsxiPathPolicySpec) -> Vec<Finding> {
+        check::check(spec)
+    }
+
+    fn object(&self, _: &EsxiPathPolicySpec) -> String {
+        OBJECT.to_owned()
+    }
+
+    fn queries(&self, spec: &EsxiPathPolicySpec, so_far: &Replies) -> Vec<Query> {
+        observe::queries(spec, so_far)
+    }
+
+    fn observe(
+        &self,
+        spec: &EsxiPathPolicySpec,
+        replies: &Replies,
+    ) -> Result<Observed<PathPolicyState>, ObserveError> {
+        observe::observe(spec, replies)
+    }
+
+    /// The rules of this resource, where it speaks of rules.
+    fn recognise(&self, seen: &mut PathPolicyState, owner: &str, id: &InstanceId) {
+        let mark = rules::mark(owner, &id.name);
+        let known = seen.evidence.as_ref().and_then(|evidence| evidence.own_rules());
+        let ours = known.iter().flat_map(|rules| rules.iter()).filter(|rule| rules::carries(rule, &mark));
+        let ours: BTreeMap<_, _> = ours.map(|rule| (RuleKey::seen(rule).to_string(), rule.clone())).collect();
+        for (key, rule) in &ours {
+            seen.rules.entry(key.clone()).or_insert_with(|| Some(rules::seen(rule)));
+        }
+        seen.ours = ours;
+    }
+
+    fn desired(
+        &self,
+        spec: &EsxiPathPolicySpec,
+        seen: Option<&PathPolicyState>,
+        _: Timestamp,
+    ) -> Option<PathPolicyState> {
+        Some(wanted::desired(spec, seen))
+    }
+
+    fn steps(&self, spec: &EsxiPathPolicySpec, delta: &Delta<'_, PathPolicyState>) -> Vec<Step> {
+        steps::steps(spec, delta)
+    }
+
+    fn report(&self, spec: &EsxiPathPolicySpec, seen: Option<&PathPolicyState>, _: Timestamp) -> Report {
+        seen.map(|seen| report::report(spec, seen)).unwrap_or_default()
+    }
+
+    /// The working paths of each device.
+    fn measure(&self, proof: &Proof, replies: &Replies) -> Result<BTreeMap<String, u64>, ObserveError> {
+        let mut counted = BTreeMap::new();
+        for read in &proof.reads {
+            for path in reply::paths(replies, read)?.iter() {
+                *counted.entry(path.device.clone()).or_default() += u64::from(path.works());
+            }
+        }
+        Ok(counted)
+    }
+}
