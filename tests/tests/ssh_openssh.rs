@@ -25,6 +25,8 @@ mod old_servers;
 mod rounds;
 #[path = "ssh_openssh/routes.rs"]
 mod routes;
+#[path = "ssh_openssh/small_shells.rs"]
+mod small_shells;
 #[path = "ssh_openssh/throwaway_user.rs"]
 mod throwaway_user;
 

@@ -104,10 +104,10 @@ async fn a_credential_that_is_nowhere_is_named() {
 }
 
 /// A running ssh-agent, with a socket in `folder`.
-struct Agent(Child);
+pub(crate) struct Agent(Child);
 
 impl Agent {
-    fn start(client: &mut Client, keys: &[PathBuf]) -> Self {
+    pub(crate) fn start(client: &mut Client, keys: &[PathBuf]) -> Self {
         let socket = client.file("agent");
         let mut command = Command::new("ssh-agent");
         command.args(["-D", "-a"]).arg(&socket).stdout(Stdio::null());

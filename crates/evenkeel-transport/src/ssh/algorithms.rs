@@ -95,6 +95,14 @@ mod tests {
     }
 
     #[test]
+    fn no_list_is_longer_than_old_servers_read() {
+        // Dropbear until 2017, which was the server of ESXi 4, reads 20 names of a list and no more.
+        let offered = offered(true, &[]);
+        let longest = [offered.kex.len(), offered.key.len(), offered.cipher.len(), offered.mac.len()];
+        assert!(longest.iter().all(|&length| length <= 20), "{longest:?}");
+    }
+
+    #[test]
     fn known_key_types_come_first() {
         let rsa = offered(false, &[Algorithm::Rsa { hash: None }]);
         assert_eq!(rsa.key.first(), Some(&Algorithm::Rsa { hash: Some(HashAlg::Sha512) }));

@@ -35,7 +35,15 @@ pub(super) async fn log_in(
         // Keys may be limited to certain hosts (`ssh-add -h`); agents that know no such keys refuse, which is fine.
         let _ = agent.bind_session(binding, false).await;
     }
-    let mut login = Login { handle, endpoint, goodbye, methods: None, offered: Vec::new(), left_out };
+    let mut login = Login {
+        handle,
+        endpoint,
+        goodbye,
+        methods: None,
+        offered: Vec::new(),
+        left_out,
+        without_sha1: false,
+    };
     for candidate in &candidates {
         if login.takes(MethodKind::PublicKey) && login.key(candidate, agent.as_mut()).await? {
             return Ok(());
@@ -58,6 +66,9 @@ struct Login<'a> {
     offered: Vec<String>,
     /// Keys that could not be offered, and why.
     left_out: Vec<String>,
+    /// An RSA key did not sign with SHA-1, which may be all that this server takes; what servers state of it is not to be
+    /// relied on.
+    without_sha1: bool,
 }
 
 impl Login<'_> {
@@ -145,6 +156,7 @@ impl Login<'_> {
             Ok(stated) => stated.flatten(),
             Err(_) => return Err(self.closed().await),
         };
+        self.without_sha1 |= !legacy;
         let modern = stated.or_else(|| (!legacy).then_some(HashAlg::Sha256)).map(Some);
         Ok(modern.into_iter().chain(legacy.then_some(None)).collect())
     }
@@ -200,9 +212,15 @@ impl Login<'_> {
             let names: Vec<&str> = methods.iter().map(<&str>::from).collect();
             message = format!("{message}. The host takes {}", names.join(", "));
         }
+        let old = if self.without_sha1 {
+            "; an old host takes RSA keys by SHA-1 signatures only, which the target's `ssh` setting \
+             `legacyAlgorithms: true` allows"
+        } else {
+            ""
+        };
         TransportError::new(TransportErrorKind::AuthenticationFailed, message).hint(format!(
             "add the public key to ~{}/.ssh/authorized_keys on the host, or give the target another `identity` or a \
-             `credentialsRef`",
+             `credentialsRef`{old}",
             endpoint.user
         ))
     }
