@@ -120,7 +120,7 @@ fn devices(devices: &Devices) -> Vec<Finding> {
         (&["devices", "exclude", "namePrefix"], &devices.exclude.name_prefix),
     ];
     for (path, names) in named {
-        found.extend(names.iter().filter_map(|name| bad_text(path, name)));
+        found.extend(names.iter().filter_map(|name| bad_line(path, name)));
     }
     found.extend(ids(&["devices", "ids"], &devices.ids));
     found.extend(ids(&["devices", "exclude", "ids"], &devices.exclude.ids));
@@ -268,6 +268,15 @@ fn rule(nth: &str, rule: &Rule) -> Vec<Finding> {
         }));
     }
     found
+}
+
+/// A text that no vendor or model is. Blanks in the middle are their own affair: `1814      FAStT`.
+fn bad_line(path: &[&str], text: &str) -> Option<Finding> {
+    let inner = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    bad_text(
+        path,
+        if text.trim() == text && !text.contains(|c: char| c.is_control()) { &inner } else { text },
+    )
 }
 
 /// A text that the host's tables could not give back.
