@@ -1,5 +1,6 @@
 //! `evenkeel apply`
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -75,6 +76,7 @@ pub(crate) fn carry_out(order: Order, reach: &Reach, output: Output) -> Result<E
         }
     }
     listen(&runtime, &bars, &stop);
+    bars.expect_turns(turns(&shown));
     let run = runtime.block_on(engine.apply(&scope, &shown, policy));
     bars.clear();
     match output {
@@ -82,6 +84,14 @@ pub(crate) fn carry_out(order: Order, reach: &Reach, output: Output) -> Result<E
         Output::Human => ui::show_run(&run, &shown),
     }
     Ok(exit(&run))
+}
+
+/// The targets that something may be sent to, one level (`dependsOn`) after another.
+fn turns(plan: &Plan) -> Vec<String> {
+    let open = plan.changes.iter().filter(|change| change.is_open());
+    let turns: BTreeSet<(usize, &str)> =
+        open.map(|change| (change.level, change.id.target.as_str())).collect();
+    turns.into_iter().map(|(_, target)| target.to_owned()).collect()
 }
 
 fn exit(run: &Run) -> Exit {

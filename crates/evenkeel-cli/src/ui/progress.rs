@@ -1,19 +1,26 @@
-//! Progress bars on standard error: one for all targets, one for each that is being written to.
+//! Progress bars on standard error: one for all targets that are read, one for the turns of those that are written to,
+//! and one for each of these.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use evenkeel_engine::{Event, Progress};
 use indicatif::{HumanBytes, HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::fold::some_of;
 use super::note;
+
+/// Hosts named that wait for their turn.
+const WAITING_NAMED: usize = 6;
 
 /// Progress bars; silent where standard error is no terminal.
 #[derive(Debug)]
 pub(crate) struct Bars {
     all: MultiProgress,
     overall: ProgressBar,
+    /// How many hosts had their turn, and which wait for it.
+    turns: Mutex<Option<Turns>>,
     targets: Mutex<HashMap<String, ProgressBar>>,
     /// When the transfer of a target was first heard of, and how far it was then: it may go on with what was there.
     begun: Mutex<HashMap<String, (Instant, u64)>>,
@@ -26,12 +33,35 @@ impl Bars {
         // The builders draw nothing; there may be manifests' warnings to come first.
         let overall = ProgressBar::new(0).with_style(style("{prefix} [{bar:24}] {pos}/{len} {msg}"));
         let overall = all.add(overall.with_prefix("targets"));
-        Bars { all, overall, targets: Mutex::default(), begun: Mutex::default(), ticking: Once::new() }
+        let (turns, targets, begun) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Bars { all, overall, turns, targets, begun, ticking: Once::new() }
+    }
+
+    /// From now on it is written to `targets`, each named as often as it has a turn. Where there are several, those are
+    /// named that still wait.
+    pub(crate) fn expect_turns(&self, targets: Vec<String>) {
+        let several = targets.iter().any(|target| Some(target) != targets.first());
+        if self.all.is_hidden() || !several {
+            return;
+        }
+        let bar = ProgressBar::new(targets.len() as u64);
+        let bar = self.all.add(bar.with_style(style("{prefix} [{bar:24}] {pos}/{len} {wide_msg}")));
+        let turns = Turns { bar: bar.with_prefix("turns"), waiting: targets };
+        turns.show();
+        *self.turns.lock().unwrap_or_else(PoisonError::into_inner) = Some(turns);
+    }
+
+    fn with_turns(&self, act: impl FnOnce(&mut Turns)) {
+        if let Some(turns) = &mut *self.turns.lock().unwrap_or_else(PoisonError::into_inner) {
+            act(turns);
+            turns.show();
+        }
     }
 
     /// Takes the bars off the screen, for instance before a question.
     pub(crate) fn clear(&self) {
         self.overall.finish_and_clear();
+        self.with_turns(|turns| turns.bar.finish_and_clear());
         let _ = self.all.clear();
     }
 
@@ -72,7 +102,10 @@ impl Progress for Bars {
                 self.overall.set_message(format!("reading {target}"));
             }
             Event::Observed { .. } => self.overall.inc(1),
-            Event::Applying { target, steps } => self.with(target, |bar| bar.set_length(*steps as u64)),
+            Event::Applying { target, steps } => {
+                self.with_turns(|turns| turns.begin(target));
+                self.with(target, |bar| bar.set_length(*steps as u64));
+            }
             Event::Sending { target, command } => {
                 let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
                 begun.remove(*target);
@@ -83,9 +116,43 @@ impl Progress for Bars {
                 self.with(target, |bar| bar.set_message(moved(*bytes, *of, pace)));
             }
             Event::Sent { target, .. } => self.with(target, |bar| bar.inc(1)),
-            Event::Applied { target } => self.with(target, ProgressBar::finish_and_clear),
+            Event::Applied { target } => {
+                self.with(target, ProgressBar::finish_and_clear);
+                // A later turn has a bar of its own.
+                self.targets.lock().unwrap_or_else(PoisonError::into_inner).remove(*target);
+                self.with_turns(|turns| turns.bar.inc(1));
+            }
         }
     }
+}
+
+/// Hosts that are written to, many of them or one after another.
+#[derive(Debug)]
+struct Turns {
+    bar: ProgressBar,
+    /// Those that had not their turn, each as often as it has one.
+    waiting: Vec<String>,
+}
+
+impl Turns {
+    fn begin(&mut self, target: &str) {
+        if let Some(at) = self.waiting.iter().position(|waiting| waiting == target) {
+            self.waiting.remove(at);
+        }
+    }
+
+    fn show(&self) {
+        if !self.bar.is_finished() {
+            self.bar.set_message(waiting(&self.waiting));
+        }
+    }
+}
+
+/// `waiting: lime, plum`
+fn waiting(targets: &[String]) -> String {
+    let names: BTreeSet<&str> = targets.iter().map(String::as_str).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    if names.is_empty() { String::new() } else { format!("waiting: {}", some_of(&names, WAITING_NAMED)) }
 }
 
 /// `1.20 GiB of 5.00 GiB, 34.00 MiB/s, 2 minutes left`
@@ -112,6 +179,18 @@ fn style(template: &str) -> ProgressStyle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hosts_wait_until_their_last_turn_begins() {
+        let hosts = ["olive", "lime", "olive", "plum"].map(str::to_owned).to_vec();
+        let mut turns = Turns { bar: ProgressBar::hidden(), waiting: hosts };
+        turns.begin("olive");
+        assert_eq!(waiting(&turns.waiting), "waiting: lime, olive, plum");
+        for target in ["olive", "lime", "plum", "plum"] {
+            turns.begin(target);
+        }
+        assert_eq!(waiting(&turns.waiting), "");
+    }
 
     #[test]
     fn what_is_known_of_a_transfer_is_told() {
