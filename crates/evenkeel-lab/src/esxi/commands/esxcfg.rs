@@ -46,7 +46,7 @@ fn disk(device: &Device) -> String {
     )
 }
 
-/// `-l`, recorded.
+/// `-l`, recorded, and so is what it says where there is none.
 pub(super) fn nas_list(host: &EsxHost) -> String {
     let mut text = String::new();
     for mount in host.nfs.values().filter(|mount| !mount.is_v41) {
@@ -54,7 +54,7 @@ pub(super) fn nas_list(host: &EsxHost) -> String {
         let (name, share, server) = (&mount.name, &mount.share, mount.hosts.join(","));
         let _ = writeln!(text, "{name} is {share} from {server} {state}");
     }
-    text
+    if text.is_empty() { "No NAS datastore found\n".to_owned() } else { text }
 }
 
 /// `-a -o HOST -s SHARE NAME`, `-d NAME`. The line of a removal and the text of a server that denies are recorded, the rest
