@@ -55,12 +55,6 @@ impl EsxHost {
         self.is_down
     }
 
-    /// How often it went down. Whoever plays the network in front of it throws everybody out when this changes, and
-    /// calls [`EsxHost::come_up`] when the host may be reached again.
-    pub fn boots(&self) -> u64 {
-        self.boots
-    }
-
     /// Comes up again where it is down: everything is claimed anew. Nothing otherwise.
     pub fn come_up(&mut self) {
         if self.is_down {
@@ -70,9 +64,6 @@ impl EsxHost {
 
     /// Goes down and comes up again at once.
     pub fn reboot(&mut self) {
-        if !self.is_down {
-            self.boots += 1;
-        }
         self.is_down = false;
         for vm in &mut self.vms {
             vm.is_running = false;
@@ -116,10 +107,7 @@ impl EsxHost {
         for due in now {
             match due.event {
                 Event::LosePath(path) => self.lose_path(&path),
-                Event::GoDown => {
-                    self.is_down = true;
-                    self.boots += 1;
-                }
+                Event::GoDown => self.is_down = true,
             }
         }
     }

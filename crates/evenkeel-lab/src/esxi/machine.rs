@@ -6,6 +6,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use evenkeel_core::request::Reply;
 
 use super::EsxHost;
+use super::defaults::{policies, refuses};
+use super::device::{LimitType, Origin};
 use crate::machine::Machine;
 use crate::random::Random;
 
@@ -21,31 +23,39 @@ pub(super) fn fingerprint(host: &EsxHost) -> u64 {
 }
 
 impl EsxHost {
-    /// One change by hand: a policy, a limit, a policy given back, a default, or a rule.
+    /// One change by hand: a policy, a limit, a policy given back, or a default.
     pub fn drift(&mut self, random: &mut Random) {
         let ids: Vec<String> = self.devices.keys().cloned().collect();
         let Some(id) = random.pick(&ids) else { return };
-        let policies = super::defaults::policies(self.release);
+        let policies = policies(self.release);
         let (psp, _) = random.pick(policies).copied().unwrap_or_default();
         match random.below(6) {
-            0 | 1 => self.set_policy(id, psp),
-            2 => self.set_policy(id, "VMW_PSP_RR"),
+            0 | 1 => self.drift_policy(id, psp),
+            2 => self.drift_policy(id, "VMW_PSP_RR"),
             3 => self.drift_limits(id, random),
             4 => self.give_back(id),
             _ => {
                 let satps: Vec<String> = self.defaults.keys().cloned().collect();
                 let satp = random.pick(&satps).cloned().unwrap_or_default();
-                self.defaults.insert(satp, psp.to_owned());
+                if !refuses(&satp, psp) {
+                    self.defaults.insert(satp, psp.to_owned());
+                }
             }
+        }
+    }
+
+    fn drift_policy(&mut self, id: &str, psp: &str) {
+        if self.device(id).is_some_and(|device| !refuses(&device.satp, psp)) {
+            self.set_policy(id, psp);
         }
     }
 
     fn drift_limits(&mut self, id: &str, random: &mut Random) {
         let iops = random.pick(&[1, 3, 8, 1000]).copied().unwrap_or(1);
         let Some(device) = self.devices.get_mut(id) else { return };
-        device.limits.by = super::LimitType::Iops;
+        device.limits.by = LimitType::Iops;
         device.limits.iops = iops;
-        device.limits_from = super::device::Origin::Own;
+        device.limits_from = Origin::Own;
     }
 }
 

@@ -91,7 +91,6 @@ pub struct EsxHost {
     vms: Vec<Vm>,
     due: Vec<faults::Due>,
     is_down: bool,
-    boots: u64,
     written: Vec<Written>,
     /// Commands run, which makes the counters of Round Robin move.
     ticks: u64,
@@ -112,7 +111,6 @@ impl EsxHost {
             vms: Vec::new(),
             due: Vec::new(),
             is_down: false,
-            boots: 0,
             written: Vec::new(),
             ticks: 0,
         }
