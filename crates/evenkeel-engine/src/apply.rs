@@ -1,6 +1,6 @@
 //! Applying a plan: read again, refuse what changed, send, read back.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use evenkeel_core::plan::{Action, Change, Gate, Instance, InstanceId, Plan, Policy, Rollout};
@@ -26,8 +26,8 @@ struct Share<'a> {
     settled: Vec<(usize, &'a Change, bool)>,
     /// What this run wrote on the target before.
     written: Written<'a>,
-    /// The clusters whose hosts take turns with this one.
-    rollouts: Vec<Arc<Rollout>>,
+    /// The clusters whose hosts take turns with this one, each with the position of a change that is why.
+    rollouts: Vec<(usize, Arc<Rollout>)>,
 }
 
 /// What became of a share.
@@ -57,7 +57,7 @@ impl Engine {
                 Some(Part { scope, target: scope.targets.get(name)?, instances, policy })
             };
             let shares = shares(plan, level, part, &by_id, &mut outcomes);
-            for done in self.take_turns(&shares, &mut turns).await {
+            for done in self.take_turns(shares, &mut turns).await {
                 record(done, &mut outcomes, &mut commands);
             }
         }
@@ -66,26 +66,34 @@ impl Engine {
 
     /// Applies shares, many at a time; hosts of one cluster as many at a time as it bears, and none after too many that
     /// failed.
-    async fn take_turns(&self, shares: &[Share<'_>], turns: &mut Turns) -> Vec<Done> {
-        let mut waiting: VecDeque<&Share<'_>> = shares.iter().collect();
-        // Boxed, because the compiler cannot tell that bare ones may go to another thread.
-        let mut works: FuturesUnordered<BoxFuture<'_, (&Share<'_>, Done)>> = FuturesUnordered::new();
+    async fn take_turns<'a>(&self, shares: Vec<Share<'a>>, turns: &mut Turns) -> Vec<Done> {
         let mut all = Vec::with_capacity(shares.len());
+        let mut waiting: VecDeque<Share<'a>> = shares.into();
+        // Boxed, because the compiler cannot tell that bare ones may go to another thread.
+        let mut works: FuturesUnordered<BoxFuture<'_, (Share<'a>, Done)>> = FuturesUnordered::new();
         loop {
             for _ in 0..waiting.len() {
-                let Some(share) = waiting.pop_front() else { break };
-                let target = &share.part.target.name;
-                match turns.admit(&share.rollouts) {
-                    Admission::Now if works.len() < WRITERS => {
-                        turns.begin(target, &share.rollouts);
-                        works.push(Box::pin(async move { (share, self.apply_share(share).await) }));
-                    }
-                    Admission::Now | Admission::Later => waiting.push_back(share),
-                    Admission::Never(reason) => all.push(share.left_alone(&reason)),
+                let Some(mut share) = waiting.pop_front() else { break };
+                let mut admission = turns.admit(&share.turns());
+                while let Admission::Never { group, reason } = admission {
+                    all.push(share.leave_alone(&group, &reason));
+                    admission = turns.admit(&share.turns());
                 }
+                if share.changes.is_empty() {
+                    continue;
+                }
+                if admission == Admission::Later || works.len() >= WRITERS {
+                    waiting.push_back(share);
+                    continue;
+                }
+                turns.begin(&share.part.target.name, &share.turns());
+                works.push(Box::pin(async move {
+                    let done = self.apply_share(&share).await;
+                    (share, done)
+                }));
             }
             let Some((share, done)) = works.next().await else { break };
-            turns.end(&share.part.target.name, &share.rollouts, share.has_failed(&done));
+            turns.end(&share.part.target.name, &share.turns(), &share.failed_in(&done));
             all.push(done);
         }
         all
@@ -130,23 +138,25 @@ impl<'a> Share<'a> {
         Share { part, changes: vec![], settled: vec![], written: vec![], rollouts: vec![] }
     }
 
-    /// Nothing is sent to it.
-    fn left_alone(&self, reason: &str) -> Done {
-        let skipped =
-            |(at, _): &(usize, &Change)| (*at, Verdict::Skipped { reason: reason.to_owned() }, Vec::new());
-        Done { results: self.changes.iter().map(skipped).collect(), ..Done::default() }
+    fn turns(&self) -> Vec<Arc<Rollout>> {
+        self.rollouts.iter().map(|(_, rollout)| Arc::clone(rollout)).collect()
     }
 
-    /// True where a change that takes turns went wrong here, so that others of the cluster may, too.
-    fn has_failed(&self, done: &Done) -> bool {
-        let takes_turns =
-            |at: usize| self.changes.iter().any(|(known, change)| *known == at && self.takes_turns(change));
-        done.results.iter().any(|(at, verdict, _)| is_failure(verdict) && takes_turns(*at))
+    /// What takes turns with this cluster is not sent. The rest of the share has nothing to do with it.
+    fn leave_alone(&mut self, group: &str, reason: &str) -> Done {
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.rollouts).into_iter().partition(|(_, rollout)| rollout.group == group);
+        self.rollouts = kept;
+        self.changes.retain(|(at, _)| !gone.iter().any(|(gone, _)| gone == at));
+        let skipped = |at: usize| (at, Verdict::Skipped { reason: reason.to_owned() }, Vec::new());
+        Done { results: gone.into_iter().map(|(at, _)| skipped(at)).collect(), ..Done::default() }
     }
 
-    fn takes_turns(&self, change: &Change) -> bool {
-        let instance = self.part.instances.iter().find(|instance| instance.id == change.id);
-        instance.is_some_and(|instance| instance.rollout.is_some())
+    /// The clusters of the changes that went wrong here, so that it may go wrong on their other hosts, too.
+    fn failed_in(&self, done: &Done) -> BTreeSet<&str> {
+        let failures = done.results.iter().filter(|(_, verdict, _)| is_failure(verdict));
+        let rollout = |at: usize| self.rollouts.iter().find(move |(known, _)| *known == at);
+        failures.filter_map(|(at, ..)| rollout(*at)).map(|(_, rollout)| rollout.group.as_str()).collect()
     }
 }
 
@@ -171,7 +181,8 @@ fn record(done: Done, outcomes: &mut [Outcome], commands: &mut Vec<Sent>) {
     }
 }
 
-/// The open changes of a level by target, without those whose dependencies did not become ready.
+/// The open changes of a level by target, without those whose dependencies did not become ready. Nothing goes to a target
+/// that was halted at an earlier level.
 fn shares<'a>(
     plan: &'a Plan,
     level: usize,
@@ -180,23 +191,27 @@ fn shares<'a>(
     outcomes: &mut [Outcome],
 ) -> Vec<Share<'a>> {
     let unready: HashMap<String, String> = outcomes.iter().filter_map(unready).collect();
-    let unfinished: HashMap<String, String> = outcomes.iter().filter_map(unfinished).collect();
+    let unfinished: HashMap<String, String> =
+        plan.changes.iter().zip(outcomes.iter()).filter_map(|(c, outcome)| unfinished(c, outcome)).collect();
+    let halted: BTreeSet<String> =
+        outcomes.iter().filter(|o| is_halted(o)).map(|o| o.id.target.clone()).collect();
     let mut shares: BTreeMap<&str, Share<'a>> = BTreeMap::new();
     for (at, change) in plan.changes.iter().enumerate().filter(|(_, c)| c.is_open() && c.level == level) {
-        let Some(part) = part(&change.id.target) else { continue };
+        let Some(part) = part(&change.id.target).filter(|_| !halted.contains(&change.id.target)) else {
+            continue;
+        };
         let instance = by_id.get(&change.id);
         let blocked = match change.action {
             Action::Delete => unfinished.get(&change.id.target),
             _ => instance.and_then(|i| i.depends_on.iter().find_map(|name| unready.get(name))),
         };
-        match (blocked, outcomes.get_mut(at)) {
-            (Some(reason), Some(outcome)) => outcome.verdict = Verdict::Skipped { reason: reason.clone() },
-            _ => {
-                let share = shares.entry(&change.id.target).or_insert_with(|| Share::of(part));
-                share.changes.push((at, change));
-                share.rollouts.extend(instance.and_then(|instance| instance.rollout.clone()));
-            }
+        if let (Some(reason), Some(outcome)) = (blocked, outcomes.get_mut(at)) {
+            outcome.verdict = Verdict::Skipped { reason: reason.clone() };
+            continue;
         }
+        let share = shares.entry(&change.id.target).or_insert_with(|| Share::of(part));
+        share.changes.push((at, change));
+        share.rollouts.extend(instance.and_then(|instance| Some((at, instance.rollout.clone()?))));
     }
     for ((at, change), outcome) in plan.changes.iter().enumerate().zip(outcomes.iter()) {
         let Some(share) = shares.get_mut(change.id.target.as_str()) else { continue };
@@ -262,16 +277,21 @@ fn unready(outcome: &Outcome) -> Option<(String, String)> {
     Some((name, reason))
 }
 
+fn is_halted(outcome: &Outcome) -> bool {
+    matches!(outcome.verdict, Verdict::Halted { .. })
+}
+
 /// The target and the reason to remove nothing from it, where an outcome may be why something was left over.
-fn unfinished(outcome: &Outcome) -> Option<(String, String)> {
-    let is_open = matches!(
-        outcome.verdict,
+fn unfinished(change: &Change, outcome: &Outcome) -> Option<(String, String)> {
+    let is_open = match outcome.verdict {
         Verdict::Failed { .. }
-            | Verdict::Halted { .. }
-            | Verdict::Unknown { .. }
-            | Verdict::Stale { .. }
-            | Verdict::NotStarted
-    );
+        | Verdict::Halted { .. }
+        | Verdict::Unknown { .. }
+        | Verdict::Stale { .. }
+        | Verdict::NotStarted => true,
+        Verdict::Skipped { .. } => change.is_open(),
+        _ => false,
+    };
     let waits = || format!("removed when {}/{} is as its manifest says", outcome.id.kind, outcome.id.name);
     (is_open && outcome.action != Action::Delete).then(|| (outcome.id.target.clone(), waits()))
 }

@@ -1,6 +1,6 @@
 //! How the hosts of clusters take turns in one run: few at a time, and none any more after too many that failed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use evenkeel_core::plan::Rollout;
@@ -12,8 +12,13 @@ pub(crate) enum Admission {
     Now,
     /// Others of its cluster go first.
     Later,
-    /// Too many of its cluster failed.
-    Never(String),
+    /// Too many of a cluster failed.
+    Never {
+        /// The cluster.
+        group: String,
+        /// In words.
+        reason: String,
+    },
 }
 
 /// The turns of one run.
@@ -31,13 +36,14 @@ struct Group {
 }
 
 impl Turns {
-    /// Whether `target` may be changed now. A host may be in several clusters, and in one by several resources.
+    /// Whether a host that takes these turns may be changed now. A host may be in several clusters, and in one by several resources.
     pub(crate) fn admit(&self, rollouts: &[Arc<Rollout>]) -> Admission {
         let mut admission = Admission::Now;
         for rollout in rollouts {
             let Some(group) = self.groups.get(&rollout.group) else { continue };
             if group.failed.len() >= rollout.max_failures {
-                return Admission::Never(stopped(&rollout.group, &group.failed));
+                let reason = stopped(&rollout.group, &group.failed);
+                return Admission::Never { group: rollout.group.clone(), reason };
             }
             let bears = group.under_way.values().copied().chain([rollout.at_once]).min().unwrap_or(1);
             if group.under_way.len() >= bears {
@@ -56,12 +62,12 @@ impl Turns {
         }
     }
 
-    /// `target` is done, well or not.
-    pub(crate) fn end(&mut self, target: &str, rollouts: &[Arc<Rollout>], failed: bool) {
+    /// `target` is done; what belongs to these clusters `failed` on it.
+    pub(crate) fn end(&mut self, target: &str, rollouts: &[Arc<Rollout>], failed: &BTreeSet<&str>) {
         for rollout in rollouts {
             let group = self.groups.entry(rollout.group.clone()).or_default();
             group.under_way.remove(target);
-            if failed && !group.failed.iter().any(|name| name == target) {
+            if failed.contains(rollout.group.as_str()) && !group.failed.iter().any(|name| name == target) {
                 group.failed.push(target.to_owned());
             }
         }
@@ -92,7 +98,7 @@ mod tests {
                 turns.begin(target, &two);
             }
         }
-        turns.end("lime", &two, false);
+        turns.end("lime", &two, &BTreeSet::new());
         assert_eq!(turns.admit(&two), Admission::Now);
     }
 
@@ -109,11 +115,14 @@ mod tests {
     #[test]
     fn after_too_many_failures_nobody_has_a_turn() {
         let (mut turns, wish) = (Turns::default(), rollout(3, 2));
-        turns.end("olive", &wish, true);
-        turns.end("olive", &wish, true);
+        let here = BTreeSet::from(["cluster=a"]);
+        turns.end("olive", &wish, &here);
+        turns.end("olive", &wish, &here);
         assert_eq!(turns.admit(&wish), Admission::Now, "one host failed, twice");
-        turns.end("lime", &wish, true);
-        let Admission::Never(why) = turns.admit(&wish) else { panic!("two failed") };
+        turns.end("plum", &wish, &BTreeSet::from(["cluster=b"]));
+        assert_eq!(turns.admit(&wish), Admission::Now, "what failed on another is another cluster's");
+        turns.end("lime", &wish, &here);
+        let Admission::Never { reason: why, .. } = turns.admit(&wish) else { panic!("two failed") };
         assert_eq!(why, "not begun, because 2 of the hosts with cluster=a failed (olive, lime)");
         let other = vec![Arc::new(Rollout { group: "cluster=b".to_owned(), at_once: 1, max_failures: 1 })];
         assert_eq!(turns.admit(&other), Admission::Now);

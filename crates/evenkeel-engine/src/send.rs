@@ -53,8 +53,11 @@ impl Engine {
             let (answer, broken) = self.deliver_and_prove(part, changes, &batch).await;
             let ok = matches!(&answer, Ok(reply) if reply.exit == 0) && broken.is_none();
             self.progress.on(&Event::Sent { target: own, ok });
-            if answer.as_ref().is_err_and(|error| error.kind.loses_target()) {
-                lost.by(&batch);
+            match &answer {
+                Err(error) if error.kind.loses_target() => lost.by(&batch),
+                // It may have been done, and what must be so then is not known to be.
+                Err(_) if batch.proof.is_some() => lost.all = true,
+                _ => {}
             }
             note(&mut works, changes, &batch, sent.len(), &answer);
             if let Some(broken) = broken {

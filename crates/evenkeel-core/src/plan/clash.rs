@@ -1,7 +1,7 @@
 //! Wishes that contradict each other, where only the target tells: two policies whose selections meet in one device.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
@@ -50,20 +50,20 @@ fn clashes<I: Borrow<Instance>>(
     replies: &Replies,
     blueprint: &Blueprint<'_>,
 ) -> Vec<(usize, ChangeError)> {
-    let mut known: HashMap<FieldPath, (usize, Value)> = HashMap::new();
-    let mut found = Vec::new();
+    let mut wishes: BTreeMap<FieldPath, Vec<(usize, &Instance, Value)>> = BTreeMap::new();
     for &at in together {
         let Some(instance) = instances.get(at).map(Borrow::borrow) else { continue };
         for (path, value) in instance.driver.wants(&instance.spec, replies, blueprint.now) {
-            let Some((first, other)) = known.get(&path) else {
-                known.insert(path, (at, value));
-                continue;
-            };
-            let (Some(earlier), false) = (instances.get(*first).map(Borrow::borrow), *other == value) else {
-                continue;
-            };
-            found.push((*first, clash(earlier, (instance, &value), &path, other)));
-            found.push((at, clash(instance, (earlier, other), &path, &value)));
+            wishes.entry(path).or_default().push((at, instance, value));
+        }
+    }
+    let mut found = Vec::new();
+    for (path, wishes) in &wishes {
+        for (at, instance, value) in wishes {
+            // Of three of whom two agree all three are refused: who is right is not ours to say.
+            if let Some((_, other, others)) = wishes.iter().find(|(_, _, others)| others != value) {
+                found.push((*at, clash(instance, (other, others), path, value)));
+            }
         }
     }
     found

@@ -385,9 +385,13 @@ fn a_flood_of_one_group_starves_nobody_that_is_in_two() {
             _ => rig.wants_turns(job, &[("h", 1)]),
         };
         let over: Vec<usize> = writing.iter().filter(|(_, left)| *left == 0).map(|(nth, _)| *nth).collect();
-        over.iter().for_each(|nth| drop(rig.end(&jobs[*nth], Ended::Changed)));
+        for nth in over {
+            rig.end(&jobs[nth], Ended::Changed);
+        }
         writing.retain(|(_, left)| *left > 0);
-        writing.iter_mut().for_each(|(_, left)| *left -= 1);
+        for (_, left) in &mut writing {
+            *left -= 1;
+        }
         while let Some(Start::Write(id)) = rig.next() {
             let nth = jobs.iter().position(|job| job.id == id).unwrap();
             if nth == 5 {

@@ -8,6 +8,7 @@ mod digests;
 mod hostile;
 mod nodes;
 mod properties;
+mod rollouts;
 mod schemas;
 mod secrets;
 mod selection;
