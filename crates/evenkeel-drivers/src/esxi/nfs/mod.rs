@@ -22,11 +22,11 @@ use evenkeel_core::plan::Action;
 use evenkeel_core::request::{Query, Replies};
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 pub use spec::{EsxiNfsDatastoreSpec, NfsVersion};
 
-use super::dialect::Dialect;
+use super::names::Names;
 use listing::{Listing, Mount};
 use registered::Registered;
 
@@ -160,9 +160,8 @@ impl Driver for EsxiNfsDatastore {
         let Ok(Some(dialect)) = listing::dialect(delta.replies) else { return Vec::new() };
         let mount = Step::new(commands::mount(dialect, spec));
         let (Action::Replace, Some(before)) = (delta.action, delta.before) else { return vec![mount] };
-        let says = format!("datastore {} is away for a moment", spec.name);
         let unmount = Step::new(commands::unmount(dialect, &spec.name, before.version));
-        let unmount = unmount.hazard(Risk::Disruptive, &spec.name, says);
+        let unmount = unmount.hazard(Risk::Disruptive, &spec.name, "the datastore is away for a moment");
         let unmount = match why_it_stays(before) {
             Some(why) => unmount.held(why),
             None => unmount,
@@ -197,8 +196,7 @@ impl Driver for EsxiNfsDatastore {
             return Ok(Vec::new());
         }
         let listing = Listing::read(replies)?;
-        // One that no manifest can describe, such as one with an odd name, is left out.
-        Ok(listing.mounts.iter().map(found).filter(|found| !found.object.is_empty()).collect())
+        Ok(listing.mounts.iter().filter_map(found).collect())
     }
 
     /// A datastore carries no mark, so nothing is asked.
@@ -244,20 +242,32 @@ fn health(name: &str, seen: &EsxiNfsDatastoreState) -> Health {
     }
 }
 
-fn found(mount: &Mount) -> Found {
-    let mut spec =
-        BTreeMap::from([("name".to_owned(), json!(mount.name)), ("share".to_owned(), json!(mount.share))]);
-    let hosts: Vec<&String> = mount.hosts.iter().collect();
-    let host = match hosts.as_slice() {
+/// `None` for one that no manifest can describe, such as one with an odd name: it is left out.
+fn found(mount: &Mount) -> Option<Found> {
+    let written = EsxiNfsDatastoreSpec {
+        name: mount.name.clone(),
+        host: Names(mount.hosts.iter().cloned().collect()),
+        share: mount.share.clone(),
+        read_only: mount.read_only == Some(true),
+        version: mount.version,
+    };
+    if !check::check(&written).is_empty() {
+        return None;
+    }
+    let host = match written.host.0.as_slice() {
         [one] => json!(one),
         all => json!(all),
     };
-    spec.insert("host".to_owned(), host);
-    if mount.read_only == Some(true) {
-        spec.insert("readOnly".to_owned(), Value::Bool(true));
+    let mut spec = BTreeMap::from([
+        ("name".to_owned(), json!(written.name)),
+        ("host".to_owned(), host),
+        ("share".to_owned(), json!(written.share)),
+    ]);
+    if written.read_only {
+        spec.insert("readOnly".to_owned(), json!(true));
     }
-    if mount.version == NfsVersion::V41 {
-        spec.insert("version".to_owned(), json!("4.1"));
+    if written.version == NfsVersion::V41 {
+        spec.insert("version".to_owned(), json!(written.version));
     }
-    Found { object: mount.name.clone(), spec, owner: None }
+    Some(Found { object: written.name, spec, owner: None })
 }

@@ -17,7 +17,7 @@ const INVALID: &str = "Skipping invalid VM";
 pub(super) struct Registered {
     /// The names of those that are.
     pub(super) names: Vec<String>,
-    /// What the host says of those whose place it does not know.
+    /// What is said of those whose place the host does not know.
     pub(super) unknown: Vec<String>,
 }
 
@@ -35,7 +35,7 @@ impl Registered {
         }
         if !self.unknown.is_empty() {
             reasons.push(format!(
-                "what may be on it is not known, the host says: {}; unregister what is gone (`vim-cmd vmsvc/unregister ID`)",
+                "not all that may be on it is known ({}): unregister what is gone (`vim-cmd vmsvc/unregister ID`)",
                 some(&self.unknown)
             ));
         }
@@ -71,7 +71,9 @@ pub(super) fn read(replies: &Replies, datastore: &str) -> Result<Registered, Obs
             has_rows = true;
             match place {
                 // The host does not know the datastore's name while that is not there.
-                "" | "Unknown" => found.unknown.push(quote(line)),
+                "" | "Unknown" => {
+                    found.unknown.push(format!("{} is on a datastore without a name", quote(name)));
+                }
                 place if place == datastore => found.names.push(name.to_owned()),
                 _ => {}
             }

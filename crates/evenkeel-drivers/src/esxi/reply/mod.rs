@@ -4,6 +4,8 @@ mod block;
 mod config;
 pub(super) mod failure;
 pub(super) mod table;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
