@@ -12,6 +12,7 @@ mod order;
 mod origin;
 mod prune;
 mod push;
+mod rollout;
 mod schedule;
 mod status;
 mod stop;

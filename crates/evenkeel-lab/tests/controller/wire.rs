@@ -20,7 +20,25 @@ pub(crate) struct Wire {
     delay: Mutex<Duration>,
     /// What is held until it is let go: exchanges with a word in their commands.
     held: Mutex<Option<(String, Arc<Semaphore>)>>,
+    refused: Mutex<Refused>,
+    watched: Mutex<Watched>,
     kill: Arc<Kill>,
+}
+
+/// What never reaches a host: commands that begin like this, as `host: command`, and what is said instead.
+#[derive(Default)]
+struct Refused {
+    start: Option<String>,
+    says: String,
+    count: usize,
+}
+
+/// How many exchanges with a word in their commands there were at the same time.
+#[derive(Default)]
+struct Watched {
+    word: Option<String>,
+    now: usize,
+    most: usize,
 }
 
 impl Wire {
@@ -30,6 +48,8 @@ impl Wire {
             exchanges: Mutex::default(),
             delay: Mutex::new(Duration::from_millis(10)),
             held: Mutex::default(),
+            refused: Mutex::default(),
+            watched: Mutex::default(),
             kill,
         })
     }
@@ -55,6 +75,44 @@ impl Wire {
         self.held.lock().unwrap().as_ref().is_some_and(|(_, gate)| Arc::strong_count(gate) > 1)
     }
 
+    /// Commands that begin like this (`host: command`) fail with these words; without words, they seem to succeed.
+    pub(crate) fn refuse(&self, start: &str, says: &str) {
+        *self.refused.lock().unwrap() =
+            Refused { start: Some(start.to_owned()), says: says.to_owned(), count: 0 };
+    }
+
+    pub(crate) fn refuse_nothing(&self) {
+        *self.refused.lock().unwrap() = Refused::default();
+    }
+
+    /// How many commands were refused.
+    pub(crate) fn refusals(&self) -> usize {
+        self.refused.lock().unwrap().count
+    }
+
+    fn refuses(&self, target: &Target, request: &Request) -> Option<Reply> {
+        let mut refused = self.refused.lock().unwrap();
+        let said = format!("{}: {}", target.name, request.display());
+        refused.start.as_ref().filter(|start| said.starts_with(*start))?;
+        refused.count += 1;
+        let stderr = refused.says.clone().into_bytes();
+        Some(Reply { exit: i32::from(!stderr.is_empty()), stdout: Vec::new(), stderr })
+    }
+
+    /// From now on it is counted how many exchanges with `word` in their commands there are at the same time.
+    pub(crate) fn watch(&self, word: &str) {
+        *self.watched.lock().unwrap() = Watched { word: Some(word.to_owned()), now: 0, most: 0 };
+    }
+
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.watched.lock().unwrap().most
+    }
+
+    fn is_watched(&self, requests: &[Request]) -> bool {
+        let watched = self.watched.lock().unwrap();
+        watched.word.as_ref().is_some_and(|word| requests.iter().any(|r| r.display().contains(word)))
+    }
+
     /// How many exchanges there were with a target.
     pub(crate) fn exchanges(&self, target: &str) -> usize {
         self.exchanges.lock().unwrap().get(target).copied().unwrap_or_default()
@@ -70,12 +128,32 @@ impl Transport for Wire {
         Box::pin(async move {
             *self.exchanges.lock().unwrap().entry(target.name.clone()).or_default() += 1;
             let delay = *self.delay.lock().unwrap();
+            let is_watched = self.is_watched(requests);
+            if is_watched {
+                let mut watched = self.watched.lock().unwrap();
+                watched.now += 1;
+                watched.most = watched.most.max(watched.now);
+            }
             tokio::time::sleep(delay).await;
+            if is_watched {
+                self.watched.lock().unwrap().now -= 1;
+            }
             let gate = self.held.lock().unwrap().as_ref().and_then(|(word, gate)| {
                 requests.iter().any(|r| r.display().contains(word)).then(|| Arc::clone(gate))
             });
             if let Some(gate) = gate {
                 let _pass = gate.acquire().await;
+            }
+            let refused: Vec<Option<Reply>> = requests.iter().map(|r| self.refuses(target, r)).collect();
+            if refused.iter().any(Option::is_some) {
+                let mut answers = Vec::new();
+                for (request, refused) in requests.iter().zip(refused) {
+                    answers.push(match refused {
+                        Some(reply) => Ok(reply),
+                        None => self.hosts.exchange(target, std::slice::from_ref(request)).await.remove(0),
+                    });
+                }
+                return answers;
             }
             // The simulated host does its work when it is called, not when it is waited for.
             self.kill.around(|| self.hosts.exchange(target, requests)).await.await
