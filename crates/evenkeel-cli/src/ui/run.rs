@@ -20,6 +20,10 @@ const FIELDS_NAMED: usize = 6;
 /// Prints what became of everything that is not simply unchanged, with a summary line. What `plan`, which stands
 /// above it, said already is not said again.
 pub(crate) fn show_run(run: &Run, plan: &Plan) {
+    print(&render(run, plan));
+}
+
+fn render(run: &Run, plan: &Plan) -> String {
     let mut text = String::new();
     for (message, outcomes) in alike(run, plan) {
         let Some(first) = outcomes.first() else { continue };
@@ -30,7 +34,7 @@ pub(crate) fn show_run(run: &Run, plan: &Plan) {
         }
     }
     let _ = writeln!(text, "{}", summary(run));
-    print(&text);
+    text
 }
 
 /// Whose outcome it is: `ZfsDataset/vm on olive`, of one resource on several targets `EsxiPathPolicy/svc on olive, lime`.
@@ -153,4 +157,74 @@ fn summary(run: &Run) -> String {
     };
     let head = if run.stopped { "Stopped:" } else { "Apply:" };
     format!("{} {}; {commands}.", paint(Tone::Strong, head), words.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use evenkeel_core::plan::{Action, InstanceId};
+    use evenkeel_engine::RunSummary;
+    use serde_json::json;
+
+    use super::*;
+
+    const LEFT: &str = "not begun, because 1 of the hosts with cluster=lab failed (lime)";
+
+    fn shown(verdicts: Vec<(&str, Verdict)>) -> String {
+        let id = |target: &str| json!({ "target": target, "kind": "EsxiPathPolicy", "name": "svc" });
+        let change = |target: &str| {
+            json!({ "id": id(target), "object": "multipathing", "level": 0, "action": "update", "risk": "safe",
+                "gate": { "state": "open" } })
+        };
+        let changes = verdicts.iter().map(|(target, _)| serde_json::from_value(change(target)).unwrap());
+        let plan = Plan::of(changes.collect());
+        let outcomes = verdicts.into_iter().map(|(target, verdict)| Outcome {
+            id: InstanceId { target: target.into(), kind: "EsxiPathPolicy".into(), name: "svc".into() },
+            object: "multipathing".into(),
+            action: Action::Update,
+            verdict,
+            sent: vec![],
+        });
+        let now = "2026-11-20T12:00:00Z".parse().unwrap();
+        let run = Run {
+            format_version: 1,
+            started: now,
+            finished: now,
+            stopped: false,
+            outcomes: outcomes.collect(),
+            commands: vec![],
+            summary: RunSummary { applied: 1, failed: 1, skipped: 2, commands: 237, ..RunSummary::default() },
+        };
+        anstream::adapter::strip_str(&render(&run, &plan)).to_string()
+    }
+
+    #[test]
+    fn a_rollout_that_ended_is_told_once() {
+        let hint = Some("see to that first".to_owned());
+        let message = "after `esxcli …` naa.1 has 1 working paths, it had 2".to_owned();
+        let left = || Verdict::Skipped { reason: LEFT.into() };
+        let text = shown(vec![
+            ("kiwi", Verdict::Applied),
+            ("lime", Verdict::Halted { message, hint }),
+            ("olive", left()),
+            ("plum", left()),
+        ]);
+        let expected = "applied   EsxiPathPolicy/svc on kiwi multipathing\n\
+             halted    EsxiPathPolicy/svc on lime multipathing\n\
+             \x20         after `esxcli …` naa.1 has 1 working paths, it had 2\n\
+             \x20         hint: see to that first\n\
+             skipped   EsxiPathPolicy/svc on olive, plum\n\
+             \x20         not begun, because 1 of the hosts with cluster=lab failed (lime)\n\
+             Apply: 1 applied, 1 failed, 2 skipped, 0 unchanged; 237 commands sent.\n";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn of_many_hosts_and_fields_some_are_named() {
+        let hosts: Vec<String> = (0..31).map(|n| format!("esx{n:02}")).collect();
+        let text = shown(hosts.iter().map(|host| (host.as_str(), Verdict::Applied)).collect());
+        assert!(text.contains("esx10, esx11 and 19 more\n"), "{text}");
+        let fields: Vec<String> = (0..200).map(|n| format!("devices.naa.{n}.policy")).collect();
+        let text = shown(vec![("kiwi", Verdict::Stale { fields })]);
+        assert!(text.contains("devices.naa.5.policy and 194 more\n"), "{text}");
+    }
 }
