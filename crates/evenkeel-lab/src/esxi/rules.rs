@@ -124,15 +124,21 @@ pub(super) fn limits_of(options: &str, release: Release) -> Option<Limits> {
 type Since = (Release, Release);
 
 const ALL: Since = (Release::Esx41, Release::Esxi80);
+const FOUR: Since = (Release::Esx41, Release::Esx41);
 const FIVE: Since = (Release::Esxi55, Release::Esxi80);
 const SIX: Since = (Release::Esxi67, Release::Esxi80);
+
+const ON: &str = "tpgs_on";
+const RR: &str = "VMW_PSP_RR";
+const RESET: &str = "reset_on_attempted_reserve";
+const E_SERIES: &str = "NetApp E-Series arrays with ALUA support";
 
 /// Array type, vendor, model, transport, options, claim options, policy, its options, description.
 type Line = (Since, [&'static str; 9]);
 
-/// The system rules. A choice of those that real hosts have, in the order of their list; the descriptions of the ALUA
-/// rules are recorded, the others believed.
-const SYSTEM: [Line; 41] = [
+/// The system rules: a choice of those that real hosts have, in the order of their list. Those of ALUA for NETAPP, LSI, XIV
+/// and any array are recorded, the others as vendors describe them, with descriptions that are believed.
+const SYSTEM: [Line; 40] = [
     (ALL, ["VMW_SATP_MSA", "", "MSA1000 VOLUME", "", "", "", "", "", "MSA 1000/1500 [Legacy product]"]),
     (ALL, ["VMW_SATP_DEFAULT_AP", "DEC", "HSG80", "", "", "", "", "", ""]),
     (ALL, ["VMW_SATP_DEFAULT_AP", "", "HSVX700", "", "", "tpgs_off", "", "", ""]),
@@ -152,8 +158,8 @@ const SYSTEM: [Line; 41] = [
     (ALL, ["VMW_SATP_LSI", "IBM", "^1814*", "", "", "", "", "", "DS4000"]),
     (ALL, ["VMW_SATP_LSI", "IBM", "^1815*", "", "", "", "", "", "DS4800"]),
     (ALL, ["VMW_SATP_LSI", "IBM", "^1818*", "", "", "", "", "", "DS5100/DS5300"]),
-    (ALL, ["VMW_SATP_LSI", "LSI", "INF-01-00", "", "", "tpgs_off", "", "", ""]),
-    ((Release::Esx41, Release::Esx41), ["VMW_SATP_LSI", "LSI", "INF-01-00", "", "", "", "", "", ""]),
+    (FOUR, ["VMW_SATP_LSI", "LSI", "INF-01-00", "", "", "", "", "", ""]),
+    (FIVE, ["VMW_SATP_LSI", "LSI", "INF-01-00", "", "", "tpgs_off", "", "", ""]),
     (ALL, ["VMW_SATP_DEFAULT_AA", "IBM", "2810XIV", "", "", "tpgs_off", "", "", ""]),
     (ALL, ["VMW_SATP_DEFAULT_AA", "", "", "fc", "", "", "", "", "Fibre Channel Devices"]),
     (ALL, ["VMW_SATP_DEFAULT_AA", "", "", "iscsi", "", "", "", "", "iSCSI Devices"]),
@@ -165,48 +171,15 @@ const SYSTEM: [Line; 41] = [
     (ALL, ["VMW_SATP_LOCAL", "", "", "sas", "", "", "", "", "Serial Attached SCSI Devices"]),
     (ALL, ["VMW_SATP_LOCAL", "", "", "sata", "", "", "", "", "Serial ATA Devices"]),
     (ALL, ["VMW_SATP_LOCAL", "", "", "unknown", "", "", "", "", "Unknown Transport Devices"]),
-    (
-        ALL,
-        [
-            "VMW_SATP_ALUA",
-            "NETAPP",
-            "",
-            "",
-            "",
-            "tpgs_on",
-            "VMW_PSP_RR",
-            "",
-            "NetApp arrays with ALUA support",
-        ],
-    ),
-    (
-        ALL,
-        [
-            "VMW_SATP_ALUA",
-            "IBM",
-            "2810XIV",
-            "",
-            "",
-            "tpgs_on",
-            "VMW_PSP_RR",
-            "",
-            "IBM 2810XIV arrays with ALUA support",
-        ],
-    ),
-    (FIVE, ["VMW_SATP_ALUA", "LSI", "INF-01-00", "", E_SERIES, "tpgs_on", "VMW_PSP_MRU", "", E_SERIES_TEXT]),
-    (FIVE, ["VMW_SATP_ALUA", "NETAPP", "INF-01-00", "", E_SERIES, "tpgs_on", "", "", E_SERIES_TEXT]),
-    (SIX, ["VMW_SATP_ALUA", "PURE", "FlashArray", "", "", "", "VMW_PSP_RR", "iops=1", ""]),
-    (SIX, ["VMW_SATP_ALUA", "3PARdata", "VV", "", "", "tpgs_on", "VMW_PSP_RR", "iops=1", ""]),
-    (
-        SIX,
-        ["VMW_SATP_ALUA", "HUAWEI", "XSG1", "", "", "tpgs_on", "VMW_PSP_RR", "", "Huawei arrays with ALUA"],
-    ),
-    (SIX, ["VMW_SATP_ALUA", "EMC", "Invista", "", "", "tpgs_on", "VMW_PSP_RR", "", "VPLEX arrays with ALUA"]),
-    (ALL, ["VMW_SATP_ALUA", "", "", "", "", "tpgs_on", "", "", "Any array with ALUA support"]),
+    (FOUR, ["VMW_SATP_ALUA", "NETAPP", "", "", "", ON, RR, "", "NetApp arrays with ALUA support"]),
+    (FIVE, ["VMW_SATP_ALUA", "NETAPP", "", "", RESET, ON, RR, "", "NetApp arrays with ALUA support"]),
+    (ALL, ["VMW_SATP_ALUA", "IBM", "2810XIV", "", "", ON, RR, "", "IBM 2810XIV arrays with ALUA support"]),
+    (FIVE, ["VMW_SATP_ALUA", "LSI", "INF-01-00", "", RESET, ON, "VMW_PSP_MRU", "", E_SERIES]),
+    (SIX, ["VMW_SATP_ALUA", "PURE", "FlashArray", "", "", "", RR, "iops=1", ""]),
+    (SIX, ["VMW_SATP_ALUA", "3PARdata", "VV", "", "", ON, RR, "iops=1", ""]),
+    (SIX, ["VMW_SATP_ALUA", "HUAWEI", "XSG1", "", "", ON, RR, "", "Huawei arrays with ALUA"]),
+    (ALL, ["VMW_SATP_ALUA", "", "", "", "", ON, "", "", "Any array with ALUA support"]),
 ];
-
-const E_SERIES: &str = "reset_on_attempted_reserve";
-const E_SERIES_TEXT: &str = "NetApp E-Series arrays with ALUA support";
 
 /// The system rules of a release.
 pub(super) fn system(release: Release) -> Vec<Rule> {
