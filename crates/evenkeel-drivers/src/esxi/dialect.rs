@@ -50,11 +50,6 @@ impl Dialect {
         self.nmp(["device", "list"])
     }
 
-    /// One device of it.
-    pub(crate) fn device(self, id: &str) -> Request {
-        self.nmp(["device", "list", "--device", id])
-    }
-
     /// Every path of the native multipathing plugin.
     pub(crate) fn path_list(self) -> Request {
         self.nmp(["path", "list"])
@@ -224,10 +219,13 @@ mod tests {
     fn a_host_that_does_not_know_the_command_is_a_4_and_no_other_failure_is() {
         assert_eq!(Dialect::of(&Replies::default()), Ok(None));
         assert_eq!(told(0, ""), Ok(Some(Dialect::Five)));
-        assert_eq!(
-            told(1, "Error: Unknown command or namespace storage nmp device list\n"),
-            Ok(Some(Dialect::Four))
-        );
+        for said in [
+            "Error: Unknown command or namespace storage nmp device list",
+            "Unknown namespace: storage\nUsage: esxcli [disp options] <namespace> <object> <command>",
+            "Invalid namespace storage",
+        ] {
+            assert_eq!(told(1, said), Ok(Some(Dialect::Four)), "{said}");
+        }
         for (exit, said) in [(1, "Connect to localhost failed: Connection failure"), (1, ""), (255, "Killed")]
         {
             assert!(told(exit, said).is_err(), "{said}");

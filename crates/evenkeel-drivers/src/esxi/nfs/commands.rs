@@ -21,9 +21,9 @@ pub(super) fn old_list() -> Request {
     command(["esxcfg-nas", "-l"])
 }
 
-/// The virtual machines that are registered on the host.
-pub(super) fn registered() -> Request {
-    command(["vim-cmd", "vmsvc/getallvms"])
+/// The virtual machines that are registered on the host: on ESXi, and with the service console of ESX 4.x.
+pub(super) fn registered() -> [Request; 2] {
+    ["vim-cmd", "vmware-vim-cmd"].map(|program| command([program, "vmsvc/getallvms"]))
 }
 
 pub(super) fn mount(dialect: Dialect, spec: &EsxiNfsDatastoreSpec) -> Request {

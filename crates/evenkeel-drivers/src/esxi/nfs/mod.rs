@@ -128,7 +128,7 @@ impl Driver for EsxiNfsDatastore {
         if let Ok(Some(seen)) = seen(spec, so_far)
             && !seen.is_as(&EsxiNfsDatastoreState::wanted(spec, Some(&seen)))
         {
-            queries.push(registered::query());
+            queries.extend(registered::queries(so_far));
         }
         queries
     }

@@ -49,14 +49,23 @@ fn some(items: &[String]) -> String {
     if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
 }
 
-pub(super) fn query() -> Query {
-    Query::reading(commands::registered())
+/// What is asked; the other name of the program where the host does not know the first.
+pub(super) fn queries(so_far: &Replies) -> Vec<Query> {
+    let known = if is_classic(so_far) { 2 } else { 1 };
+    commands::registered().into_iter().take(known).map(Query::reading).collect()
+}
+
+/// True for a host that does not have the program under its first name.
+fn is_classic(replies: &Replies) -> bool {
+    let [first, _] = commands::registered();
+    replies.get(&Query::reading(first)).is_ok_and(|reply| reply.exit == 127)
 }
 
 /// Who is registered on `datastore`.
 pub(super) fn read(replies: &Replies, datastore: &str) -> Result<Registered, ObserveError> {
-    let request = commands::registered();
-    let reply = replies.get(&query())?;
+    let [usual, classic] = commands::registered();
+    let request = if is_classic(replies) { classic } else { usual };
+    let reply = replies.get(&Query::reading(request.clone()))?;
     let printed = text(&request, reply)?;
     let said = reply.stderr_text();
     let mut found = Registered::default();

@@ -1,7 +1,5 @@
 //! Lists of blocks: a heading at the beginning of a line, and indented below it `Name: value`, a line each.
 
-use std::collections::BTreeMap;
-
 use evenkeel_core::driver::ObserveError;
 use evenkeel_core::request::{Reply, Request};
 
@@ -14,7 +12,8 @@ pub(super) struct Block<'a> {
     request: &'a Request,
     /// The line that it begins with.
     pub(super) heading: &'a str,
-    fields: BTreeMap<&'a str, &'a str>,
+    /// Few enough to look through.
+    fields: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Block<'a> {
@@ -28,7 +27,7 @@ impl<'a> Block<'a> {
             if line.trim().is_empty() {
                 open = false;
             } else if !line.starts_with([' ', '\t']) {
-                blocks.push(Block { request, heading: line.trim_end(), fields: BTreeMap::new() });
+                blocks.push(Block { request, heading: line.trim_end(), fields: Vec::new() });
                 open = true;
             } else {
                 let block = blocks.last_mut().filter(|_| open).ok_or_else(|| {
@@ -45,9 +44,10 @@ impl<'a> Block<'a> {
             line.trim().split_once(':').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
                 unparsable(self.request, format!("`{}` is no `Name: value`", quote(line.trim())))
             })?;
-        if self.fields.insert(name, value.trim()).is_some() {
+        if self.get(name).is_some() {
             return Err(self.wrong(&format!("`{name}` stands there twice")));
         }
+        self.fields.push((name, value.trim()));
         Ok(())
     }
 
@@ -67,7 +67,7 @@ impl<'a> Block<'a> {
 
     /// A field that not every release prints.
     pub(super) fn get(&self, name: &str) -> Option<&'a str> {
-        self.fields.get(name).copied()
+        self.fields.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
     }
 
     /// A field that is `true` or `false`; `None` where it is not printed.

@@ -6,17 +6,13 @@ use evenkeel_core::request::{Reply, Request};
 /// Messages quote at most so many characters of what a host prints.
 const LONGEST_QUOTE: usize = 300;
 
-/// How hosts say that they do not know a command. The first is what 5.x to 8.x print. What 4.x prints is not recorded
-/// anywhere: the others are its words as far as they are remembered, and usage, which none of our questions would
-/// cause where the command is known.
-const UNKNOWN: [&str; 6] = [
-    "unknown command or namespace",
-    "unknown command",
-    "unknown namespace",
-    "invalid namespace",
-    "unable to find namespace",
-    "usage: esxcli",
-];
+/// How hosts say that they do not know a command. The first is what 5.x to 8.x print. What 4.x prints is recorded
+/// nowhere: so anything counts that finds fault with a namespace or an object, and usage, which none of our questions
+/// would cause where the command is known.
+const UNKNOWN: [&str; 3] = ["unknown command", "unknown object", "usage: esxcli"];
+/// How it finds fault with a namespace.
+const NO_NAMESPACE: [&str; 7] =
+    ["unknown", "invalid", "not valid", "not found", "unable to find", "no such", "does not exist"];
 
 /// What marks a failure, with what to do about it. The first that is found counts.
 const KNOWN: [(&str, &str); 6] = [
@@ -34,7 +30,9 @@ const KNOWN: [(&str, &str); 6] = [
 /// True where the host answered that it has no such command.
 pub(in crate::esxi) fn is_unknown_command(reply: &Reply) -> bool {
     let said = said(reply).to_lowercase();
-    reply.exit != 0 && reply.exit != 127 && UNKNOWN.iter().any(|mark| said.contains(mark))
+    let has = |marks: &[&str]| marks.iter().any(|mark| said.contains(mark));
+    let is_unknown = has(&UNKNOWN) || (said.contains("namespace") && has(&NO_NAMESPACE));
+    reply.exit != 0 && reply.exit != 127 && is_unknown
 }
 
 /// The error for a command that failed.

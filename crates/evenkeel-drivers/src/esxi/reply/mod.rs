@@ -131,7 +131,7 @@ pub(crate) struct RunningVm {
     pub(crate) config_file: String,
 }
 
-/// The devices in the answer to [`Dialect::device_list`] or [`Dialect::device`], at least one.
+/// The devices in the answer to [`Dialect::device_list`], at least one.
 pub(crate) fn devices(replies: &Replies, request: &Request) -> Result<Arc<Vec<NmpDevice>>, ObserveError> {
     replies.parsed(&Query::reading(request.clone()), read_devices)
 }
