@@ -58,8 +58,7 @@ impl Fleet {
     /// The manifests, without a file system: one file of datasets per host or for all, and one of the hosts,
     /// whose `spec.ssh` is what `ssh` makes of their numbers.
     pub fn manifests(self, style: Style, ssh: impl Fn(usize) -> String) -> Vec<SourceFile> {
-        let targets: String = (0..self.hosts).map(|nth| target(nth, &ssh(nth))).collect();
-        let mut files = vec![file("targets.yaml".to_owned(), targets)];
+        let mut files = vec![targets(self.hosts, ssh)];
         match style {
             Style::OneByOne => files.extend((0..self.hosts).map(|at| {
                 let place = format!("target: {}", host(at));
@@ -93,6 +92,11 @@ impl Fleet {
         }
         text
     }
+}
+
+/// The manifests of so many hosts, whose `spec.ssh` is what `ssh` makes of their numbers.
+pub fn targets(hosts: usize, ssh: impl Fn(usize) -> String) -> SourceFile {
+    file("targets.yaml".to_owned(), (0..hosts).map(|nth| target(nth, &ssh(nth))).collect())
 }
 
 fn target(nth: usize, ssh: &str) -> String {

@@ -1,6 +1,7 @@
 //! The floors, in groups.
 
 mod controller;
+mod esxi;
 mod folder;
 mod hostile;
 mod memory;
@@ -31,6 +32,8 @@ pub(crate) enum Group {
     Hostile,
     /// 200 hosts over SSH, against the bare least; and one host with 5,000 datasets.
     Wire,
+    /// 50 ESXi hosts with 200 LUNs each over SSH, against the bare least.
+    Esxi,
     /// Bytes from a command to an FTP server, against curl.
     Transfer,
     /// `evenkeel serve`: all of the following.
@@ -61,6 +64,9 @@ pub(crate) fn measure(only: &[Group], soak: Duration) -> Report {
     }
     if wanted(Group::Wire) {
         wire::measure(&mut report);
+    }
+    if wanted(Group::Esxi) {
+        esxi::measure(&mut report);
     }
     if wanted(Group::Transfer) {
         transfer::measure(&mut report);

@@ -1,4 +1,4 @@
-//! Hosts for the measurements: real OpenSSH servers on loopback addresses, with a stand-in for `zfs`.
+//! Hosts for the measurements: real OpenSSH servers on loopback addresses, with a stand-in for `zfs` or `esxcli`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -54,30 +54,41 @@ pub(super) struct Servers {
 impl Servers {
     /// So many hosts, all of which print `answer` whatever `zfs` is asked.
     pub(super) fn start(hosts: usize, answer: &[u8]) -> Self {
-        let script = "#!/bin/sh\necho >>{folder}/log\nexec cat {folder}/answer\n";
-        Servers::of(&addresses(hosts), (ADDRESSES_EACH, "INFO"), script, &["answer".to_owned()], answer)
+        Servers::printing(hosts, "zfs", &[("", answer)])
+    }
+
+    /// So many hosts, on which `program` prints the text that belongs to how its arguments begin. Others are an error.
+    pub(super) fn printing(hosts: usize, program: &str, answers: &[(&str, &[u8])]) -> Self {
+        let mut script = String::from("#!/bin/sh\necho >>{folder}/log\ncase \"$*\" in\n");
+        let mut files = Vec::new();
+        for (nth, (words, answer)) in answers.iter().enumerate() {
+            let _ = writeln!(script, "\"{words}\"*) exec cat {{folder}}/answer-{nth} ;;");
+            files.push((format!("answer-{nth}"), *answer));
+        }
+        script.push_str("*) echo \"not here: $*\" >&2; exit 1 ;;\nesac\n");
+        Servers::of(&addresses(hosts), (ADDRESSES_EACH, "INFO"), (program, &script), &files)
     }
 
     /// So many hosts with a server each, which print `answer` at first and keep what is set.
     pub(super) fn stateful(hosts: usize, answer: &[u8]) -> Self {
         let addresses = addresses(hosts);
-        Servers::of(&addresses, (1, "VERBOSE"), ZFS, &addresses, answer)
+        let files: Vec<_> = addresses.iter().map(|address| (address.clone(), answer)).collect();
+        Servers::of(&addresses, (1, "VERBOSE"), ("zfs", ZFS), &files)
     }
 
     fn of(
         addresses: &[String],
         (each, level): (usize, &str),
-        zfs: &str,
-        answers: &[String],
-        answer: &[u8],
+        (program, script): (&str, &str),
+        files: &[(String, &[u8])],
     ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let at = folder.path();
-        for name in answers {
-            fs::write(at.join(name), answer).expect("an answer");
+        for (name, text) in files {
+            fs::write(at.join(name), text).expect("an answer");
         }
-        let program = at.join("zfs");
-        fs::write(&program, zfs.replace("{folder}", &at.display().to_string())).expect("the stand-in");
+        let program = at.join(program);
+        fs::write(&program, script.replace("{folder}", &at.display().to_string())).expect("the stand-in");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("permissions");
         // A login shell that thinks it is not the first one leaves the user's start-up files alone: what they take
         // says nothing about us.
