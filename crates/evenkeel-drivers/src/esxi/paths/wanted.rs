@@ -1,5 +1,6 @@
 //! What a spec wants of a device, of array types and of rules, beside what is there.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use evenkeel_core::driver::ObserveError;
@@ -50,6 +51,8 @@ pub(super) struct Wishes<'a> {
     host: &'a Host,
     scsi: Option<HashMap<&'a str, &'a ScsiDevice>>,
     working: Option<HashMap<&'a str, Vec<&'a NmpPath>>>,
+    /// What is wanted of every device alike, where neither its default nor its paths matter.
+    alike: Option<DeviceState>,
 }
 
 impl<'a> Wishes<'a> {
@@ -57,23 +60,27 @@ impl<'a> Wishes<'a> {
         // Neither is looked at otherwise.
         let scsi = spec.reset_to_default.then(|| host.scsi()).flatten();
         let working = spec.preferred_path.is_some().then(|| host.working_paths()).flatten();
-        Wishes { spec, host, scsi, working }
+        let limits = spec.round_robin.as_ref().and_then(RoundRobin::limits);
+        let alike = spec.path_selection_policy.clone().map(|policy| DeviceState {
+            policy,
+            limits: limits.map(|limits| limits.to_string()),
+            preferred_path: None,
+        });
+        Wishes { spec, host, scsi, working, alike }
     }
 
     /// What shall be of a device, given what is; `None` where nothing is wanted of it.
-    pub(super) fn of(&self, device: &NmpDevice, seen: &DeviceState) -> Option<DeviceState> {
+    pub(super) fn of(&self, device: &NmpDevice, seen: &DeviceState) -> Option<Cow<'_, DeviceState>> {
         if self.spec.reset_to_default {
             let policy = self.given_back(device)?.to_owned();
-            return Some(DeviceState { policy, limits: None, preferred_path: None });
+            return Some(Cow::Owned(DeviceState { policy, limits: None, preferred_path: None }));
         }
-        let policy = self.spec.path_selection_policy.clone()?;
-        let limits = self.spec.round_robin.as_ref().and_then(RoundRobin::limits);
-        let preferred_path = self.spec.preferred_path.as_ref().map(|wanted| {
-            let stays = seen.preferred_path.as_ref().filter(|path| begins(path, wanted));
-            let fits = || self.best(device, wanted).map(|path| path.name.clone());
-            stays.cloned().or_else(fits).unwrap_or_else(|| wanted.clone())
-        });
-        Some(DeviceState { policy, limits: limits.map(|limits| limits.to_string()), preferred_path })
+        let alike = self.alike.as_ref()?;
+        let Some(wanted) = &self.spec.preferred_path else { return Some(Cow::Borrowed(alike)) };
+        let stays = seen.preferred_path.as_ref().filter(|path| begins(path, wanted));
+        let fits = || self.best(device, wanted).map(|path| path.name.clone());
+        let path = stays.cloned().or_else(fits).unwrap_or_else(|| wanted.clone());
+        Some(Cow::Owned(DeviceState { preferred_path: Some(path), ..alike.clone() }))
     }
 
     /// The policy that a device has once its own is given back: that of a rule or of its array type. Which rule claimed it
@@ -132,7 +139,7 @@ fn devices(
     let wishes = Wishes::new(spec, host);
     let wish = |at: &usize| {
         let device = host.devices.get(*at)?;
-        Some((device.id.clone(), wishes.of(device, seen.devices.get(&device.id)?)?))
+        Some((device.id.clone(), wishes.of(device, seen.devices.get(&device.id)?)?.into_owned()))
     };
     selection.taken.iter().filter_map(wish).collect()
 }

@@ -3,7 +3,6 @@
 //! Beside the settings there are counters and the path in use, which change all the time. Third-party policies print
 //! counters of their own.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use super::NmpDevice;
@@ -42,10 +41,10 @@ impl NmpDevice {
     pub(crate) fn limits(&self) -> Result<Limits, String> {
         let settings = self.settings()?;
         let number = |name: &str| {
-            let text = settings.get(name).ok_or_else(|| self.odd(&format!("it does not tell `{name}`")))?;
+            let text = get(&settings, name).ok_or_else(|| self.odd(&format!("it does not tell `{name}`")))?;
             text.parse::<u64>().map_err(|_| self.odd(&format!("`{name}={text}` is no number")))
         };
-        match settings.get("policy").copied() {
+        match get(&settings, "policy") {
             // Where nobody set a limit, the policy is `rr` and the number of commands counts.
             Some("iops" | "rr") => number("iops").map(Limits::Iops),
             Some("bytes") => number("bytes").map(Limits::Bytes),
@@ -61,22 +60,23 @@ impl NmpDevice {
     /// The preferred path of a device whose policy is fixed (`None`: it has none); or what is wrong with its line.
     pub(crate) fn preferred_path(&self) -> Result<Option<String>, String> {
         let settings = self.settings()?;
-        let path = settings.get("preferred").ok_or_else(|| self.odd("it does not tell `preferred`"))?;
-        Ok((!path.is_empty()).then(|| (*path).to_owned()))
+        let path = get(&settings, "preferred").ok_or_else(|| self.odd("it does not tell `preferred`"))?;
+        Ok((!path.is_empty()).then(|| path.to_owned()))
     }
 
-    /// What stands in the braces before the first `;`: there end the settings.
-    fn settings(&self) -> Result<BTreeMap<&str, &str>, String> {
+    /// What stands in the braces before the first `;`: there end the settings. They are few enough to look through.
+    fn settings(&self) -> Result<Vec<(&str, &str)>, String> {
         let braced = self.config.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
         let braced = braced.ok_or_else(|| self.odd("it is not in braces"))?;
         let settings = braced.split(';').next().unwrap_or_default();
-        let mut found = BTreeMap::new();
+        let mut found = Vec::with_capacity(8);
         for part in settings.split(|c: char| c == ',' || c.is_whitespace()).filter(|part| !part.is_empty()) {
             let (name, value) =
                 part.split_once('=').ok_or_else(|| self.odd(&format!("`{part}` is no setting")))?;
-            if found.insert(name, value).is_some() {
+            if get(&found, name).is_some() {
                 return Err(self.odd(&format!("it tells `{name}` twice")));
             }
+            found.push((name, value));
         }
         Ok(found)
     }
@@ -88,4 +88,8 @@ impl NmpDevice {
             self.id, self.psp
         )
     }
+}
+
+fn get<'a>(settings: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
+    settings.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
 }
