@@ -31,13 +31,14 @@ pub use setup::{Datastore, NfsMount, Vm};
 
 use crate::zfs::Rights;
 
-/// The programs that it answers to.
-pub const PROGRAMS: [&str; 6] = ["esxcli", "vmware", "vim-cmd", "esxcfg-nas", "esxcfg-scsidevs", "esxlab"];
+/// The programs that it answers to; which of them a host has depends on its release.
+pub const PROGRAMS: [&str; 7] =
+    ["esxcli", "vmware", "vim-cmd", "vmware-vim-cmd", "esxcfg-nas", "esxcfg-scsidevs", "esxlab"];
 
 /// A release whose commands and texts it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Release {
-    /// ESX 4.1: `esxcli nmp`.
+    /// ESX 4.1 with its service console: `esxcli nmp`, `vmware-vim-cmd`.
     Esx41,
     /// ESXi 5.5: `esxcli storage nmp`.
     Esxi55,

@@ -78,7 +78,8 @@ pub(super) fn run(host: &mut EsxHost, rights: Rights, argv: &[&str]) -> Reply {
     match argv {
         ["esxcli", words @ ..] => esxcli(host, rights, words),
         ["vmware", "-v"] => told(Ok(format!("{}\n", host.release.banner()))),
-        ["vim-cmd", words @ ..] => told(vm::vim_cmd(host, words)),
+        ["vim-cmd", words @ ..] if !is_four => told(vm::vim_cmd(host, words)),
+        ["vmware-vim-cmd", words @ ..] if is_four => told(vm::vim_cmd(host, words)),
         ["esxcfg-scsidevs", words @ ..] => told(esxcfg::scsidevs(host, words)),
         ["esxcfg-nas", words @ ..] => {
             if matches!(words, ["-l" | "--list"]) {

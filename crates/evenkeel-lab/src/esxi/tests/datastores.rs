@@ -88,6 +88,8 @@ fn the_parts_of_datastores_on_4x() {
         running.contains(&format!("Config File: /vmfs/volumes/{}/web/web.vmx\n", rows[0][2])),
         "{running}"
     );
+    assert!(told(&mut host, "vmware-vim-cmd vmsvc/getallvms").contains("[vol1] web/web.vmx"));
+    assert_eq!(refused(&mut host, "vim-cmd vmsvc/getallvms"), "-bash: vim-cmd: command not found\n");
     for list in ["esxcfg-scsidevs -l", "esxcli corestorage device list"] {
         let list = told(&mut host, list);
         assert_eq!(list.matches("Is Local: false\n").count(), 2, "{list}");
