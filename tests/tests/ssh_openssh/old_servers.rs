@@ -49,6 +49,11 @@ fn old(offers: [&str; 3], more: &[&str]) -> TestSshd {
     TestSshd::prepared(&[offers.as_slice(), &keys, more].concat(), rsa)
 }
 
+/// With the opt-in, and time for large groups: without optimisation, as in tests, they take seconds to compute.
+fn opted_in(spec: &Value) -> Value {
+    with(&with(spec, "legacyAlgorithms", true), "connectTimeoutSeconds", 120)
+}
+
 /// The RSA key `name` of a client, which `sshd` takes.
 fn rsa_key(client: &Client, sshd: &TestSshd, name: &str) -> PathBuf {
     let key = client.file(name);
@@ -71,11 +76,11 @@ async fn old_hosts_take_rsa_keys_from_files_and_agents() {
         let key = rsa_key(&client, &sshd, "rsa");
         let in_file = with(&sshd.spec(), "identity", key.to_str());
         is_refused_with_the_hint(&client, &in_file).await;
-        let answer = client.ask(&with(&in_file, "legacyAlgorithms", true), &["echo", "in"]).await;
+        let answer = client.ask(&opted_in(&in_file), &["echo", "in"]).await;
         assert_eq!(stdout(&answer), "in\n", "{host}");
         let _agent = Agent::start(&mut client, &[key]);
         let in_agent = without(&without(&sshd.spec(), "identity"), "agent");
-        let answer = client.ask(&with(&in_agent, "legacyAlgorithms", true), &["echo", "in"]).await;
+        let answer = client.ask(&opted_in(&in_agent), &["echo", "in"]).await;
         assert_eq!(stdout(&answer), "in\n", "{host}, by an agent");
     }
 }
@@ -97,7 +102,7 @@ async fn old_hosts_take_passwords() {
         });
         let client = Client::new().secret("password", user.password());
         is_refused_with_the_hint(&client, &spec).await;
-        let answer = client.ask(&with(&spec, "legacyAlgorithms", true), &["id", "-un"]).await;
+        let answer = client.ask(&opted_in(&spec), &["id", "-un"]).await;
         assert_eq!(stdout(&answer).trim(), user.name(), "{host}");
     }
 }
@@ -133,7 +138,7 @@ async fn needs_the_opt_in(sshd: &TestSshd, says: &str) {
     assert_eq!(error.kind, TransportErrorKind::NoCommonAlgorithm, "{error}");
     assert!(error.message.contains(says), "{error}");
     assert!(error.hint.unwrap().contains("legacyAlgorithms: true"));
-    let answer = client.ask(&with(&sshd.spec(), "legacyAlgorithms", true), &["echo", "in"]).await;
+    let answer = client.ask(&opted_in(&sshd.spec()), &["echo", "in"]).await;
     assert_eq!(stdout(&answer), "in\n");
 }
 
@@ -176,7 +181,7 @@ async fn each_old_algorithm_by_itself_is_named() {
 #[tokio::test]
 async fn what_not_even_the_opt_in_brings_is_named() {
     let sshd = TestSshd::with(&["Ciphers aes256-ctr", "MACs hmac-md5"]);
-    let spec = with(&sshd.spec(), "legacyAlgorithms", true);
+    let spec = opted_in(&sshd.spec());
     let error = Client::new().ask(&spec, &["true"]).await.unwrap_err();
     assert_eq!(error.kind, TransportErrorKind::NoCommonAlgorithm, "{error}");
     assert!(error.message.contains("hmac-md5"), "{error}");
@@ -189,7 +194,7 @@ async fn a_host_that_takes_rsa_keys_with_sha1_only_needs_the_opt_in() {
     let client = Client::new();
     let key = rsa_key(&client, &sshd, "rsa");
     let spec = with(&sshd.spec(), "identity", key.to_str());
-    let answer = client.ask(&with(&spec, "legacyAlgorithms", true), &["echo", "in"]).await;
+    let answer = client.ask(&opted_in(&spec), &["echo", "in"]).await;
     assert_eq!(stdout(&answer), "in\n");
     let error = client.ask(&spec, &["true"]).await.unwrap_err();
     assert_eq!(error.kind, TransportErrorKind::AuthenticationFailed, "{error}");
