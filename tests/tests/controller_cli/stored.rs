@@ -173,6 +173,8 @@ pub(crate) fn status(
         observed_at: Some(days_ago(now, 1)),
         since: days_ago(now, 2),
         failures: 0,
+        failed: false,
+        halted: None,
         next: Some(now + SignedDuration::from_mins(3 * 60 + 30)),
         health: Vec::new(),
         corrections: std::collections::BTreeMap::new(),
