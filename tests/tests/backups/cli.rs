@@ -128,7 +128,7 @@ fn when_the_nas_is_gone_the_copies_elsewhere_are_told_read_and_restored() {
     place.ftp.stop();
     let work = &place.site.work;
     let listed = work.expect(1, &["backup", "list"]);
-    listed.says(&["offsite:", "not everything could be read", "/101"]);
+    listed.says(&["offsite:", "not everything could be read", "vzdump-openvz-101"]);
     assert!(!listed.stdout.contains("no copies"), "{}", listed.stdout);
     let read = work.expect(1, &["backup", "verify"]);
     read.says(&["3 copies read, all as they were made; 1 store could not be read", "linkstation"]);
