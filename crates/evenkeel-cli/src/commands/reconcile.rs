@@ -152,6 +152,7 @@ mod tests {
             health: Vec::new(),
             corrections: BTreeMap::from([("atime".to_owned(), vec![now])]),
             failed: false,
+            halted: None,
         };
         let asked = ResourceStatus { corrections: BTreeMap::new(), ..fought.clone() };
         assert!(!was_looked_at(&fought, &fought));
