@@ -89,6 +89,11 @@ fn unknown_is_never_absent() {
 }
 
 #[test]
+fn nothing_new_is_sent() {
+    keeps("a reply gone wrong sends nothing new");
+}
+
+#[test]
 fn every_field_counts() {
     keeps("every field is compared or volatile");
 }
@@ -96,6 +101,11 @@ fn every_field_counts() {
 #[test]
 fn no_secret() {
     keeps("no secret is ever said");
+}
+
+#[test]
+fn proofs_tell_the_truth() {
+    keeps("proofs tell the truth");
 }
 
 #[test]

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use evenkeel_core::driver::{Delta, Driver, Finding, Found, ObserveError, Observed, Registry, Step};
+use evenkeel_core::driver::{Delta, Driver, Finding, Found, ObserveError, Observed, Proof, Registry, Step};
 use evenkeel_core::plan::Action;
 use evenkeel_core::request::{Exec, Query, Replies, Reply, Request};
-use evenkeel_lab::contract::{Fixture, Scenario, Stage, TARGET, checks};
+use evenkeel_lab::contract::{Fixture, Lists, Scenario, Stage, TARGET, checks};
 use evenkeel_lab::machine::Machine;
 use evenkeel_lab::random::Random;
 use jiff::Timestamp;
@@ -84,6 +84,15 @@ enum Flaw {
     TellsSecrets,
     RemovesAnything,
     ForgetsHalf,
+    /// No flaw: what it may not send, it says so of.
+    HoldsBack,
+    HoldsBackWithoutAWord,
+    GuessesValues,
+    EchoesWhatItSaw,
+    OnlyWantsOfTheUnseen,
+    ProvesByWriting,
+    DemandsTooMuch,
+    CountsTheUnread,
 }
 
 struct Toy(Flaw);
@@ -99,6 +108,8 @@ struct ToyState {
     value: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     length: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<&'static str>,
 }
 
 fn shelf(words: &[&str]) -> Request {
@@ -111,6 +122,17 @@ impl Toy {
         Query::reading(shelf(&["shelf", verb, name]))
     }
 
+    /// Once it is put there, it is there, and the next one still is as much as it was.
+    fn proof(&self, name: &str) -> Proof {
+        let verb = if self.0 == Flaw::ProvesByWriting { "peek-and-count" } else { "look" };
+        let least = if self.0 == Flaw::DemandsTooMuch { 2 } else { 1 };
+        let (reads, at_least) = [(name, least), ("e", 0)]
+            .map(|(name, least)| (shelf(&["shelf", verb, name]), (name.to_owned(), least)))
+            .into_iter()
+            .unzip();
+        Proof { reads, counts: "objects".to_owned(), at_least }
+    }
+
     /// Value and owner; `None` where it is missing.
     fn read(&self, name: &str, text: &[u8]) -> Result<Option<(String, String)>, ObserveError> {
         let text = String::from_utf8_lossy(text);
@@ -121,6 +143,7 @@ impl Toy {
             }
             [n, "is", "missing"] if *n == name => Ok(None),
             _ if self.0 == Flaw::GuessesAbsence => Ok(None),
+            _ if self.0 == Flaw::GuessesValues => Ok(Some(("unknown".to_owned(), "nobody".to_owned()))),
             _ => Err(ObserveError::Unparsable { command: "shelf".to_owned(), problem: text.into_owned() }),
         }
     }
@@ -145,17 +168,21 @@ impl Driver for Toy {
 
     fn observe(&self, spec: &ToySpec, replies: &Replies) -> Result<Observed<ToyState>, ObserveError> {
         let reply = replies.get(&self.query(&spec.name))?;
-        let length = (self.0 == Flaw::ComparesTooLittle).then_some(reply.stdout.len());
+        let tells_length = matches!(self.0, Flaw::ComparesTooLittle | Flaw::EchoesWhatItSaw);
+        let length = tells_length.then_some(reply.stdout.len());
+        let place = (self.0 == Flaw::OnlyWantsOfTheUnseen).then_some("left");
         Ok(match self.read(&spec.name, &reply.stdout)? {
             None => Observed::Absent { lacks: None },
-            Some((value, _)) => Observed::Present(ToyState { value, length }),
+            Some((value, _)) => Observed::Present(ToyState { value, length, place }),
         })
     }
 
-    fn desired(&self, spec: &ToySpec, _: Option<&ToyState>, _: Timestamp) -> Option<ToyState> {
+    fn desired(&self, spec: &ToySpec, seen: Option<&ToyState>, _: Timestamp) -> Option<ToyState> {
         let value =
             if self.0 == Flaw::NeverContent { format!("{}!", spec.value) } else { spec.value.clone() };
-        Some(ToyState { value, length: None })
+        let length = seen.filter(|_| self.0 == Flaw::EchoesWhatItSaw).and_then(|seen| seen.length);
+        let place = (self.0 == Flaw::OnlyWantsOfTheUnseen && seen.is_none()).then_some("left");
+        Some(ToyState { value, length, place })
     }
 
     fn steps(&self, spec: &ToySpec, delta: &Delta<'_, ToyState>) -> Vec<Step> {
@@ -164,7 +191,27 @@ impl Driver for Toy {
             _ => &spec.value,
         };
         let password = if self.0 == Flaw::TellsSecrets { "hunter2" } else { delta.owner };
-        vec![Step::new(shelf(&["shelf", "put", &spec.name, value, password]))]
+        let step =
+            Step::new(shelf(&["shelf", "put", &spec.name, value, password])).proven(self.proof(&spec.name));
+        let is_heavy = spec.name == "b";
+        match self.0 {
+            Flaw::HoldsBack if is_heavy => vec![step.held("it is too heavy")],
+            Flaw::HoldsBackWithoutAWord if is_heavy => Vec::new(),
+            _ => vec![step],
+        }
+    }
+
+    fn measure(&self, proof: &Proof, replies: &Replies) -> Result<BTreeMap<String, u64>, ObserveError> {
+        let mut counted = BTreeMap::new();
+        for (name, read) in proof.at_least.keys().zip(&proof.reads) {
+            let there = match replies.get(&Query::reading(read.clone())) {
+                Ok(reply) => self.read(name, &reply.stdout)?.is_some(),
+                Err(_) if self.0 == Flaw::CountsTheUnread => true,
+                Err(error) => return Err(error),
+            };
+            counted.insert(name.clone(), if there { 1 } else { 0 });
+        }
+        Ok(counted)
     }
 
     fn inventory_queries(&self, _: &Replies) -> Vec<Query> {
@@ -209,7 +256,7 @@ fn scenario(seed: u64) -> Scenario {
 /// Whether a driver with this flaw breaks the promise in some of 40 scenarios.
 fn breaks(flaw: Flaw, promise: &str) -> bool {
     let registry = Registry::default().with(Toy(flaw));
-    let fixture = Fixture { kind: "Toy", backend: None, scenario };
+    let fixture = Fixture { kind: "Toy", backend: None, scenario, lists: Lists::None };
     let check = checks().into_iter().find(|check| check.promise == promise).unwrap();
     (0..40).any(|seed| (check.run)(&Stage::set(&registry, &fixture, seed).unwrap(), seed).is_err())
 }
@@ -218,6 +265,7 @@ fn breaks(flaw: Flaw, promise: &str) -> bool {
 fn a_right_driver_breaks_nothing() {
     for check in checks() {
         assert!(!breaks(Flaw::None, check.promise), "{}", check.promise);
+        assert!(!breaks(Flaw::HoldsBack, check.promise), "{} with steps that are held", check.promise);
     }
 }
 
@@ -231,6 +279,13 @@ fn every_flaw_is_caught() {
         (Flaw::NeverContent, "updates may be sent in any order"),
         (Flaw::NeverContent, "after a fault at any step it converges to the same"),
         (Flaw::GuessesAbsence, "unknown is never absent"),
+        (Flaw::HoldsBackWithoutAWord, "it converges, and the second run sends nothing"),
+        (Flaw::GuessesValues, "a reply gone wrong sends nothing new"),
+        (Flaw::EchoesWhatItSaw, "every field is compared or volatile"),
+        (Flaw::OnlyWantsOfTheUnseen, "every field is compared or volatile"),
+        (Flaw::ProvesByWriting, "proofs tell the truth"),
+        (Flaw::DemandsTooMuch, "proofs tell the truth"),
+        (Flaw::CountsTheUnread, "proofs tell the truth"),
         (Flaw::ComparesTooLittle, "every field is compared or volatile"),
         (Flaw::TellsSecrets, "no secret is ever said"),
         (Flaw::RemovesAnything, "only what carries our mark is removed"),

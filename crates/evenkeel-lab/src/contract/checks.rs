@@ -1,23 +1,22 @@
 //! What every driver promises.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_core::diff::{FieldPath, leaves};
 use evenkeel_core::driver::{Evaluation, Terms};
-use evenkeel_core::plan::{Action, Change, Instance, InstanceId, Plan};
-use evenkeel_core::request::{Reply, Request};
+use evenkeel_core::plan::{Action, Change, Instance, InstanceId};
+use evenkeel_core::request::{Replies, Request};
 use serde_json::Value;
 
-use super::tamper::TAMPERS;
-use super::twin::{
-    Survey, Wire, converge, honest, look, objects, observe, plan_with_removals, send, told, writes,
-};
+use super::proofs::proofs_tell_the_truth;
+use super::twin::{Survey, converge, honest, look, objects, observe, plan_with_removals, send, told, writes};
+use super::wrong::{nothing_new_is_sent, unknown_is_never_absent};
 use super::{Stage, now};
 use crate::machine::Machine;
 use crate::random::Random;
 
 /// The owner in the mark on what the scenarios create.
-const OWNER: &str = "evenkeel";
+pub(super) const OWNER: &str = "evenkeel";
 
 /// A promise, and the check of it on one scenario.
 #[derive(Debug, Clone, Copy)]
@@ -38,15 +37,17 @@ pub fn checks() -> Vec<Check> {
         check("after a fault at any step it converges to the same", any_fault),
         check("drift by hand is found and put back", drift),
         check("unknown is never absent", unknown_is_never_absent),
+        check("a reply gone wrong sends nothing new", nothing_new_is_sent),
         check("every field is compared or volatile", every_field_counts),
         check("no secret is ever said", no_secret),
+        check("proofs tell the truth", proofs_tell_the_truth),
         check("only what carries our mark is removed", only_ours_is_removed),
     ]
 }
 
-type Checked = Result<(), String>;
+pub(super) type Checked = Result<(), String>;
 
-fn require(holds: bool, broken: impl FnOnce() -> String) -> Checked {
+pub(super) fn require(holds: bool, broken: impl FnOnce() -> String) -> Checked {
     if holds { Ok(()) } else { Err(broken()) }
 }
 
@@ -64,7 +65,7 @@ fn converges(stage: &Stage, _: u64) -> Checked {
 }
 
 fn any_order(stage: &Stage, seed: u64) -> Checked {
-    let usual = final_states(stage.machine.copy().as_mut(), stage)?;
+    let usual = settled(stage.machine.copy().as_mut(), stage)?;
     let mut machine = stage.machine.copy();
     let mut plan = look(machine.as_mut(), &stage.instances);
     plan.changes.retain(|change| change.action == Action::Update && !is_chain(change));
@@ -72,8 +73,8 @@ fn any_order(stage: &Stage, seed: u64) -> Checked {
     Random::derive(seed, 2).shuffle(&mut shuffled);
     // A write that fails for its order is made up for by the next run.
     send(machine.as_mut(), &shuffled);
-    let other = final_states(machine.as_mut(), stage)?;
-    same(&usual, &other)
+    let other = settled(machine.as_mut(), stage)?;
+    same(&usual, &other, stage)
 }
 
 /// Steps that move files build on each other; they are sent in their order, and no further than to the first that fails.
@@ -82,42 +83,52 @@ fn is_chain(change: &Change) -> bool {
 }
 
 fn any_fault(stage: &Stage, _: u64) -> Checked {
-    let usual = final_states(stage.machine.copy().as_mut(), stage)?;
+    let usual = settled(stage.machine.copy().as_mut(), stage)?;
     let steps = writes(&look(stage.machine.copy().as_mut(), &stage.instances));
     for sent in 0..steps.len() {
         let mut machine = stage.machine.copy();
         send(machine.as_mut(), steps.get(..sent).unwrap_or_default());
-        let states = final_states(machine.as_mut(), stage)
+        let states = settled(machine.as_mut(), stage)
             .map_err(|problem| format!("stopped after {sent} of {}: {problem}", steps.len()))?;
-        same(&usual, &states).map_err(|problem| format!("stopped after {sent}: {problem}"))?;
+        same(&usual, &states, stage).map_err(|problem| format!("stopped after {sent}: {problem}"))?;
     }
     Ok(())
 }
 
 fn drift(stage: &Stage, seed: u64) -> Checked {
     let mut machine = stage.machine.copy();
-    let usual = final_states(machine.as_mut(), stage)?;
+    let usual = settled(machine.as_mut(), stage)?;
     let mut random = Random::derive(seed, 3);
     for _ in 0..=random.below(3) {
         machine.drift(&mut random);
     }
-    let again = final_states(machine.as_mut(), stage)?;
-    same(&usual, &again)
+    let again = settled(machine.as_mut(), stage)?;
+    same(&usual, &again, stage)
 }
 
 type States = BTreeMap<InstanceId, Value>;
 
-/// Converges, and says what is there then.
-fn final_states(machine: &mut dyn Machine, stage: &Stage) -> Result<States, String> {
-    converge(machine, &stage.instances)?;
-    states(machine, &stage.instances)
+/// What is there when nothing is left to do.
+pub(super) struct Settled {
+    states: States,
+    /// The fields that stay as they are, because the driver holds what would change them.
+    held: BTreeSet<(InstanceId, FieldPath)>,
 }
 
-fn states(machine: &mut dyn Machine, instances: &[Instance]) -> Result<States, String> {
-    let replies = observe(machine, instances, Survey::Instances, &mut honest);
+/// Converges, and says what is there then.
+pub(super) fn settled(machine: &mut dyn Machine, stage: &Stage) -> Result<Settled, String> {
+    let plan = converge(machine, &stage.instances)?;
+    let pending = plan.changes.iter().filter(|change| change.is_pending());
+    let held = pending
+        .flat_map(|change| change.fields.iter().map(|field| (change.id.clone(), field.change.path.clone())));
+    let replies = observe(machine, &stage.instances, Survey::Instances, &mut honest);
+    Ok(Settled { states: states(&replies, &stage.instances)?, held: held.collect() })
+}
+
+fn states(replies: &Replies, instances: &[Instance]) -> Result<States, String> {
     let state = |instance: &Instance| match instance.driver.evaluate(
         &instance.spec,
-        &replies,
+        replies,
         Terms { owner: &instance.owner, ignore: &[], id: &instance.id },
         now(),
     ) {
@@ -128,101 +139,60 @@ fn states(machine: &mut dyn Machine, instances: &[Instance]) -> Result<States, S
     instances.iter().map(state).collect()
 }
 
-fn same(usual: &States, other: &States) -> Checked {
-    require(usual == other, || format!("the final state is {other:?} instead of {usual:?}"))
-}
-
-fn unknown_is_never_absent(stage: &Stage, seed: u64) -> Checked {
-    // Half of the objects have left the manifests, so that there are removals too.
-    let all = objects(&stage.instances);
-    let kept = all.get(..all.len().div_ceil(2)).unwrap_or_default();
-    // Looking changes nothing, so that what was said once need not be asked again.
-    let mut machine = Remembering { machine: stage.machine.copy(), said: HashMap::new() };
-    let mut plan_through = |wire: &mut Wire<'_>| {
-        let replies = observe(&mut machine, &stage.instances, Survey::Inventory, wire);
-        structural(&plan_with_removals(&stage.instances, kept, replies))
-    };
-    let mut total = 0;
-    let clean = plan_through(&mut |number, request, reply| {
-        total = number + 1;
-        honest(number, request, reply)
-    });
-    let mut random = Random::derive(seed, 4);
-    for number in 0..total {
-        for tamper in TAMPERS {
-            let planned = plan_through(&mut |at, request, reply| {
-                if at == number { tamper.apply(reply, &mut random) } else { honest(at, request, reply) }
-            });
-            let more = planned.into_iter().find(|action| !clean.contains(action));
-            require(more.is_none(), || format!("reply {number} {tamper:?} made it plan {more:?}"))?;
-        }
+/// Equal but for what is held in one of them, and for what is never compared of an instance of which something is held.
+pub(super) fn same(usual: &Settled, other: &Settled, stage: &Stage) -> Checked {
+    let held: BTreeSet<_> = usual.held.union(&other.held).collect();
+    for instance in &stage.instances {
+        let (usual, other) = (usual.states.get(&instance.id), other.states.get(&instance.id));
+        let mine: Vec<&FieldPath> =
+            held.iter().filter(|(id, _)| *id == instance.id).map(|(_, path)| path).collect();
+        let is_equal = if mine.is_empty() {
+            usual == other
+        } else {
+            let rest = |state: Option<&Value>| -> Vec<(FieldPath, Value)> {
+                let all = state.into_iter().flat_map(leaves).map(|(path, value)| (path, value.clone()));
+                all.filter(|(path, _)| !mine.contains(&path) && !is_volatile(instance, path)).collect()
+            };
+            rest(usual) == rest(other)
+        };
+        require(is_equal, || format!("the final state is {other:?} instead of {usual:?}"))?;
     }
     Ok(())
 }
 
-/// A machine that says again what it said before.
-struct Remembering {
-    machine: Box<dyn Machine>,
-    said: HashMap<(String, Request), Reply>,
-}
-
-impl Machine for Remembering {
-    fn run(&mut self, argv: &[String]) -> Reply {
-        self.machine.run(argv)
-    }
-
-    fn answer(&mut self, target: &str, request: &Request) -> Reply {
-        let machine = &mut self.machine;
-        let asked = (target.to_owned(), request.clone());
-        self.said.entry(asked).or_insert_with(|| machine.answer(target, request)).clone()
-    }
-
-    fn fingerprint(&self) -> u64 {
-        self.machine.fingerprint()
-    }
-
-    fn drift(&mut self, random: &mut Random) {
-        self.machine.drift(random);
-    }
-
-    fn objects(&self) -> BTreeMap<String, Option<String>> {
-        self.machine.objects()
-    }
-
-    fn copy(&self) -> Box<dyn Machine> {
-        self.machine.copy()
-    }
-}
-
-/// The creations, replacements and removals that would be sent.
-fn structural(plan: &Plan) -> Vec<(InstanceId, String, Action)> {
-    let would_send = |change: &&Change| {
-        change.is_open() && matches!(change.action, Action::Create | Action::Delete | Action::Replace)
-    };
-    let told = |change: &Change| (change.id.clone(), change.object.clone(), change.action);
-    plan.changes.iter().filter(would_send).map(told).collect()
+fn is_volatile(instance: &Instance, path: &FieldPath) -> bool {
+    instance.driver.volatile().iter().any(|volatile| path.is_within(volatile))
 }
 
 fn every_field_counts(stage: &Stage, _: u64) -> Checked {
-    let states = final_states(stage.machine.copy().as_mut(), stage)?;
+    let mut machine = stage.machine.copy();
+    converge(machine.as_mut(), &stage.instances)?;
+    let replies = observe(machine.as_mut(), &stage.instances, Survey::Instances, &mut honest);
+    let states = states(&replies, &stage.instances)?;
     for instance in &stage.instances {
-        let claims = instance.driver.object(&instance.spec, now()).claims;
-        // Who looks after an object alone compares all keys of a map, whichever there are just now.
-        let is_beside = |claim: &FieldPath, path: &FieldPath| {
-            let above = |path: &FieldPath| path.keys().split_last().map(|(_, above)| above.to_vec());
-            instance.driver.is_exclusive() && above(claim) == above(path)
-        };
-        let claimed =
-            |path: &FieldPath| claims.iter().any(|(claim, _)| claim == path || is_beside(claim, path));
-        let is_volatile = |path: &FieldPath| instance.driver.volatile().iter().any(|v| path.is_within(v));
-        let observed = states.get(&instance.id).cloned().unwrap_or_default();
-        let stray =
-            leaves(&observed).into_iter().map(|(path, _)| path).find(|p| !claimed(p) && !is_volatile(p));
+        let Some(observed) = states.get(&instance.id).filter(|state| !state.is_null()) else { continue };
+        let mut paths = leaves(observed).into_iter().map(|(path, _)| path);
+        let stray = paths.find(|path| !is_compared(instance, &replies, path) && !is_volatile(instance, path));
         require(stray.is_none(), || {
             format!("{}: {stray:?} is observed, but neither compared nor volatile", instance.id)
         })?;
     }
     Ok(())
+}
+
+/// True where the field is wanted given what was seen, and so compared. It is wanted of an object that nobody has seen,
+/// too (else it might only be an echo of what was seen), but for what stands in a map whose keys only the target knows.
+fn is_compared(instance: &Instance, replies: &Replies, path: &FieldPath) -> bool {
+    let wants = instance.driver.wants(&instance.spec, replies, now());
+    let claims = instance.driver.object(&instance.spec, now()).claims;
+    let above = |path: &FieldPath| path.keys().split_last().map(|(_, above)| above.to_vec());
+    let first = path.keys().first().map(String::as_str).unwrap_or_default();
+    // Who looks after an object alone compares all keys of a map, whichever there are just now.
+    let is_beside = |claim: &FieldPath| instance.driver.is_exclusive() && above(claim) == above(path);
+    let is_claimed = claims.iter().any(|(claim, _)| claim == path);
+    let only_seen = path.keys().len() > 1 && !claims.iter().any(|(claim, _)| claim.is_within(first));
+    let is_wanted = wants.iter().any(|(wanted, _)| wanted == path);
+    claims.iter().any(|(claim, _)| is_beside(claim)) || (is_wanted && (is_claimed || only_seen))
 }
 
 fn no_secret(stage: &Stage, _: u64) -> Checked {

@@ -4,10 +4,14 @@
 //! has no [`Fixture`]. Everything here is pure; [`twin`] is the engine's reconcile path without its I/O.
 
 mod checks;
+mod esxi_nfs_datastore;
+mod esxi_path_policy;
+mod proofs;
 mod pve_job;
 mod tamper;
 pub mod twin;
 mod vzdump;
+mod wrong;
 mod zfs_dataset;
 mod zfs_pool;
 mod zfs_snapshot;
@@ -33,6 +37,20 @@ pub struct Fixture {
     pub backend: Option<&'static str>,
     /// A machine and manifests that fit it, fixed by a seed.
     pub scenario: fn(seed: u64) -> Scenario,
+    /// Which of the replies that it reads are lists with no end.
+    pub lists: Lists,
+}
+
+/// Lists that tell neither how long they are nor where they end: no driver can see that one has lost a row, or has
+/// another name in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lists {
+    /// None: whatever is missing is missed.
+    None,
+    /// Those of what belongs to an object.
+    Parts,
+    /// Those of the objects themselves, too: where one seems to be absent, the machine refuses to make it again.
+    Objects,
 }
 
 /// A machine and what it shall become.
@@ -53,7 +71,15 @@ impl std::fmt::Debug for Scenario {
 
 /// The fixture of every kind that has one.
 pub fn fixtures() -> Vec<Fixture> {
-    vec![zfs_dataset::FIXTURE, zfs_pool::FIXTURE, pve_job::FIXTURE, vzdump::FIXTURE, zfs_snapshot::FIXTURE]
+    vec![
+        zfs_dataset::FIXTURE,
+        zfs_pool::FIXTURE,
+        pve_job::FIXTURE,
+        vzdump::FIXTURE,
+        zfs_snapshot::FIXTURE,
+        esxi_path_policy::FIXTURE,
+        esxi_nfs_datastore::FIXTURE,
+    ]
 }
 
 /// The time at which all scenarios play.
@@ -67,6 +93,7 @@ pub struct Stage {
     pub(crate) machine: Box<dyn Machine>,
     pub(crate) instances: Vec<Instance>,
     pub(crate) secrets: Vec<String>,
+    pub(crate) lists: Lists,
 }
 
 impl std::fmt::Debug for Stage {
@@ -89,6 +116,7 @@ impl Stage {
             let problems: Vec<&str> = loaded.diagnostics.iter().map(|d| d.message.as_str()).collect();
             return Err(format!("bad manifests: {}\n{}", problems.join("; "), scenario.manifests));
         }
-        Ok(Stage { machine: scenario.machine, instances: loaded.instances, secrets: scenario.secrets })
+        let (machine, secrets) = (scenario.machine, scenario.secrets);
+        Ok(Stage { machine, instances: loaded.instances, secrets, lists: fixture.lists })
     }
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use evenkeel_core::request::Method;
 use serde_json::{Map, Value, json};
 
-use super::{Fixture, Scenario, TARGET, now};
+use super::{Fixture, Lists, Scenario, TARGET, now};
 use crate::pve::PveHost;
 use crate::random::Random;
 
-pub(super) const FIXTURE: Fixture = Fixture { kind: "BackupSchedule", backend: Some("pveJob"), scenario };
+pub(super) const FIXTURE: Fixture =
+    Fixture { kind: "BackupSchedule", backend: Some("pveJob"), scenario, lists: Lists::None };
 
 const IDS: [&str; 4] = ["nightly", "offsite", "web", "weekly"];
 

@@ -3,6 +3,7 @@
 use evenkeel_core::request::Reply;
 use evenkeel_core::transport::{TransportError, TransportErrorKind};
 
+use super::Lists;
 use crate::random::Random;
 
 /// What happens to a reply.
@@ -41,6 +42,16 @@ pub(super) const TAMPERS: [Tamper; 9] = [
 ];
 
 impl Tamper {
+    /// True where `reply`, to which this happened, is what a machine in another state might say.
+    pub(super) fn could_be_true(self, reply: &Reply, lists: Lists) -> bool {
+        match self {
+            _ if lists == Lists::None => false,
+            Tamper::Emptied | Tamper::LinesCut | Tamper::ByteFlipped => true,
+            Tamper::OutputCut => reply.stdout.last().is_none_or(|byte| *byte == b'\n'),
+            _ => false,
+        }
+    }
+
     pub(super) fn apply(self, mut reply: Reply, random: &mut Random) -> Result<Reply, TransportError> {
         match self {
             Tamper::Dropped => {

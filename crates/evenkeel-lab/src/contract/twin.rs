@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use evenkeel_core::plan::{Blueprint, Change, Instance, Plan, Policy, Removal, batches, build, removals};
+use evenkeel_core::plan::{
+    Blueprint, Change, Gate, Instance, Plan, Policy, Removal, batches, build, removals,
+};
 use evenkeel_core::request::{Query, Replies, Reply, Request, join_queries};
 use evenkeel_core::target::{Target, TargetSpec};
 use evenkeel_core::transport::TransportError;
@@ -119,15 +121,30 @@ pub fn send(machine: &mut dyn Machine, writes: &[Write]) -> Vec<String> {
     complaints
 }
 
-/// Looks, writes, and looks again: nothing may be left to do. What is left, or what went wrong.
+/// Looks, writes, and looks again: nothing may be left to do but what stays held. What is left, or what went wrong.
 pub fn converge(machine: &mut dyn Machine, instances: &[Instance]) -> Result<Plan, String> {
     let plan = look(machine, instances);
-    let complaints = send(machine, &writes(&plan));
+    let sent = writes(&plan);
+    let complaints = send(machine, &sent);
     let plan = look(machine, instances);
-    if let Some(change) = plan.changes.iter().find(|c| c.is_pending() || c.error.is_some()) {
-        return Err(format!("after a run there is still {}; {}", told(change), complaints.join("; ")));
+    let is_left = |c: &&Change| c.error.is_some() || (c.is_pending() && !stays_held(c));
+    if let Some(change) = plan.changes.iter().find(is_left) {
+        let sent: Vec<String> = sent.iter().map(|(_, write)| write.display()).collect();
+        return Err(format!(
+            "after a run of [{}] there is still {}; {}",
+            sent.join("; "),
+            told(change),
+            complaints.join("; ")
+        ));
     }
     Ok(plan)
+}
+
+/// True where all that is left to do may not be sent as things are, whatever the mode allows: the driver itself says so.
+pub fn stays_held(change: &Change) -> bool {
+    let Gate::Held { reasons } = &change.gate else { return false };
+    let says = |reason: &String| change.steps.iter().any(|step| step.held.as_ref() == Some(reason));
+    reasons.iter().all(says)
 }
 
 /// A change in one line, for failures.

@@ -5,12 +5,13 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Map, Value, json};
 
-use super::{Fixture, Scenario, TARGET, now};
+use super::{Fixture, Lists, Scenario, TARGET, now};
 use crate::random::Random;
 use crate::store::{Content, FOREIGN, FileStore, Personality};
 use crate::vzdump::{Archive, Dialect, DumpHost, Kind, World};
 
-pub(super) const FIXTURE: Fixture = Fixture { kind: "BackupSchedule", backend: Some("vzdump"), scenario };
+pub(super) const FIXTURE: Fixture =
+    Fixture { kind: "BackupSchedule", backend: Some("vzdump"), scenario, lists: Lists::None };
 
 const DIRECTORY: &str = "/disk1/backup/dump";
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Fixture, Scenario, TARGET};
+use super::{Fixture, Lists, Scenario, TARGET};
 use crate::random::Random;
 use crate::zfs::{Kind, Version, ZfsHost};
 
-pub(super) const FIXTURE: Fixture = Fixture { kind: "ZfsDataset", backend: None, scenario };
+pub(super) const FIXTURE: Fixture =
+    Fixture { kind: "ZfsDataset", backend: None, scenario, lists: Lists::None };
 
 /// Properties of both types, with values that are safe or accepted.
 const BOTH: [(&str, &[&str]); 10] = [

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::{Fixture, Scenario, TARGET};
+use super::{Fixture, Lists, Scenario, TARGET};
 use crate::random::Random;
 use crate::zfs::{Version, ZfsHost};
 
-pub(super) const FIXTURE: Fixture = Fixture { kind: "ZfsPool", backend: None, scenario };
+pub(super) const FIXTURE: Fixture = Fixture { kind: "ZfsPool", backend: None, scenario, lists: Lists::None };
 
 const SETTINGS: [(&str, &[&str]); 9] = [
     ("autotrim", &["on", "off"]),

@@ -7,13 +7,13 @@ use evenkeel_core::request::{Exec, Goal, Origin, Reply, Request, Transfer};
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
-use super::{Fixture, Scenario, TARGET, now};
+use super::{Fixture, Lists, Scenario, TARGET, now};
 use crate::machine::Machine;
 use crate::random::Random;
 use crate::zfs::{Version, ZfsHost};
 
 pub(super) const FIXTURE: Fixture =
-    Fixture { kind: "BackupSchedule", backend: Some("zfsSnapshot"), scenario };
+    Fixture { kind: "BackupSchedule", backend: Some("zfsSnapshot"), scenario, lists: Lists::None };
 
 /// How the second machine is called, behind the first one's name.
 const BESIDE: &str = "offsite";
