@@ -209,7 +209,7 @@ impl Driver for Toy {
                 Err(_) if self.0 == Flaw::CountsTheUnread => true,
                 Err(error) => return Err(error),
             };
-            counted.insert(name.clone(), if there { 1 } else { 0 });
+            counted.insert(name.clone(), u64::from(there));
         }
         Ok(counted)
     }

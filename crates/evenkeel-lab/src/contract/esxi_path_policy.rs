@@ -106,7 +106,9 @@ impl Machine for Kept {
 
 fn add_disks(host: &mut EsxHost, random: &mut Random) {
     let boot = host.add_luns(Array::Local, 1, 1);
-    boot.iter().for_each(|id| host.set_boot(id));
+    for id in &boot {
+        host.set_boot(id);
+    }
     let mut arrays = Array::ALL;
     random.shuffle(&mut arrays);
     let mut lun = 0;

@@ -64,7 +64,7 @@ async fn fall(falls: Option<watch::Receiver<u64>>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 struct Connection {

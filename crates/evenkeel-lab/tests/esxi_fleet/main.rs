@@ -97,7 +97,9 @@ fn mend(fleet: &Fleet) {
     for name in fleet.hosts.keys() {
         fleet.host(name, |host| {
             let ids: Vec<String> = host.devices().map(|device| device.id.clone()).collect();
-            ids.iter().for_each(|id| host.allow_writes(id));
+            for id in &ids {
+                host.allow_writes(id);
+            }
             host.come_up();
             host.restore_path("vmhba2");
             host.restore_path("vmhba3");
