@@ -199,9 +199,9 @@ async fn settles(fleet: &Fleet, scene: &Scene) {
 
 async fn play(seed: u64) -> (usize, BTreeSet<String>) {
     let mut random = Random::derive(seed, 60);
-    let mut scene = scene(&mut random);
-    let fleet = Fleet::new(std::mem::take(&mut scene.members), &scene.spec, seed);
-    let (mut most, mut seen) = (0, BTreeSet::new());
+    let mut drawn = scene(&mut random);
+    let fleet = Fleet::new(std::mem::take(&mut drawn.members), &drawn.spec, seed);
+    let (mut most, mut verdicts) = (0, BTreeSet::new());
     for attempt in 0..=random.below(3) {
         if random.one_in(3) {
             fleet.set_trouble(seed + attempt as u64, 5 + random.below(20));
@@ -210,17 +210,17 @@ async fn play(seed: u64) -> (usize, BTreeSet<String>) {
             strike(&fleet, &mut random);
         }
         let (run, log) = fleet.reconcile().await;
-        most = most.max(judge(&fleet, &scene, &run, &log));
+        most = most.max(judge(&fleet, &drawn, &run, &log));
         for outcome in &run.outcomes {
             let words = format!("{:?}", outcome.verdict);
-            seen.insert(words.split([' ', '{']).next().unwrap_or_default().to_owned());
+            verdicts.insert(words.split([' ', '{']).next().unwrap_or_default().to_owned());
         }
         if random.one_in(2) {
             mend(&fleet);
         }
     }
-    settles(&fleet, &scene).await;
-    (most, seen)
+    settles(&fleet, &drawn).await;
+    (most, verdicts)
 }
 
 #[test]
@@ -234,22 +234,22 @@ fn whatever_happens_to_a_fleet_it_ends_well() {
         Err(_) => 0..SEEDS,
     };
     let is_all = seeds.end - seeds.start == SEEDS;
-    let (mut most, mut seen) = (0, BTreeSet::new());
+    let (mut most, mut verdicts) = (0, BTreeSet::new());
     for seed in seeds {
         let played = catch_unwind(AssertUnwindSafe(|| runtime.block_on(play(seed))));
-        let Ok((overlap, verdicts)) = played else {
+        let Ok((overlap, new)) = played else {
             panic!(
                 "seed {seed} fails; again: EVENKEEL_SEED={seed} cargo nextest run -p evenkeel-lab --test esxi_fleet"
             );
         };
         most = most.max(overlap);
-        seen.extend(verdicts);
+        verdicts.extend(new);
     }
     if is_all {
         // Else it would have shown nothing.
         assert_eq!(most, 2, "two hosts of a cluster were changed side by side where that is allowed");
         for verdict in ["Applied", "Halted", "Skipped", "Held", "Failed", "Unchanged"] {
-            assert!(seen.contains(verdict), "{verdict} never came: {seen:?}");
+            assert!(verdicts.contains(verdict), "{verdict} never came: {verdicts:?}");
         }
     }
 }

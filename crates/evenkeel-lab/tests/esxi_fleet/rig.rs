@@ -1,6 +1,7 @@
 //! Hosts in clusters, and a line to them on which they take turns.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use evenkeel_core::driver::Risk;
@@ -121,14 +122,16 @@ impl Fleet {
         let log = Log::default();
         let (mut hosts, mut clusters, mut files) = (BTreeMap::new(), BTreeMap::new(), String::new());
         for Member { host, cluster } in members {
-            files += &format!(
+            let _ = write!(
+                files,
                 "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: {{ name: {}, labels: {{ role: esxi, cluster: {cluster} }} }}\nspec: {{ local: {{}} }}\n---\n",
                 host.name
             );
             clusters.insert(host.name.clone(), cluster);
             hosts.insert(host.name.clone(), Arc::new(Mutex::new(host)));
         }
-        files += &format!(
+        let _ = write!(
+            files,
             "apiVersion: evenkeel.dev/v1alpha1\nkind: EsxiPathPolicy\nmetadata: {{ name: svc }}\nspec:\n  targetSelector: {{ matchLabels: {{ role: esxi }} }}\n{spec}"
         );
         let file = SourceFile { path: "fleet.yaml".to_owned(), bytes: files.clone().into_bytes() };
