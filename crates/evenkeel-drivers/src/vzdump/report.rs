@@ -39,7 +39,7 @@ pub(super) fn report(spec: &VzdumpScheduleSpec, seen: &Seen, now: Timestamp) -> 
                 report.health.push(fresh(spec, seen, picture, about, now));
                 let lost = lost(picture);
                 if !lost.is_empty() {
-                    report.health.push(Health::bad(&format!("Whole/{}", store.target), "Lost", some(lost)));
+                    report.health.push(Health::bad(format!("Whole/{}", store.target), "Lost", some(lost)));
                 }
                 let verdict = planned.copies.get(nth).and_then(Option::as_ref).map(|(_, verdict)| verdict);
                 tell(&mut report, store, picture, verdict.unwrap_or(&Verdict::default()));
