@@ -240,7 +240,7 @@ fn as_many_steps_go_as_stand_before_the_first_that_is_held() {
 }
 
 #[test]
-fn what_is_proven_is_sent_by_itself_before_what_can_be_joined() {
+fn what_is_proven_is_sent_by_itself_after_what_can_be_joined() {
     let said = "a F proven\nb F proven\nc F\nd F\n";
     let resources = [
         disks("one", "a", "RR", ""),
@@ -255,11 +255,11 @@ fn what_is_proven_is_sent_by_itself_before_what_can_be_joined() {
     let of = |command: &str, proof: bool| (command.to_owned(), proof, 1);
     assert_eq!(proven.len(), 4, "{proven:?}");
     assert!(
-        proven[..2].contains(&of("set RR a", true)) && proven[..2].contains(&of("set RR b", true)),
+        proven[2..].contains(&of("set RR a", true)) && proven[2..].contains(&of("set RR b", true)),
         "{proven:?}"
     );
     assert!(
-        proven[2..].contains(&of("set RR c", false)) && proven[2..].contains(&of("set RR d", false)),
+        proven[..2].contains(&of("set RR c", false)) && proven[..2].contains(&of("set RR d", false)),
         "{proven:?}"
     );
     // Two that want the very same step proven: each has its own, none is joined away.

@@ -12,6 +12,7 @@ mod journal;
 mod observe;
 mod perform;
 mod progress;
+mod prove;
 mod reconcile;
 mod rollout;
 mod run;

@@ -3,11 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use evenkeel_core::plan::{Batch, Change, batches};
-use evenkeel_core::request::{Query, Replies, Reply, Request};
+use evenkeel_core::request::{Reply, Request};
 use evenkeel_core::transport::{TransportError, Watch};
 
 use crate::observe::unknown_target;
 use crate::progress::Event;
+use crate::prove::halt;
 use crate::reconcile::Engine;
 use crate::run::Sent;
 use crate::verify::Part;
@@ -35,6 +36,7 @@ impl Engine {
         let mut works = vec![Work::default(); changes.len()];
         let batches = batches(changes);
         let (mut sent, mut lost) = (Vec::new(), Lost::default());
+        let mut proven = None;
         let own = part.target.name.as_str();
         self.progress.on(&Event::Applying { target: own, steps: batches.len() });
         for batch in batches {
@@ -44,6 +46,14 @@ impl Engine {
                 continue;
             }
             let command = batch.request.display();
+            // The step before looked at what this one needs, where both are of one change.
+            if batch.serves.first().copied() != std::mem::take(&mut proven)
+                && let Some(broken) = self.broken_before(part, changes, &batch).await
+            {
+                lost.all = true;
+                halt(&mut works, &batch, &format!("before `{command}` {broken}"));
+                continue;
+            }
             if let Some(complaint) = self.not_journaled(&batch.target, &command).await {
                 lost.all = true;
                 cut_short(&mut works, &batch, Some(&complaint));
@@ -60,44 +70,17 @@ impl Engine {
                 _ => {}
             }
             note(&mut works, changes, &batch, sent.len(), &answer);
+            if batch.proof.is_some() {
+                proven = batch.serves.first().copied();
+            }
             if let Some(broken) = broken {
                 lost.all = true;
-                halt(&mut works, &batch, &broken);
+                halt(&mut works, &batch, &format!("{broken}, after `{command}`"));
             }
             let exit = answer.ok().map(|reply| reply.exit);
             sent.push(Sent { target: batch.target, command, exit });
         }
         (works, sent)
-    }
-
-    /// Sends one batch, and reads at once, in the same exchange, whether what shall be so after it is so. Gives why not.
-    async fn deliver_and_prove(
-        &self,
-        part: &Part<'_>,
-        changes: &[Change],
-        batch: &Batch,
-    ) -> (Result<Reply, TransportError>, Option<String>) {
-        let Some(proof) = &batch.proof else { return (self.deliver(part, batch).await, None) };
-        let change = batch.serves.first().and_then(|at| changes.get(*at));
-        let instance = change.and_then(|c| part.instances.iter().find(|instance| instance.id == c.id));
-        let (Some(instance), Some(target)) = (instance, part.find(&batch.target)) else {
-            return (Err(unknown_target(Some(&batch.target))), None);
-        };
-        let requests: Vec<Request> = std::iter::once(&batch.request).chain(&proof.reads).cloned().collect();
-        let mut answers = self.exchange(target, &requests).await.into_iter();
-        let answer = answers.next().unwrap_or_else(|| Err(unknown_target(Some(&batch.target))));
-        if !matches!(&answer, Ok(reply) if reply.exit == 0) {
-            return (answer, None);
-        }
-        let mut replies = Replies::default();
-        for (read, answer) in proof.reads.iter().zip(answers) {
-            replies.insert(Query::reading(read.clone()), answer);
-        }
-        let broken = match instance.driver.measure(proof, &replies) {
-            Ok(counted) => proof.broken(&counted),
-            Err(error) => Some(format!("the {} could not be counted: {error}", proof.counts)),
-        };
-        (answer, broken)
     }
 
     /// Sends one batch to where it belongs.
@@ -156,19 +139,6 @@ fn ends(batch: &Batch) -> impl Iterator<Item = &str> {
         _ => [None, None],
     };
     std::iter::once(batch.target.as_str()).chain(ends.into_iter().flatten())
-}
-
-/// What a batch did is not borne: nothing more is sent to its target.
-fn halt(works: &mut [Work], batch: &Batch, broken: &str) {
-    let command = batch.request.display();
-    let message = format!("after `{command}` {broken}: nothing more was sent to {}", batch.target);
-    let hint = "see to that first; what was done stays, and another apply goes on from there".to_owned();
-    for at in &batch.serves {
-        if let Some(work) = works.get_mut(*at) {
-            (work.failed, work.halted) = (true, true);
-            work.complaint = Some((message.clone(), Some(hint.clone())));
-        }
-    }
 }
 
 /// What a batch serves does not go on.

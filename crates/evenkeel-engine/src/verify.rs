@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use evenkeel_core::condition::few;
 use evenkeel_core::diff::{FieldChange, FieldPath};
+use evenkeel_core::driver::Step;
 use evenkeel_core::plan::{
     Action, Blueprint, Change, ChangeError, Gate, Instance, InstanceId, Policy, build,
 };
@@ -110,11 +111,19 @@ fn changed_since(planned: &Change, now: &Change, written: &Written<'_>) -> Vec<S
         paths.into_iter().filter(differs).partition(|path| is_explained(path, planned, now, written));
     let mut fields: Vec<String> = others.into_iter().cloned().collect();
     // With fields that this run wrote, the commands of now are for what is left; the approved ones still hold.
-    let is_another = planned.action != now.action || (ours.is_empty() && planned.steps != now.steps);
+    let is_another = planned.action != now.action
+        || (ours.is_empty() && planned.steps != now.steps)
+        || planned.steps.iter().any(|step| is_withheld(step, now));
     if fields.is_empty() && is_another {
         fields.push(format!("what would be sent for {}", now.object));
     }
     fields
+}
+
+/// True where a step that was open when it was planned may not be sent any more.
+fn is_withheld(step: &Step, now: &Change) -> bool {
+    let is_same = |other: &Step| (&other.target, &other.request) == (&step.target, &step.request);
+    now.withheld.iter().flat_map(|withheld| &withheld.steps).any(is_same)
 }
 
 /// True where the field has the value that this run wrote elsewhere on the target (it is inherited from there),
@@ -142,12 +151,12 @@ fn tells(value: Option<&Value>, written: Option<&Value>) -> bool {
 /// What became of a change for which something was sent.
 pub(crate) fn verdict_after(change: &Change, work: &Work, after: &Look) -> Verdict {
     let complaint = work.complaint.clone();
-    if work.sent.is_empty() {
-        return complaint.map_or(Verdict::NotStarted, |(message, hint)| Verdict::Failed { message, hint });
-    }
     if work.halted {
         let (message, hint) = complaint.unwrap_or_default();
         return Verdict::Halted { message, hint };
+    }
+    if work.sent.is_empty() {
+        return complaint.map_or(Verdict::NotStarted, |(message, hint)| Verdict::Failed { message, hint });
     }
     let Some(now) = find(change, after) else {
         return match listing_error(change, after) {

@@ -83,7 +83,10 @@ impl Driver for Disks {
     }
 
     fn observe(&self, spec: &DisksSpec, replies: &Replies) -> Result<Observed<DisksState>, ObserveError> {
-        let (disks, paths) = (values(&read(&spec.disks), replies)?, counts(&paths_of(&spec.disks), replies)?);
+        let (mut disks, paths) =
+            (values(&read(&spec.disks), replies)?, counts(&paths_of(&spec.disks), replies)?);
+        // The answer is one to all that was asked together.
+        disks.retain(|disk, _| spec.disks.contains(disk));
         Ok(Observed::Present(DisksState { disks, paths }))
     }
 
@@ -160,19 +163,21 @@ async fn what_holds_goes_on_and_is_read_after_each_step() {
     let run = apply(&hosts).await;
     assert!(run.is_complete() && run.summary.applied == 4, "{run:#?}");
     let log = hosts.log.lock().unwrap().clone();
-    let from = log.iter().position(|line| line == "h: kv set 1 a").unwrap();
+    let from = log.iter().position(|line| line == "h: kv set 1 k").unwrap();
     let of_disks: Vec<&str> =
-        log[from..].iter().filter(|l| l.starts_with("h: ")).map(|l| &l[3..]).take(6).collect();
+        log[from..].iter().filter(|l| l.starts_with("h: ")).map(|l| &l[3..]).take(7).collect();
     assert_eq!(
         of_disks,
         [
+            "kv set 1 k",
+            "kv get a:paths b:paths",
             "kv set 1 a",
             "kv get a:paths b:paths",
-            "kv set 1 k",
             "kv set 1 b",
             "kv get b:paths c:paths",
             "kv set 1 c"
         ],
+        "read before the first step, and after each"
     );
     let again = apply(&hosts).await;
     assert_eq!(again.summary.commands, 0);
@@ -183,18 +188,23 @@ async fn what_has_fallen_halts_the_host_and_no_other() {
     let hosts = when(&hosts(), "h: kv set 1 a", "b:paths", "1");
     let run = apply(&hosts).await;
     let Verdict::Halted { message, hint } = verdict(&run, "disks-h") else { panic!("{run:#?}") };
-    assert_eq!(message, "after `kv set 1 a` b has 1 paths, it had 2: nothing more was sent to h");
+    assert_eq!(message, "b has 1 paths, it had 2, after `kv set 1 a`: nothing more was sent to h");
     assert!(hint.as_deref().unwrap().contains("another apply goes on from there"), "{hint:?}");
-    assert_eq!(writes_to(&hosts, "h"), ["1 a"], "neither the other disks nor what else was to be done there");
-    assert_eq!((verdict(&run, "key"), writes_to(&hosts, "i").len()), (&Verdict::NotStarted, 3));
+    assert_eq!(
+        writes_to(&hosts, "h"),
+        ["1 k", "1 a"],
+        "neither the other disks nor what else was to be done there"
+    );
+    assert_eq!((verdict(&run, "after"), writes_to(&hosts, "i").len()), (&Verdict::NotStarted, 3));
     assert_eq!(verdict(&run, "disks-i"), &Verdict::Applied);
     assert!(!run.is_complete());
-    assert_eq!((run.summary.failed, run.summary.not_started), (1, 2), "{run:#?}");
+    assert_eq!((run.summary.failed, run.summary.not_started), (1, 1), "{run:#?}");
     let json = serde_json::to_value(verdict(&run, "disks-h")).unwrap();
     assert_eq!(json["state"], "halted");
     // The paths are back: the next one goes on where this one ended.
     hosts.state.lock().unwrap().get_mut("h").unwrap().insert("b:paths".into(), "2".into());
-    assert!(apply(&hosts).await.is_complete());
+    let again = apply(&hosts).await;
+    assert!(again.is_complete(), "{again:#?}");
     assert_eq!(writes_to(&hosts, "h").iter().filter(|write| *write == "1 a").count(), 1);
 }
 
@@ -212,9 +222,15 @@ async fn nothing_is_sent_to_a_halted_host_at_a_later_level_either() {
 
 #[tokio::test]
 async fn what_cannot_be_counted_halts_as_well() {
-    let refuse = |said: &str| match said {
-        "h: kv get a:paths b:paths" => Trouble::Refused,
-        _ => Trouble::None,
+    let begun = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let refuse = move |said: &str| {
+        let is_read = said == "h: kv get a:paths b:paths";
+        begun.fetch_or(said == "h: kv set 1 a", std::sync::atomic::Ordering::SeqCst);
+        if is_read && begun.load(std::sync::atomic::Ordering::SeqCst) {
+            Trouble::Refused
+        } else {
+            Trouble::None
+        }
     };
     let hosts = hosts().with_fault(refuse);
     let run = apply(&hosts).await;
@@ -223,7 +239,7 @@ async fn what_cannot_be_counted_halts_as_well() {
         message.contains("the paths could not be counted") && message.contains("permission denied"),
         "{message}"
     );
-    assert_eq!(writes_to(&hosts, "h"), ["1 a"]);
+    assert_eq!(writes_to(&hosts, "h"), ["1 k", "1 a"]);
 
     // The disk itself is gone.
     let hosts = self::hosts();
@@ -246,8 +262,8 @@ async fn an_answer_that_is_lost_ends_it_too() {
     let run = apply(&hosts).await;
     let Verdict::Failed { message, .. } = verdict(&run, "disks-h") else { panic!("{run:#?}") };
     assert_eq!(message, "connection lost");
-    assert_eq!(writes_to(&hosts, "h"), ["1 a"]);
-    assert_eq!(verdict(&run, "key"), &Verdict::NotStarted);
+    // What comes later comes after a new look.
+    assert_eq!(writes_to(&hosts, "h"), ["1 k", "1 a", "1 z"]);
 }
 
 #[tokio::test]
@@ -259,5 +275,55 @@ async fn a_refused_step_is_its_own_failure_and_halts_nothing_else() {
         verdict(&run, "disks-h"),
         &Verdict::Failed { message: "permission denied".into(), hint: None }
     );
-    assert_eq!(writes_to(&hosts, "h"), ["1 a", "1 k", "1 b", "1 z"], "c is not begun, the rest goes on");
+    assert_eq!(writes_to(&hosts, "h"), ["1 k", "1 a", "1 b", "1 z"], "c is not begun, the rest goes on");
+}
+
+#[tokio::test]
+async fn a_refused_step_halts_where_something_fell_meanwhile() {
+    let hosts = hosts();
+    let there = Arc::clone(&hosts);
+    let hosts = hosts.with_fault(move |said| {
+        if said == "h: kv set 1 b" {
+            there.state.lock().unwrap().get_mut("h").unwrap().insert("c:paths".into(), "1".into());
+            return Trouble::Refused;
+        }
+        Trouble::None
+    });
+    let run = apply(&hosts).await;
+    let Verdict::Halted { message, .. } = verdict(&run, "disks-h") else { panic!("{run:#?}") };
+    assert!(
+        message.contains("c has 1 paths, it had 2") && message.contains("permission denied"),
+        "{message}"
+    );
+    assert_eq!(writes_to(&hosts, "h"), ["1 k", "1 a", "1 b"], "nothing else either");
+}
+
+#[tokio::test]
+async fn what_fell_before_the_first_step_is_seen_before_it() {
+    // While the key is written, which has no proof of its own.
+    let hosts = when(&hosts(), "h: kv set 1 k", "a:paths", "1");
+    let run = apply(&hosts).await;
+    let Verdict::Halted { message, .. } = verdict(&run, "disks-h") else { panic!("{run:#?}") };
+    assert_eq!(message, "before `kv set 1 a` a has 1 paths, it had 4: nothing more was sent to h");
+    assert_eq!(writes_to(&hosts, "h"), ["1 k"]);
+}
+
+#[tokio::test]
+async fn two_of_one_host_prove_each_for_itself() {
+    // The first disk of the other one falls while the last of this one is written.
+    let hosts = Hosts::new(&[("h", &[KEYS, &[("d", "0"), ("d:paths", "2")]].concat()[..])]);
+    let there = Arc::clone(&hosts);
+    let hosts = hosts.with_fault(move |said| {
+        if said == "h: kv set 1 c" {
+            there.state.lock().unwrap().get_mut("h").unwrap().insert("d:paths".into(), "1".into());
+        }
+        Trouble::None
+    });
+    let other = "kind: Disks\nmetadata: { name: other }\nspec: { target: h, disks: [d], value: '1' }\n";
+    let text = [disks("h"), other.to_owned()].join("---\n");
+    let scope = scope_with(Registry::default().with(Disks), &["h"], &text);
+    let run = engine(&hosts, &Stop::default()).reconcile(&scope, Policy::default()).await;
+    assert_eq!(verdict(&run, "disks-h"), &Verdict::Applied);
+    assert!(matches!(verdict(&run, "other"), Verdict::Halted { .. }), "{run:#?}");
+    assert_eq!(writes_to(&hosts, "h"), ["1 a", "1 b", "1 c"]);
 }

@@ -10,7 +10,8 @@ use super::de::short;
 use super::document::{self, Document};
 use super::node::Node;
 use super::problems::Problems;
-use super::resource::{Driven, Resource, RolloutSpec, read_resource};
+use super::resource::{Driven, Resource, read_resource};
+use super::rollout;
 use super::selector::Selections;
 use super::source::Source;
 use super::suggest::{choices, did_you_mean};
@@ -240,9 +241,6 @@ fn expand(
         let ignore: Arc<[String]> = resource.common.drift.ignore.as_slice().into();
         let uses = uses::names(resource, driver.uses(spec), targets, problems);
         let level = levels.get(at).copied().unwrap_or_default();
-        let written = resource.common.rollout.clone();
-        let rollout = written.or_else(|| driver.is_rolling().then(RolloutSpec::default));
-        let rollout = rollout.map(|rollout| (rollout.sizes(targets), rollout));
         for target in on.iter() {
             owners.push(at);
             instances.push(Instance {
@@ -266,11 +264,12 @@ fn expand(
                 interval: resource.common.interval,
                 drift: resource.common.drift.mode,
                 ignore: Arc::clone(&ignore),
-                rollout: rollout.as_ref().map(|(sizes, rollout)| Arc::new(rollout.on(target, sizes))),
+                rollout: None,
                 hold: None,
             });
         }
     }
+    rollout::assign(resources, targets, &mut instances, &owners, problems);
     (instances, owners)
 }
 

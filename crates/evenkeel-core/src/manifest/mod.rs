@@ -15,6 +15,7 @@ mod node;
 mod plain;
 mod problems;
 mod resource;
+mod rollout;
 pub mod schema;
 mod selector;
 mod source;

@@ -73,34 +73,18 @@ impl Default for RolloutSpec {
 }
 
 impl RolloutSpec {
-    fn value<'t>(&self, target: &'t Target) -> Option<&'t str> {
-        target.labels.get(&self.label).map(String::as_str)
-    }
-
-    /// How many machines belong together, by the value of the label.
-    pub(super) fn sizes<'t>(
-        &self,
-        targets: &'t BTreeMap<String, Arc<Target>>,
-    ) -> BTreeMap<Option<&'t str>, usize> {
-        let mut sizes = BTreeMap::new();
-        for target in targets.values().filter(|target| target.runs_commands()) {
-            *sizes.entry(self.value(target)).or_default() += 1;
-        }
-        sizes
-    }
-
-    /// The part of it that concerns `target`.
-    pub(super) fn on(&self, target: &Target, sizes: &BTreeMap<Option<&str>, usize>) -> Rollout {
-        let value = self.value(target);
-        let group = match value {
+    /// The hosts that `target` belongs to: `cluster=tokyo`.
+    pub(super) fn group(&self, target: &Target) -> String {
+        match target.labels.get(&self.label) {
             Some(value) => format!("{}={value}", self.label),
             None => format!("no label {}", self.label),
-        };
-        Rollout {
-            group,
-            at_once: self.max_unavailable.of(sizes.get(&value).copied().unwrap_or_default()),
-            max_failures: usize::try_from(self.max_failures.max(1)).unwrap_or(usize::MAX),
         }
+    }
+
+    /// The part of it that concerns one of so many `hosts` of a group.
+    pub(super) fn of(&self, group: String, hosts: usize) -> Rollout {
+        let max_failures = usize::try_from(self.max_failures.max(1)).unwrap_or(usize::MAX);
+        Rollout { group, at_once: self.max_unavailable.of(hosts), max_failures }
     }
 }
 

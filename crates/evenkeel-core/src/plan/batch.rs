@@ -20,7 +20,8 @@ pub struct Batch {
 /// The writes for the open changes among `changes`, all of one target and in plan order.
 ///
 /// Level by level (`dependsOn`; removals have the last), within a level: creations, replacements and removals
-/// one object after another, then updates step by step with equal steps joined.
+/// one object after another, then updates step by step with equal steps joined, and last those that are to be proven:
+/// each whole, for its steps prove each for the next.
 pub fn batches(changes: &[Change]) -> Vec<Batch> {
     let mut out = Vec::new();
     let open = || changes.iter().enumerate().filter(|(_, c)| c.is_open());
@@ -31,7 +32,10 @@ pub fn batches(changes: &[Change]) -> Vec<Batch> {
         let of =
             |wanted: fn(Action) -> bool| open().filter(move |(_, c)| c.level == level && wanted(c.action));
         whole(of(|a| a != Action::Update), &mut out);
-        stepwise(&of(|a| a == Action::Update).collect::<Vec<_>>(), &mut out);
+        let (proven, plain): (Vec<_>, Vec<_>) = of(|a| a == Action::Update)
+            .partition(|(_, change)| change.steps.iter().any(|s| s.proof.is_some()));
+        stepwise(&plain, &mut out);
+        whole(proven.into_iter(), &mut out);
     }
     out
 }
@@ -59,12 +63,13 @@ fn target_of<'a>(step: &'a Step, change: &'a Change) -> &'a str {
 fn stepwise(changes: &[(usize, &Change)], out: &mut Vec<Batch>) {
     let most = changes.iter().map(|(_, c)| c.steps.len()).max().unwrap_or(0);
     for nth in 0..most {
-        let all = changes.iter().filter_map(|(at, change)| Some((*at, *change, change.steps.get(nth)?)));
-        // What is to be proven is sent by itself: nothing goes on before it is.
-        let (proven, joinable): (Vec<_>, Vec<_>) = all.partition(|(_, _, step)| step.proof.is_some());
-        out.extend(proven.into_iter().map(|(at, change, step)| alone(at, change, step)));
-        let steps: Vec<(usize, &str, &Request)> =
-            joinable.iter().map(|(at, change, step)| (*at, target_of(step, change), &step.request)).collect();
+        let steps: Vec<(usize, &str, &Request)> = changes
+            .iter()
+            .filter_map(|(at, change)| {
+                let step = change.steps.get(nth)?;
+                Some((*at, target_of(step, change), &step.request))
+            })
+            .collect();
         let joined = join_steps(steps.iter().map(|(_, target, request)| (Some(*target), *request)));
         let start = out.len();
         out.extend(joined.requests.into_iter().map(|request| Batch {

@@ -42,6 +42,40 @@ fn hosts_with_the_same_label_belong_together_and_so_do_those_without() {
 }
 
 #[test]
+fn machines_that_are_not_changed_make_no_cluster_larger() {
+    let target = |name: &str, on: &str| {
+        format!(
+            "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: {{ name: {name}, labels: {{ on: {on}, cluster: x }} }}\nspec: {{ ssh: {{ host: {name} }} }}\n---\n"
+        )
+    };
+    let targets: String = ["a", "b", "c"].iter().map(|name| target(name, "esx")).collect();
+    let others: String = ["d", "e", "f", "g", "h"].iter().map(|name| target(name, "linux")).collect();
+    let toy = "apiVersion: evenkeel.dev/v1alpha1\nkind: Toy\nmetadata: { name: x }\nspec: { targetSelector: { matchLabels: { on: esx } }, label: l, rollout: { maxUnavailable: 3 } }\n";
+    let loaded = load_text(targets + &others + toy);
+    let at_once = |instance: &crate::plan::Instance| instance.rollout.as_ref().unwrap().at_once;
+    assert_eq!(loaded.instances.iter().map(at_once).collect::<Vec<_>>(), [2, 2, 2], "never all three");
+}
+
+#[test]
+fn a_machine_with_two_names_would_have_two_turns() {
+    let target = |name: &str| {
+        format!(
+            "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: {{ name: {name}, labels: {{ on: a }} }}\nspec: {{ ssh: {{ host: Olive, port: 22 }} }}\n---\n"
+        )
+    };
+    let toy = |rollout: &str| {
+        format!(
+            "apiVersion: evenkeel.dev/v1alpha1\nkind: Toy\nmetadata: {{ name: x }}\nspec: {{ targetSelector: {{ matchLabels: {{ on: a }} }}, label: l{rollout} }}\n"
+        )
+    };
+    let found = lines(&load_text(target("olive") + &target("olive2") + &toy(", rollout: {}")));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("olive and olive2 are two names of one machine (olive:22)"), "{found:?}");
+    let found = lines(&load_text(target("olive") + &target("olive2") + &toy("")));
+    assert_eq!(found, Vec::<String>::new(), "what takes no turns may");
+}
+
+#[test]
 fn a_share_is_of_the_hosts_of_each_cluster() {
     let names: Vec<String> = (0..10).map(|n| format!("h{n}")).collect();
     let hosts: Vec<(&str, &str)> = names
