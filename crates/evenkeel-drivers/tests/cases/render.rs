@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use evenkeel_core::diagnostic::{Diagnostic, Severity};
-use evenkeel_core::driver::{Fate, Report, Step};
+use evenkeel_core::driver::{Fate, Proof, Report, Step};
 use evenkeel_core::plan::{Change, Gate, Plan};
+use evenkeel_core::request::Request;
 
 use crate::case::HOST;
 
@@ -37,8 +38,9 @@ fn change(change: &Change) -> String {
     for field in &change.fields {
         let _ = writeln!(out, "  {}: {} -> {}", field.change.path, field.before_text, field.after_text);
     }
-    for line in change.steps.iter().map(step) {
-        let _ = writeln!(out, "  $ {line}");
+    for one in &change.steps {
+        let _ = writeln!(out, "  $ {}", step(one));
+        out += &one.proof.as_ref().map(proof).unwrap_or_default();
     }
     if let Some(withheld) = &change.withheld {
         for line in withheld.steps.iter().map(step) {
@@ -62,8 +64,22 @@ fn step(step: &Step) -> String {
     format!("{}{}", at.map(|name| format!("{name}: ")).unwrap_or_default(), step.request.display())
 }
 
+/// What must be so after a step.
+fn proof(proof: &Proof) -> String {
+    let reads: Vec<String> = proof.reads.iter().map(Request::display).collect();
+    let least: Vec<String> = proof.at_least.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    format!("    then: {} ({}: {})\n", reads.join("; "), proof.counts, least.join(", "))
+}
+
 fn report(report: &Report) -> String {
     let mut out = String::new();
+    for (what, names) in &report.touches {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let _ = writeln!(out, "  touches {what}: {}", names.join(", "));
+    }
+    for row in report.table.iter().flat_map(|table| &table.rows) {
+        let _ = writeln!(out, "  | {}", row.join(" | "));
+    }
     for health in &report.health {
         let sign = if health.good { "good" } else { "BAD" };
         let _ = writeln!(out, "  {}: {sign} {}: {}", health.about, health.reason, health.message);

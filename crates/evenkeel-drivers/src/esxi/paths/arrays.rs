@@ -60,7 +60,7 @@ impl Misfit {
     /// What a person writes who wants it all the same.
     pub(super) fn acceptance(&self) -> String {
         format!(
-            "write another policy, or `accept: {{ dataLoss: {{ of: {}, reason: \"…\", until: YYYY-MM-DD }} }}`",
+            "it is held unless the manifest says `accept: {{ dataLoss: {{ of: {}, reason: \"…\", until: YYYY-MM-DD }} }}`",
             self.of
         )
     }

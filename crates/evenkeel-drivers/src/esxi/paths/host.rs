@@ -51,12 +51,10 @@ pub(super) fn first_reads(spec: &EsxiPathPolicySpec, dialect: Dialect) -> Vec<Re
 
 /// True where the selection depends on what the SCSI layer tells.
 pub(super) fn needs_vendors(spec: &EsxiPathPolicySpec) -> bool {
-    let by_vendor = spec.devices.as_ref().is_some_and(|devices| {
+    spec.devices.as_ref().is_some_and(|devices| {
         let names = [&devices.vendor, &devices.model, &devices.exclude.vendor, &devices.exclude.model];
         names.iter().any(|names| !names.is_empty())
-    });
-    // A rule that gives a policy back names vendors.
-    by_vendor || spec.reset_to_default
+    })
 }
 
 impl Host {
@@ -94,6 +92,28 @@ impl Host {
             paths: paths.transpose()?,
             users,
         }))
+    }
+
+    /// A host of which everything is known.
+    #[cfg(test)]
+    pub(super) fn of_tests(
+        dialect: Dialect,
+        devices: Vec<NmpDevice>,
+        satps: Vec<Satp>,
+        rules: Vec<ClaimRule>,
+        scsi: Vec<ScsiDevice>,
+        paths: Vec<NmpPath>,
+    ) -> Self {
+        Host {
+            dialect,
+            devices: Arc::new(devices),
+            satps: Some(Arc::new(satps)),
+            rules: Some(Arc::new(rules)),
+            scsi: Some(Arc::new(scsi)),
+            lacks_scsi: false,
+            paths: Some(Arc::new(paths)),
+            users: None,
+        }
     }
 
     /// True where it was asked what the SCSI layer tells: vendors, and which disks are local or booted from.

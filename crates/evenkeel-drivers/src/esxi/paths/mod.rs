@@ -14,6 +14,8 @@ mod select;
 mod spec;
 mod state;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod wanted;
 
 use std::collections::BTreeMap;

@@ -91,27 +91,31 @@ fn of_default(satp: &str, old: &str, new: &str, evidence: &Evidence) -> Vec<Stri
         }
     }
     let reclaim = reclaim(host);
+    let says = |count: usize, one: &str, many: &str| {
+        format!("{} of {satp} {}", devices(count), if count == 1 { one } else { many })
+    };
     if ours > 0 {
-        notes.push(format!("{} of {satp} are set by this policy as well", devices(ours)));
+        notes.push(format!("{} set by this policy as well", says(ours, "is", "are")));
     }
     if !later.is_empty() {
         notes.push(format!(
-            "{} of {satp} keep {old} until they are reclaimed (`{reclaim}`) or the host restarts: {}",
-            devices(later.len()),
+            "{} {old} until reclaimed (`{reclaim}`) or the host restarts: {}",
+            says(later.len(), "keeps", "keep"),
             name_some(later, MOST_NAMES)
         ));
     }
     if !excluded.is_empty() {
         notes.push(format!(
-            "{} of {satp} that this policy leaves alone get {new}, too, when they are reclaimed or the host restarts, unless {old} was set on them by name: {}",
-            devices(excluded.len()),
+            "{} left alone here, and {new} comes to {} all the same when reclaimed or when the host restarts, unless {old} was set by name: {}",
+            says(excluded.len(), "is", "are"),
+            if excluded.len() == 1 { "it" } else { "them" },
             name_some(excluded, MOST_NAMES)
         ));
     }
     if !own.is_empty() {
         notes.push(format!(
-            "{} of {satp} have another policy, by a rule or by name, and keep it: {}",
-            devices(own.len()),
+            "{} another policy, by a rule or by name: {}",
+            says(own.len(), "keeps", "keep"),
             name_some(own, MOST_NAMES)
         ));
     }
@@ -138,9 +142,10 @@ fn of_rule(rule: &Rule, evidence: &Evidence) -> Option<String> {
         .collect();
     (!others.is_empty()).then(|| {
         format!(
-            "the rule {} reaches disks that appear later; {} that may fit it keep what they have until they are reclaimed (`{}`) or the host restarts: {}",
+            "the rule {} reaches disks that appear later; {} that may fit {} unchanged until reclaimed (`{}`) or the host restarts: {}",
             rules::RuleKey::of(rule),
             devices(others.len()),
+            if others.len() == 1 { "stays" } else { "stay" },
             reclaim(host),
             name_some(others, MOST_NAMES)
         )

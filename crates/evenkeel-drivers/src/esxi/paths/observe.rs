@@ -38,6 +38,7 @@ pub(super) fn queries(spec: &EsxiPathPolicySpec, so_far: &Replies) -> Vec<Query>
 fn later_reads(spec: &EsxiPathPolicySpec, host: &Host) -> Result<Vec<Request>, ObserveError> {
     let dialect = host.dialect;
     let mut reads = Vec::new();
+    fits(spec, host)?;
     if host.satps.is_none() && unproven_satps(spec, host).next().is_some() {
         reads.push(dialect.satp_list());
     }
@@ -107,6 +108,11 @@ pub(super) fn observe(
         return Err(ObserveError::NotAsked { command: Dialect::Five.device_list().display() });
     };
     fits(spec, &host)?;
+    Ok(Observed::Present(state(spec, host)?))
+}
+
+/// What a host is as far as a spec speaks of it.
+pub(super) fn state(spec: &EsxiPathPolicySpec, host: Host) -> Result<PathPolicyState, ObserveError> {
     let selection = select(spec, &host)?;
     let mut state = PathPolicyState::default();
     for device in selection.taken.iter().filter_map(|at| host.devices.get(*at)) {
@@ -122,7 +128,7 @@ pub(super) fn observe(
         }
     }
     state.evidence = Some(Arc::new(Evidence { host, selection, speaks_of_rules: spec.rules.is_some() }));
-    Ok(Observed::Present(state))
+    Ok(state)
 }
 
 /// The default policies of the array types that the spec speaks of.

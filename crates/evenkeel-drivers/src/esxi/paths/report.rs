@@ -11,7 +11,7 @@ use super::host::{Host, short_name};
 use super::notes;
 use super::spec::EsxiPathPolicySpec;
 use super::state::Evidence;
-use super::steps::{name_few, too_few};
+use super::steps::{Holds, name_few, too_few};
 use super::wanted::pending;
 use crate::esxi::reply::NmpDevice;
 
@@ -113,11 +113,8 @@ fn touches(
 ) -> BTreeMap<String, BTreeSet<String>> {
     let mut touched = BTreeMap::new();
     let Host { users: Some(Ok(users)), .. } = &evidence.host else { return touched };
-    let working = evidence.host.working_paths().unwrap_or_default();
-    let few = too_few(changed.iter().copied(), &working, spec.min_working_paths);
-    let is_touched = |id: &str| {
-        changed.iter().any(|device| device.id == id) && !few.iter().any(|(device, _)| device.id == id)
-    };
+    let holds = Holds::of(spec, &evidence.host, changed);
+    let is_touched = |id: &str| changed.iter().any(|device| device.id == id && holds.why(device).is_none());
     let extents: Vec<_> = users.extents.iter().filter(|extent| is_touched(&extent.device)).collect();
     let runs_there = |config_file: &str| {
         let volume = config_file.strip_prefix("/vmfs/volumes/").and_then(|rest| rest.split('/').next());

@@ -3,7 +3,7 @@
 use evenkeel_core::driver::ObserveError;
 
 use super::arrays::LOCAL;
-use super::host::Host;
+use super::host::{Host, needs_vendors};
 use super::spec::{Devices, EsxiPathPolicySpec};
 use crate::esxi::reply::{NmpDevice, ScsiDevice};
 
@@ -34,15 +34,12 @@ pub(super) fn select(spec: &EsxiPathPolicySpec, host: &Host) -> Result<Selection
     let mut selection = Selection::default();
     let Some(devices) = &spec.devices else { return Ok(selection) };
     let scsi = host.scsi();
-    let by_vendor = [&devices.vendor, &devices.model, &devices.exclude.vendor, &devices.exclude.model]
-        .iter()
-        .any(|names| !names.is_empty());
     for (at, device) in host.devices.iter().enumerate() {
         if !may_fit(devices, device) {
             continue;
         }
         let told = scsi.as_ref().and_then(|all| all.get(device.id.as_str()).copied());
-        if told.is_none() && (by_vendor || scsi.is_some()) {
+        if told.is_none() && (needs_vendors(spec) || scsi.is_some()) {
             return Err(host.unknown_to_scsi(&device.id));
         }
         match standing(devices, device, told) {

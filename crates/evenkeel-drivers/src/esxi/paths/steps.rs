@@ -195,12 +195,13 @@ fn writes(
 }
 
 /// Why devices are not changed as things are. Each reason names all that it concerns, so that it is told once.
-struct Holds<'a> {
+pub(super) struct Holds<'a> {
     by_device: HashMap<&'a str, String>,
 }
 
 impl<'a> Holds<'a> {
-    fn of(spec: &EsxiPathPolicySpec, host: &Host, changed: &[&'a NmpDevice]) -> Self {
+    /// What holds back which of the devices that are to be changed.
+    pub(super) fn of(spec: &EsxiPathPolicySpec, host: &Host, changed: &[&'a NmpDevice]) -> Self {
         let least = spec.min_working_paths;
         let mut by_device = HashMap::new();
         let wishes = Wishes::new(spec, host);
@@ -222,7 +223,7 @@ impl<'a> Holds<'a> {
         Holds { by_device }
     }
 
-    fn why(&self, device: &NmpDevice) -> Option<String> {
+    pub(super) fn why(&self, device: &NmpDevice) -> Option<String> {
         self.by_device.get(device.id.as_str()).cloned()
     }
 }
