@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::fight;
 use super::inventory;
+use super::rollout;
 use super::schedule::Job;
 use super::standing::Hold;
 use super::state::{Shared, State, is_sweep};
@@ -134,7 +135,9 @@ impl Terms<'_> {
                 .map(Hold::Fight),
             Intent::Intentional => None,
         };
-        (intent, hold.or_else(|| self.waiting(world, instance)))
+        let takes_turns = instance.rollout.is_some() && !self.state.asked.contains_key(&key);
+        let halted = || rollout::halted(self.state, &key).filter(|_| takes_turns).map(Hold::Halted);
+        (intent, hold.or_else(halted).or_else(|| self.waiting(world, instance)))
     }
 
     fn waiting(&self, world: &World, instance: &Instance) -> Option<Hold> {

@@ -81,6 +81,34 @@ pub(super) fn stands_failed(old: Option<&ResourceStatus>, one: &Fared<'_>) -> bo
     }
 }
 
+/// Why a resource stands halted after this, if it does. Where it was tried again, that counts; `old` is of the same wish.
+pub(super) fn stands_halted(old: Option<&ResourceStatus>, one: &Fared<'_>) -> Option<String> {
+    match one.verdict {
+        _ if one.standing.is_ready() => None,
+        Some(Verdict::Halted { .. }) => Some(one.standing.message.clone()),
+        _ if one.sent => None,
+        _ => old.and_then(|old| old.halted.clone()),
+    }
+}
+
+/// Why nothing is sent for a resource that takes turns while nobody asks for it: it, or another one on its target, was
+/// halted, and would go on where it was told to end.
+pub(super) fn halted(state: &State, key: &ResourceKey) -> Option<String> {
+    let is_meant = |other: &&ResourceStatus| {
+        let here = || other.key.source == key.source && other.key.id.target == key.id.target;
+        other.halted.is_some() && here() && state.digest(&other.key) == Some(other.digest.as_str())
+    };
+    let own = || state.resources.get(key).filter(is_meant);
+    let found = own().or_else(|| state.resources.values().find(is_meant))?;
+    let why = found.halted.as_deref()?;
+    let id = &found.key.id;
+    Some(if found.key == *key {
+        why.to_owned()
+    } else {
+        format!("{}/{} was halted: {why}", id.kind, id.name)
+    })
+}
+
 impl State {
     /// True where something was sent for a resource that went wrong, and it was not seen as its manifest says since.
     pub(super) fn stands_failed(&self, key: &ResourceKey) -> bool {

@@ -148,6 +148,7 @@ fn known(state: &State, key: &ResourceKey, now: Timestamp) -> Option<ResourceSta
         next: None,
         corrections: fight::Corrections::new(),
         failed: false,
+        halted: None,
         health: Vec::new(),
     };
     Some(state.resources.get(key).cloned().unwrap_or_else(blank))
@@ -242,6 +243,7 @@ fn status(
         next: None,
         corrections: corrections(old.filter(|_| !is_new), one, now),
         failed: rollout::stands_failed(old, one),
+        halted: rollout::stands_halted(old.filter(|_| !is_new), one),
         health: match old {
             Some(old) if is_unread => old.health.clone(),
             _ => one.change.report.health.clone(),

@@ -24,6 +24,8 @@ pub(super) enum Hold {
     Fight(String),
     /// Something that it depends on is not ready.
     Waiting(String),
+    /// A run on its target was halted.
+    Halted(String),
     /// Too many hosts of its cluster failed.
     Rollout(String),
 }
@@ -34,7 +36,7 @@ impl Hold {
         match self {
             Hold::Report => "drift is reported only (drift.mode: Report)".to_owned(),
             Hold::PlanOnly => "a commit changes nothing by itself (onPush.apply: None)".to_owned(),
-            Hold::Fight(why) | Hold::Rollout(why) => why.clone(),
+            Hold::Fight(why) | Hold::Halted(why) | Hold::Rollout(why) => why.clone(),
             Hold::Waiting(name) => format!("waits for {name}, which is not ready"),
         }
     }
@@ -135,6 +137,7 @@ pub(super) fn after_look(change: &Change, hold: Option<&Hold>, intent: Intent) -
     match (hold, &change.gate) {
         (Some(Hold::Report), _) => Standing::new(Status::False, "Drifted", differs),
         (Some(Hold::Fight(why)), _) => Standing::new(Status::False, "Fight", why.as_str()).stalled(),
+        (Some(Hold::Halted(why)), _) => Standing::new(Status::False, "Halted", why.as_str()).stalled(),
         (Some(Hold::Waiting(_) | Hold::Rollout(_)), Gate::Held { reasons }) => {
             Standing::new(Status::False, WAITING, few(reasons, "; ")).reconciling()
         }

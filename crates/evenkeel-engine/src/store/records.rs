@@ -81,6 +81,9 @@ pub struct ResourceStatus {
     /// its cluster wait for it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub failed: bool,
+    /// What was found when a run was halted for it: nothing more is sent until its manifest changes or a person asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halted: Option<String>,
     /// What is true of it beside being as its manifest says, as it was last seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health: Vec<Health>,

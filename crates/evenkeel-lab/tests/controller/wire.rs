@@ -30,7 +30,6 @@ pub(crate) struct Wire {
 struct Refused {
     start: Option<String>,
     says: String,
-    count: usize,
 }
 
 /// How many exchanges with a word in their commands there were at the same time.
@@ -77,24 +76,17 @@ impl Wire {
 
     /// Commands that begin like this (`host: command`) fail with these words; without words, they seem to succeed.
     pub(crate) fn refuse(&self, start: &str, says: &str) {
-        *self.refused.lock().unwrap() =
-            Refused { start: Some(start.to_owned()), says: says.to_owned(), count: 0 };
+        *self.refused.lock().unwrap() = Refused { start: Some(start.to_owned()), says: says.to_owned() };
     }
 
     pub(crate) fn refuse_nothing(&self) {
         *self.refused.lock().unwrap() = Refused::default();
     }
 
-    /// How many commands were refused.
-    pub(crate) fn refusals(&self) -> usize {
-        self.refused.lock().unwrap().count
-    }
-
     fn refuses(&self, target: &Target, request: &Request) -> Option<Reply> {
-        let mut refused = self.refused.lock().unwrap();
+        let refused = self.refused.lock().unwrap();
         let said = format!("{}: {}", target.name, request.display());
         refused.start.as_ref().filter(|start| said.starts_with(*start))?;
-        refused.count += 1;
         let stderr = refused.says.clone().into_bytes();
         Some(Reply { exit: i32::from(!stderr.is_empty()), stdout: Vec::new(), stderr })
     }

@@ -58,6 +58,7 @@ pub(crate) fn resource(key: ResourceKey, generation: u64) -> ResourceStatus {
         failures: 2,
         next: Some(at(300)),
         failed: true,
+        halted: Some("naa.1 has 1 working paths, it had 2".to_owned()),
         health: Vec::new(),
         corrections: [("atime".to_owned(), vec![at(5), at(6)])].into(),
     }
