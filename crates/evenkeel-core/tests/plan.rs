@@ -226,15 +226,12 @@ fn as_many_steps_go_as_stand_before_the_first_that_is_held() {
     ] {
         let plan = planned(Disks::default(), &[disks("all", "''", "RR", "")], Some(said));
         let change = change(&plan, "all");
-        match &change.withheld {
-            Some(withheld) => {
-                assert_eq!((change.steps.len(), withheld.steps.len()), (goes, waits), "{said}");
-                assert!(change.is_open() && !withheld.reasons.is_empty(), "{said}");
-            }
-            None => {
-                assert_eq!(goes, 0, "{said}");
-                assert!(matches!(change.gate, Gate::Held { .. }), "{said}");
-            }
+        if let Some(withheld) = &change.withheld {
+            assert_eq!((change.steps.len(), withheld.steps.len()), (goes, waits), "{said}");
+            assert!(change.is_open() && !withheld.reasons.is_empty(), "{said}");
+        } else {
+            assert_eq!(goes, 0, "{said}");
+            assert!(matches!(change.gate, Gate::Held { .. }), "{said}");
         }
     }
 }
