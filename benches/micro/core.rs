@@ -34,7 +34,7 @@ fn plan(c: &mut Criterion) {
 }
 
 fn blueprint(replies: &BTreeMap<String, Replies>) -> Blueprint<'_> {
-    Blueprint { replies, policy: Policy::default(), now: now(), keep_seen: false }
+    Blueprint { replies, policy: Policy::default(), now: now(), keep: evenkeel_core::driver::Keep::default() }
 }
 
 fn manifests(c: &mut Criterion) {

@@ -135,7 +135,12 @@ fn planned(driver: Disks, resources: &[String], said: Option<&str>) -> Plan {
     let replies = BTreeMap::from([("olive".to_owned(), replies)]);
     build(
         &loaded.instances,
-        &Blueprint { replies: &replies, policy: Policy::default(), now: now(), keep_seen: false },
+        &Blueprint {
+            replies: &replies,
+            policy: Policy::default(),
+            now: now(),
+            keep: evenkeel_core::driver::Keep::default(),
+        },
     )
 }
 

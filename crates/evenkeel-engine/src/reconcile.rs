@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use evenkeel_core::driver::{ErasedDriver, Registry};
+use evenkeel_core::driver::{ErasedDriver, Keep, Registry};
 use evenkeel_core::plan::{self, Blueprint, Change, Instance, Plan, Policy, Removal, removals};
 use evenkeel_core::request::Replies;
 use evenkeel_core::target::Target;
@@ -24,7 +24,7 @@ pub struct Engine {
     pub(crate) progress: Arc<dyn Progress>,
     pub(crate) stop: Stop,
     pub(crate) journal: Option<Arc<dyn Journal>>,
-    keep_seen: bool,
+    keep: Keep,
 }
 
 impl std::fmt::Debug for Engine {
@@ -66,7 +66,7 @@ impl Engine {
         progress: Arc<dyn Progress>,
         stop: Stop,
     ) -> Self {
-        Engine { transport, clock, progress, stop, journal: None, keep_seen: false }
+        Engine { transport, clock, progress, stop, journal: None, keep: Keep::default() }
     }
 
     /// Writes every command down before it is sent; one that cannot be written down is not sent.
@@ -79,7 +79,14 @@ impl Engine {
     /// Gives plans whose changes carry the State that was seen.
     #[must_use]
     pub fn keeping_seen(mut self) -> Self {
-        self.keep_seen = true;
+        self.keep.seen = true;
+        self
+    }
+
+    /// Gives plans whose changes carry what there is to see of their objects.
+    #[must_use]
+    pub fn keeping_tables(mut self) -> Self {
+        self.keep.table = true;
         self
     }
 
@@ -88,7 +95,7 @@ impl Engine {
         let now = self.clock.now();
         let surveys = scope.surveys();
         let replies = self.observe(surveys).await;
-        scope.plan(&Blueprint { replies: &replies, policy, now, keep_seen: self.keep_seen })
+        scope.plan(&Blueprint { replies: &replies, policy, now, keep: self.keep })
     }
 
     /// Plans and applies at once, as the controller does.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use evenkeel_core::condition::few;
 use evenkeel_core::diff::{FieldChange, FieldPath};
-use evenkeel_core::driver::Step;
+use evenkeel_core::driver::{Keep, Step};
 use evenkeel_core::plan::{
     Action, Blueprint, Change, ChangeError, Gate, Instance, InstanceId, Policy, build,
 };
@@ -63,7 +63,7 @@ impl Engine {
             marked: if removes { part.scope.pruned_on(part.target) } else { Vec::new() },
         };
         let replies = BTreeMap::from([(part.target.name.clone(), self.observe_target(&survey).await)]);
-        let blueprint = Blueprint { replies: &replies, policy: part.policy, now, keep_seen: false };
+        let blueprint = Blueprint { replies: &replies, policy: part.policy, now, keep: Keep::default() };
         let mut fresh = build(&survey.instances, &blueprint).changes;
         if let (true, Some(replies)) = (removes, replies.get(&part.target.name)) {
             fresh.extend(part.scope.removals_on(part.target, part.instances, replies, part.policy, now));

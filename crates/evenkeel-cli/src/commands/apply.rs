@@ -51,6 +51,7 @@ pub(crate) fn carry_out(order: Order, reach: &Reach, output: Output) -> Result<E
     let bars = Arc::new(Bars::new());
     let transport = session::transport(reach, &session::credentials(reach, secrets));
     let engine = session::engine(transport, Arc::clone(&bars) as _, &stop);
+    let engine = if view.full { engine.keeping_tables() } else { engine };
     let shown = match saved {
         Some(plan) => plan,
         None => match reading(&runtime, &engine, &scope, policy) {

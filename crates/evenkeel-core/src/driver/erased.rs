@@ -56,6 +56,17 @@ pub struct Terms<'a> {
     pub ignore: &'a [String],
     /// The resource and its target.
     pub id: &'a InstanceId,
+    /// What is told of it besides what the plan needs itself.
+    pub keep: Keep,
+}
+
+/// What is kept of what was observed, besides what a plan needs itself: it costs time, and most look at none of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// The State, also of what is as it shall be.
+    pub seen: bool,
+    /// [`Report::table`]
+    pub table: bool,
 }
 
 /// What a resource claims: an object, and the fields of it with their values.
@@ -219,14 +230,16 @@ impl<D: Driver> ErasedDriver for D {
                 (Some(state), None)
             }
         };
-        let observed = before.as_ref().map(to_json::<D>).transpose()?;
-        let report = Box::new(Driver::report(self, spec, before.as_ref(), now));
+        let mut report = Box::new(Driver::report(self, spec, before.as_ref(), now));
+        report.table = before.as_ref().filter(|_| terms.keep.table).and_then(|seen| self.table(spec, seen));
+        let kept = || before.as_ref().filter(|_| terms.keep.seen).map(to_json::<D>).transpose();
         let Some(after) = self.desired(spec, before.as_ref(), now) else {
-            return Ok(nothing_to_do(observed, report));
+            return Ok(nothing_to_do(kept()?, report));
         };
         if before.as_ref().is_some_and(|before| reads_same::<D>(before, &after)) {
-            return Ok(nothing_to_do(observed, report));
+            return Ok(nothing_to_do(kept()?, report));
         }
+        let observed = before.as_ref().map(to_json::<D>).transpose()?;
         let is_left_alone =
             |c: &FieldChange| before.is_some() && terms.ignore.iter().any(|f| c.path.is_within(f));
         let (ignored, changes): (Vec<_>, Vec<_>) =

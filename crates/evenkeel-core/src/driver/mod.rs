@@ -13,7 +13,7 @@ mod step;
 mod uses;
 
 pub use demand::{Demand, Restoration, Verification, Verifications, Wish};
-pub use erased::{ErasedDriver, ErasedSpec, Evaluation, Object, Terms};
+pub use erased::{ErasedDriver, ErasedSpec, Evaluation, Keep, Object, Terms};
 pub use error::ObserveError;
 pub use registry::Registry;
 pub use report::{Fate, Generation, Health, Report, Table};
@@ -89,6 +89,12 @@ pub trait Driver: Send + Sync + 'static {
     fn report(&self, spec: &Self::Spec, seen: Option<&Self::State>, now: Timestamp) -> Report {
         let _ = (spec, seen, now);
         Report::default()
+    }
+
+    /// What there is to see of the object, for who wants to see all of it.
+    fn table(&self, spec: &Self::Spec, seen: &Self::State) -> Option<Table> {
+        let (_, _) = (spec, seen);
+        None
     }
 
     /// What `proof` of a step counts, by name, in the answers to its reads.

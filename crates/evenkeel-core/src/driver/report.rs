@@ -19,7 +19,7 @@ pub struct Report {
     /// What stands on what would be changed, by what it is in plural (`datastores`, `virtual machines`): the names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub touches: BTreeMap<String, BTreeSet<String>>,
-    /// What there is to see of the object, for who wants to see all of it.
+    /// What [`super::Driver::table`] tells, where that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<Table>,
     /// What else the reader of a plan should know: the time zone of a schedule, a store that did not answer.

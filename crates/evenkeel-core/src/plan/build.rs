@@ -17,7 +17,7 @@ use super::{
 use crate::config::DriftMode;
 use crate::diagnostic::Location;
 use crate::diff::{FieldChange, FieldPath, leaves};
-use crate::driver::{ErasedDriver, ErasedSpec, Evaluation, ObserveError, Report, Step, Terms};
+use crate::driver::{ErasedDriver, ErasedSpec, Evaluation, Keep, ObserveError, Report, Step, Terms};
 use crate::manifest::Node;
 use crate::period::Period;
 use crate::request::Replies;
@@ -78,8 +78,8 @@ pub struct Blueprint<'a> {
     pub policy: Policy,
     /// The time of this run.
     pub now: Timestamp,
-    /// Whether changes carry the State that was seen.
-    pub keep_seen: bool,
+    /// What changes carry besides what a plan needs.
+    pub keep: Keep,
 }
 
 /// Compares every instance with what was read of its target. Changes of objects that left the manifests
@@ -95,7 +95,12 @@ fn changes<I: Borrow<Instance>>(instances: &[I], blueprint: &Blueprint<'_>) -> V
     for instance in instances.iter().map(Borrow::borrow) {
         let replies = blueprint.replies.get(&instance.id.target).unwrap_or(&nothing);
         let mut change = blank(instance);
-        let terms = Terms { owner: &instance.owner, ignore: &instance.ignore, id: &instance.id };
+        let terms = Terms {
+            owner: &instance.owner,
+            ignore: &instance.ignore,
+            id: &instance.id,
+            keep: blueprint.keep,
+        };
         match instance.driver.evaluate(&instance.spec, replies, terms, blueprint.now) {
             Err(error) => {
                 fail(&mut change, instance, &error);
@@ -166,7 +171,7 @@ fn fill(change: &mut Change, instance: &Instance, known: Known, blueprint: &Blue
         change.notes.push(format!("left as found, as `drift.ignore` says: {}", paths.join(", ")));
     }
     change.action = known.action;
-    if blueprint.keep_seen {
+    if blueprint.keep.seen {
         change.seen = Some(Seen::of(&*instance.driver, known.observed.as_ref()));
     }
     if known.action == Action::NoOp {

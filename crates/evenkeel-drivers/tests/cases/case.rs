@@ -101,7 +101,12 @@ impl Case {
         let replies = BTreeMap::from([(HOST.to_owned(), replies)]);
         let plan = build(
             &loaded.instances,
-            &Blueprint { replies: &replies, policy: Policy::default(), now, keep_seen: false },
+            &Blueprint {
+                replies: &replies,
+                policy: Policy::default(),
+                now,
+                keep: evenkeel_core::driver::Keep { seen: false, table: true },
+            },
         );
         out + &render::plan(&plan)
     }

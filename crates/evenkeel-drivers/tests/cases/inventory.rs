@@ -65,7 +65,12 @@ fn actions(host: &Recorded, manifests: String) -> Vec<(String, Action)> {
     let replies = BTreeMap::from([("host".to_owned(), replies)]);
     let plan = build(
         &loaded.instances,
-        &Blueprint { replies: &replies, policy: Policy::default(), now, keep_seen: false },
+        &Blueprint {
+            replies: &replies,
+            policy: Policy::default(),
+            now,
+            keep: evenkeel_core::driver::Keep::default(),
+        },
     );
     assert!(!plan.has_errors(), "{:#?}", plan.changes);
     plan.changes.into_iter().map(|change| (change.object, change.action)).collect()

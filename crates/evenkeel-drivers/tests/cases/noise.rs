@@ -144,7 +144,7 @@ proptest! {
         let replies = observe(&LOADED, host, &damages);
         for instance in &LOADED.instances {
             let now = "2026-11-20T12:00:00Z".parse().unwrap();
-            let found = instance.driver.evaluate(&instance.spec, &replies, Terms { owner: "evenkeel", ignore: &[], id: &instance.id }, now);
+            let found = instance.driver.evaluate(&instance.spec, &replies, Terms { owner: "evenkeel", ignore: &[], id: &instance.id, keep: evenkeel_core::driver::Keep::default() }, now);
             if let Ok(Evaluation::Known { action, .. }) = found {
                 let creates = matches!(action, Action::Create | Action::Replace);
                 prop_assert!(!creates || denied(host, &instance.object), "{damages:?}");

@@ -69,7 +69,12 @@ pub(crate) fn ask(world: &mut World, instance: &Instance) -> (Replies, usize) {
 
 pub(crate) fn look(world: &mut World, instance: &Instance, now: Timestamp) -> Result<Look, String> {
     let (replies, reads) = ask(world, instance);
-    let terms = Terms { owner: "evenkeel", ignore: &[], id: &instance.id };
+    let terms = Terms {
+        owner: "evenkeel",
+        ignore: &[],
+        id: &instance.id,
+        keep: evenkeel_core::driver::Keep::default(),
+    };
     match instance.driver.evaluate(&instance.spec, &replies, terms, now) {
         Ok(Evaluation::Known { action, steps, report, changes, .. }) => {
             assert_eq!(steps.is_empty(), changes.is_empty(), "{changes:?}");

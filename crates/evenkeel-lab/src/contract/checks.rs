@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_core::diff::{FieldPath, leaves};
-use evenkeel_core::driver::{Evaluation, Terms};
+use evenkeel_core::driver::{Evaluation, Keep, Terms};
 use evenkeel_core::plan::{Action, Change, Instance, InstanceId};
 use evenkeel_core::request::{Replies, Request};
 use serde_json::Value;
@@ -129,7 +129,12 @@ fn states(replies: &Replies, instances: &[Instance]) -> Result<States, String> {
     let state = |instance: &Instance| match instance.driver.evaluate(
         &instance.spec,
         replies,
-        Terms { owner: &instance.owner, ignore: &[], id: &instance.id },
+        Terms {
+            owner: &instance.owner,
+            ignore: &[],
+            id: &instance.id,
+            keep: Keep { seen: true, table: false },
+        },
         now(),
     ) {
         Ok(Evaluation::Known { observed, .. }) => Ok((instance.id.clone(), observed.unwrap_or_default())),

@@ -74,13 +74,26 @@ fn open_queries(instances: &[Instance], survey: Survey, replies: &Replies) -> Ve
 /// Plans `instances`.
 pub fn plan(instances: &[Instance], replies: Replies) -> Plan {
     let by_target = BTreeMap::from([(TARGET.to_owned(), replies)]);
-    build(instances, &Blueprint { replies: &by_target, policy: POLICY, now: now(), keep_seen: false })
+    build(
+        instances,
+        &Blueprint {
+            replies: &by_target,
+            policy: POLICY,
+            now: now(),
+            keep: evenkeel_core::driver::Keep::default(),
+        },
+    )
 }
 
 /// Plans `instances`, and the removal of what carries our mark and is not among `keep`. Wants an inventory.
 pub fn plan_with_removals(instances: &[Instance], keep: &[&str], replies: Replies) -> Plan {
     let by_target = BTreeMap::from([(TARGET.to_owned(), replies)]);
-    let blueprint = Blueprint { replies: &by_target, policy: POLICY, now: now(), keep_seen: false };
+    let blueprint = Blueprint {
+        replies: &by_target,
+        policy: POLICY,
+        now: now(),
+        keep: evenkeel_core::driver::Keep::default(),
+    };
     let mut changes = build(instances, &blueprint).changes;
     if let (Some(first), Some(replies)) = (instances.first(), by_target.get(TARGET)) {
         let spec = TargetSpec { prune: true, ..TargetSpec::default() };

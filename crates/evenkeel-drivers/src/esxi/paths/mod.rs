@@ -20,7 +20,7 @@ mod wanted;
 
 use std::collections::BTreeMap;
 
-use evenkeel_core::driver::{Delta, Driver, Finding, ObserveError, Observed, Proof, Report, Step};
+use evenkeel_core::driver::{Delta, Driver, Finding, ObserveError, Observed, Proof, Report, Step, Table};
 use evenkeel_core::plan::InstanceId;
 use evenkeel_core::request::{Query, Replies};
 use jiff::Timestamp;
@@ -92,6 +92,10 @@ impl Driver for EsxiPathPolicy {
 
     fn report(&self, spec: &EsxiPathPolicySpec, seen: Option<&PathPolicyState>, _: Timestamp) -> Report {
         seen.map(|seen| report::report(spec, seen)).unwrap_or_default()
+    }
+
+    fn table(&self, _: &EsxiPathPolicySpec, seen: &PathPolicyState) -> Option<Table> {
+        report::table(seen)
     }
 
     /// The working paths of each device.

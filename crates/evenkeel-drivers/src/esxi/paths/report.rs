@@ -23,7 +23,6 @@ pub(super) fn report(spec: &EsxiPathPolicySpec, seen: &PathPolicyState) -> Repor
     let changed = pending(spec, seen, evidence);
     if spec.devices.is_some() {
         report.health = health(spec, evidence);
-        report.table = Some(table(evidence));
         report.touches = touches(spec, evidence, &changed);
     }
     report.notes = notes::notes(spec, seen, evidence, &changed);
@@ -81,7 +80,9 @@ fn some(names: &[String], most: usize) -> String {
     shown.join(", ")
 }
 
-fn table(evidence: &Evidence) -> Table {
+/// Every device of the selection.
+pub(super) fn table(seen: &PathPolicyState) -> Option<Table> {
+    let evidence = seen.evidence.as_ref()?;
     let working = evidence.host.working_paths();
     let row = |device: &NmpDevice| {
         let limits = if device.psp == ROUND_ROBIN {
@@ -102,7 +103,8 @@ fn table(evidence: &Evidence) -> Table {
             paths,
         ]
     };
-    Table { columns: COLUMNS.map(str::to_owned).to_vec(), rows: taken(evidence).map(row).collect() }
+    let rows: Vec<Vec<String>> = taken(evidence).map(row).collect();
+    (!rows.is_empty()).then(|| Table { columns: COLUMNS.map(str::to_owned).to_vec(), rows })
 }
 
 /// The datastores on the devices that would be changed, and the virtual machines that run from those.
