@@ -57,8 +57,9 @@ pub(crate) fn resource(key: ResourceKey, generation: u64) -> ResourceStatus {
         since: at(0),
         failures: 2,
         next: Some(at(300)),
-        failed: true,
-        halted: Some("naa.1 has 1 working paths, it had 2".to_owned()),
+        // Stores of the first version, which hold generations 1 and 2, do not know it.
+        failed: generation > 2,
+        halted: (generation > 2).then(|| "naa.1 has 1 working paths, it had 2".to_owned()),
         health: Vec::new(),
         corrections: [("atime".to_owned(), vec![at(5), at(6)])].into(),
     }
