@@ -10,7 +10,7 @@ use futures_util::stream::FuturesUnordered;
 
 use crate::progress::Event;
 use crate::reconcile::{Engine, Scope};
-use crate::rollout::{Admission, Turns};
+use crate::rollout::{Admission, Turns, is_away};
 use crate::run::{Outcome, Run, Sent, Verdict};
 use crate::verify::{Fresh, Look, Part, Written, compare, drift, verdict_after};
 
@@ -51,6 +51,11 @@ impl Engine {
         let by_target = scope.by_target();
         let by_id: HashMap<&InstanceId, &Instance> = scope.instances.iter().map(|i| (&i.id, i)).collect();
         let mut turns = Turns::default();
+        for change in plan.changes.iter().filter(|c| c.error.as_ref().is_some_and(|e| is_away(&e.reason))) {
+            if let Some(rollout) = by_id.get(&change.id).and_then(|instance| instance.rollout.as_ref()) {
+                turns.miss(&change.id.target, rollout);
+            }
+        }
         for level in levels(plan) {
             let part = |name: &str| {
                 let instances = by_target.get(name).map_or(&[][..], Vec::as_slice);
@@ -93,7 +98,9 @@ impl Engine {
                 }));
             }
             let Some((share, done)) = works.next().await else { break };
-            turns.end(&share.part.target.name, &share.turns(), &share.failed_in(&done));
+            // Who was told to stop did not fail.
+            let failed = if self.stop.is_requested() { BTreeSet::new() } else { share.failed_in(&done) };
+            turns.end(&share.part.target.name, &share.turns(), &failed);
             all.push(done);
         }
         all

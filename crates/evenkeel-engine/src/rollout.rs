@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use evenkeel_core::plan::Rollout;
+use evenkeel_core::transport::TransportErrorKind;
 
 /// What may be done with a host now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,8 @@ struct Group {
     under_way: BTreeMap<String, usize>,
     /// Those that failed.
     failed: Vec<String>,
+    /// Those that do not answer.
+    away: BTreeSet<String>,
 }
 
 impl Turns {
@@ -45,12 +48,21 @@ impl Turns {
                 let reason = stopped(&rollout.group, &group.failed);
                 return Admission::Never { group: rollout.group.clone(), reason };
             }
+            if group.away.len() >= rollout.at_once {
+                let reason = away(rollout, &group.away);
+                return Admission::Never { group: rollout.group.clone(), reason };
+            }
             let bears = group.under_way.values().copied().chain([rollout.at_once]).min().unwrap_or(1);
-            if group.under_way.len() >= bears {
+            if group.under_way.len() + group.away.len() >= bears {
                 admission = Admission::Later;
             }
         }
         admission
+    }
+
+    /// `target` does not answer: as far as its cluster goes, it is away already.
+    pub(crate) fn miss(&mut self, target: &str, rollout: &Rollout) {
+        self.groups.entry(rollout.group.clone()).or_default().away.insert(target.to_owned());
     }
 
     /// `target` is being changed.
@@ -79,6 +91,25 @@ pub(crate) fn stopped(group: &str, failed: &[String]) -> String {
     format!("not begun, because {} of the hosts with {group} failed ({})", failed.len(), failed.join(", "))
 }
 
+/// True for the reason why nothing is known of a host that does not answer. One that answers and lets nobody in is not
+/// away.
+pub(crate) fn is_away(reason: &str) -> bool {
+    use TransportErrorKind::{ConnectionLost, Timeout, Unreachable};
+    [Unreachable, Timeout, ConnectionLost].iter().any(|kind| kind.word() == reason)
+}
+
+/// Why a cluster is left alone while hosts of it do not answer.
+pub(crate) fn away(rollout: &Rollout, away: &BTreeSet<String>) -> String {
+    let names: Vec<&str> = away.iter().map(String::as_str).collect();
+    format!(
+        "not begun, because of the hosts with {} no more than {} may be away, and {} {} not answer; see to it, or allow more by `rollout.maxUnavailable`",
+        rollout.group,
+        rollout.at_once,
+        names.join(", "),
+        if names.len() == 1 { "does" } else { "do" }
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +131,17 @@ mod tests {
         }
         turns.end("lime", &two, &BTreeSet::new());
         assert_eq!(turns.admit(&two), Admission::Now);
+    }
+
+    #[test]
+    fn who_does_not_answer_is_away_already() {
+        let (mut turns, two) = (Turns::default(), rollout(2, 1));
+        turns.miss("fig", &two[0]);
+        assert_eq!(turns.admit(&two), Admission::Now, "one is left");
+        turns.begin("olive", &two);
+        assert_eq!(turns.admit(&two), Admission::Later);
+        let Admission::Never { reason, .. } = turns.admit(&rollout(1, 1)) else { panic!("none may go") };
+        assert!(reason.contains("no more than 1 may be away, and fig does not answer"), "{reason}");
     }
 
     #[test]

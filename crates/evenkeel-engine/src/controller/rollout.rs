@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use evenkeel_core::condition::Status;
 use evenkeel_core::plan::{Change, InstanceId, Plan, Rollout};
 use jiff::Timestamp;
 
@@ -13,8 +14,8 @@ use super::standing::Hold;
 use super::state::State;
 use super::words::Trigger;
 use super::work::Prepared;
-use super::world::World;
-use crate::rollout::stopped;
+use super::world::{Wanted, World};
+use crate::rollout::{away, is_away, stopped};
 use crate::run::Verdict;
 use crate::store::{ResourceKey, ResourceStatus};
 
@@ -48,6 +49,11 @@ pub(super) fn hold(state: &State, prepared: &mut Prepared) {
         if failed.len() >= rollout.max_failures && !failed.contains(own) {
             let failed: Vec<String> = failed.into_iter().map(str::to_owned).collect();
             held.push((id.clone(), stopped(&rollout.group, &failed)));
+            continue;
+        }
+        let missing = missing(state, &errand.job.source, &rollout.group, own);
+        if missing.len() >= rollout.at_once {
+            held.push((id.clone(), away(&rollout, &missing)));
         }
     }
     for (id, why) in held {
@@ -70,13 +76,28 @@ fn failed<'s>(state: &'s State, source: &str, group: &str) -> BTreeSet<&'s str> 
     failed.map(|status| &status.key).filter(|key| counts(key)).map(|key| key.id.target.as_str()).collect()
 }
 
+/// The other hosts of a group that did not answer when they were looked at last.
+fn missing(state: &State, source: &str, group: &str, own: &str) -> BTreeSet<String> {
+    let Some(world) = state.sources.get(source).and_then(|found| found.world.as_ref()) else {
+        return BTreeSet::new();
+    };
+    let key = |id: &InstanceId| ResourceKey { source: source.to_owned(), id: id.clone() };
+    let counts = |wanted: &Wanted| {
+        let one = &wanted.instance;
+        !one.suspend && one.id.target != own && one.rollout.as_ref().is_some_and(|r| r.group == group)
+    };
+    let others = world.wanted.iter().filter(|(_, wanted)| counts(wanted)).map(|(id, _)| id);
+    others.filter(|id| state.is_missing(&key(id))).map(|id| id.target.clone()).collect()
+}
+
 /// Whether a resource stands failed after this: something was sent for it that went wrong, and it was not seen as its
 /// manifest says since then. That it cannot be read now, or waits for a person, makes nothing good.
 pub(super) fn stands_failed(old: Option<&ResourceStatus>, one: &Fared<'_>) -> bool {
     match one.verdict {
         _ if one.standing.is_ready() => false,
         Some(Verdict::Halted { .. }) => true,
-        Some(Verdict::Failed { .. } | Verdict::Unknown { .. }) if one.sent => true,
+        // Who was told to stop midway did not fail.
+        Some(Verdict::Failed { .. } | Verdict::Unknown { .. }) if one.sent && !one.stopped => true,
         _ => old.is_some_and(|old| old.failed),
     }
 }
@@ -115,7 +136,13 @@ impl State {
         self.resources.get(key).is_some_and(|status| status.failed)
     }
 
-    /// A resource stands failed no more: what of its cluster is not as wanted yet may go on.
+    /// True where the host of a resource did not answer when it was looked at last.
+    pub(super) fn is_missing(&self, key: &ResourceKey) -> bool {
+        let ready = self.resources.get(key).and_then(|status| status.conditions.first());
+        ready.is_some_and(|ready| ready.status == Status::Unknown && is_away(&ready.reason))
+    }
+
+    /// A resource stands in the way no more: what of its cluster is not as wanted yet may go on.
     pub(super) fn go_on_after(&mut self, key: &ResourceKey, now: Timestamp) {
         let Some(world) = self.world(&key.source) else { return };
         let rollout = world.wanted.get(&key.id).and_then(|wanted| wanted.instance.rollout.clone());

@@ -27,6 +27,8 @@ pub(super) struct Fared<'a> {
     pub(super) verdict: Option<&'a Verdict>,
     /// Something was sent for it.
     pub(super) sent: bool,
+    /// The run was told to stop before its end.
+    pub(super) stopped: bool,
     pub(super) intent: Intent,
     pub(super) standing: Standing,
 }
@@ -42,8 +44,9 @@ pub(super) fn settle(shared: &Shared, errand: &Errand, plan: &Plan, run: Option<
     batch.events.extend(tidings::of_target(fared.iter().zip(olds), now));
     let mut reports = BTreeMap::new();
     let halted = fared.iter().any(|one| matches!(one.verdict, Some(Verdict::Halted { .. })));
-    let stood_failed: Vec<&ResourceKey> =
-        fared.iter().map(|one| &one.key).filter(|key| state.stands_failed(key)).collect();
+    let in_the_way = |state: &State, key: &ResourceKey| state.stands_failed(key) || state.is_missing(key);
+    let were_in_the_way: Vec<&ResourceKey> =
+        fared.iter().map(|one| &one.key).filter(|key| in_the_way(&state, key)).collect();
     for one in &fared {
         take(&mut state, errand, one, number, now, &mut batch);
         // A newer wish is not fulfilled by what fulfilled an older one.
@@ -69,8 +72,8 @@ pub(super) fn settle(shared: &Shared, errand: &Errand, plan: &Plan, run: Option<
     let news = news(&errand.job, aftermath, trouble.map(|error| error.message.as_str()), now);
     batch.events.splice(0..0, news);
     remember(&mut state, &mut batch);
-    for key in stood_failed {
-        if !state.stands_failed(key) {
+    for key in were_in_the_way {
+        if !in_the_way(&state, key) {
             state.go_on_after(key, now);
         }
     }
@@ -166,7 +169,8 @@ fn fared<'a>(errand: &'a Errand, plan: &'a Plan, run: Option<&'a Run>) -> Vec<Fa
             |verdict| after_run(change, verdict, hold, intent),
         );
         let key = ResourceKey { source: errand.job.source.clone(), id: change.id.clone() };
-        Fared { key, change, verdict, sent, intent, standing }
+        let stopped = run.is_some_and(|run| run.stopped);
+        Fared { key, change, verdict, sent, stopped, intent, standing }
     });
     fared.collect()
 }

@@ -135,10 +135,21 @@ async fn a_failed_host_that_then_falls_silent_still_stops_the_others_until_it_is
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_only_does_not_answer_stops_nobody() {
+async fn a_host_that_does_not_answer_is_away_already() {
     let bench = begun("").await;
     bench.wire.hosts.set_down("fig", true);
+    bench.run_for(60).await;
     bench.push(&site(&HOSTS, LZ4, "")).await;
+    bench.until("what takes no turns", |b| with(b, "free", "lz4").len() == 5).await;
+    bench.run_for(60).await;
+    assert_eq!(with(&bench, "a", "lz4"), [""; 0], "{}", bench.story());
+    bench.wire.hosts.set_down("fig", false);
+    bench.until("all", |b| with(b, "a", "lz4").len() == 6).await;
+
+    let bench = begun("maxUnavailable: 2").await;
+    bench.wire.hosts.set_down("fig", true);
+    bench.run_for(60).await;
+    bench.push(&site(&HOSTS, LZ4, "maxUnavailable: 2")).await;
     bench.until("the others", |b| with(b, "a", "lz4").len() == 5).await;
 }
 

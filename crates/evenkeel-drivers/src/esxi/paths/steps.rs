@@ -255,28 +255,50 @@ pub(super) fn name_few(few: &[(&NmpDevice, usize)]) -> String {
     names.join(", ")
 }
 
-/// After each step of a device, its working paths and those of the device that comes next are as many as before.
+/// So many steps of devices come between two looks at all that was changed.
+const BETWEEN_LOOKS: usize = 16;
+
+/// After each step of a device, its working paths and those of the device that comes next are as many as before. A path
+/// of a device that was changed earlier may be lost later: every [`BETWEEN_LOOKS`] steps, and at the end, all of them are
+/// counted. What a person has to accept may never come, so that what goes before it has an end of its own.
 fn prove(units: &mut [Unit<'_>], host: &Host) {
     let working = host.working_paths().unwrap_or_default();
-    let mut next: Option<&NmpDevice> = None;
-    for unit in units.iter_mut().rev() {
+    let count = |device: &NmpDevice| {
+        let count = working.get(device.id.as_str()).map_or(0, Vec::len);
+        (device.id.clone(), u64::try_from(count).unwrap_or(u64::MAX))
+    };
+    let order: Vec<(Turn, Option<&NmpDevice>)> =
+        units.iter().map(|unit| (unit.turn(), unit.device)).collect();
+    let mut so_far: Vec<&NmpDevice> = Vec::new();
+    let mut steps = 0;
+    for (at, unit) in units.iter_mut().enumerate() {
         let Some(device) = unit.device else { continue };
-        let both = [Some(device), next];
-        let counts = both.iter().flatten().map(|device| {
-            let count = working.get(device.id.as_str()).map_or(0, Vec::len);
-            (device.id.clone(), u64::try_from(count).unwrap_or(u64::MAX))
-        });
-        let proof = Proof {
-            reads: both.iter().flatten().map(|device| host.dialect.paths(&device.id)).collect(),
-            counts: WORKING_PATHS.to_owned(),
-            at_least: counts.collect::<BTreeMap<_, _>>(),
-        };
-        for step in &mut unit.steps {
-            step.proof = Some(proof.clone());
-        }
+        let turn = unit.turn();
         // What is held is not changed next.
-        if unit.turn() != Turn::Held {
-            next = Some(device);
+        let mut later = order.iter().skip(at.saturating_add(1)).take_while(|(turn, _)| *turn != Turn::Held);
+        let next = later.find_map(|(turn, device)| Some((*turn, (*device)?)));
+        let is_end = next.is_none_or(|(next, _)| next != turn);
+        let next = next.map(|(_, device)| device);
+        if turn != Turn::Held {
+            so_far.push(device);
+        }
+        let near = || [Some(device), next].into_iter().flatten();
+        let last = unit.steps.len();
+        for (nth, step) in unit.steps.iter_mut().enumerate() {
+            steps += usize::from(turn != Turn::Held);
+            let is_due = steps % BETWEEN_LOOKS == 0 || (is_end && nth.saturating_add(1) == last);
+            let looks_at_all = is_due && turn != Turn::Held && so_far.len() > 1;
+            let reads = if looks_at_all {
+                vec![host.dialect.path_list()]
+            } else {
+                near().map(|device| host.dialect.paths(&device.id)).collect()
+            };
+            let before = so_far.iter().copied().filter(|_| looks_at_all);
+            step.proof = Some(Proof {
+                reads,
+                counts: WORKING_PATHS.to_owned(),
+                at_least: before.chain(near()).map(count).collect::<BTreeMap<_, _>>(),
+            });
         }
     }
 }
