@@ -8,7 +8,7 @@ use evenkeel_core::request::{Query, Replies, Request};
 
 use super::spec::EsxiPathPolicySpec;
 use crate::esxi::dialect::Dialect;
-use crate::esxi::reply::failure::unparsable;
+use crate::esxi::reply::failure::{is_unknown_command, unparsable};
 use crate::esxi::reply::{self, ClaimRule, Extent, NmpDevice, NmpPath, RunningVm, Satp, ScsiDevice};
 
 /// What was read of a host. What was not asked is `None`.
@@ -20,7 +20,7 @@ pub(super) struct Host {
     pub(super) satps: Option<Arc<Vec<Satp>>>,
     pub(super) rules: Option<Arc<Vec<ClaimRule>>>,
     scsi: Option<Arc<Vec<ScsiDevice>>>,
-    /// True where an old host did not tell, and can do without.
+    /// True where an old host has no command that tells, and can do without.
     lacks_scsi: bool,
     paths: Option<Arc<Vec<NmpPath>>>,
     /// Datastores on devices and virtual machines that run; or why they are not known.
@@ -74,8 +74,11 @@ impl Host {
         let rules =
             optional(dialect.rule_list()).filter(needs).map(|request| reply::rules(replies, &request));
         let scsi = optional(dialect.scsi_list()).map(|request| reply::scsi_devices(replies, &request));
-        // ESX 4 tells of no boot device anyway.
-        let lacks_scsi = matches!(scsi, Some(Err(_))) && dialect == Dialect::Four && !needs_vendors(spec);
+        // ESX 4 tells of no boot device anyway. One that has the command and fails at it could tell which disks are local.
+        let has_no_such = |request: Request| {
+            replies.get(&Query::reading(request)).is_ok_and(|reply| is_unknown_command(reply))
+        };
+        let lacks_scsi = dialect == Dialect::Four && !needs_vendors(spec) && has_no_such(dialect.scsi_list());
         let paths = optional(dialect.path_list()).map(|request| reply::paths(replies, &request));
         let users = (asked(&dialect.extent_list()) && asked(&dialect.vm_list())).then(|| {
             let extents = reply::extents(replies, &dialect.extent_list()).map_err(|e| e.to_string())?;
