@@ -34,7 +34,13 @@ fn plan(c: &mut Criterion) {
 }
 
 fn blueprint(replies: &BTreeMap<String, Replies>) -> Blueprint<'_> {
-    Blueprint { replies, policy: Policy::default(), now: now(), keep: evenkeel_core::driver::Keep::default() }
+    Blueprint {
+        replies,
+        policy: Policy::default(),
+        now: now(),
+        keep: evenkeel_core::driver::Keep::default(),
+        context: &[],
+    }
 }
 
 fn manifests(c: &mut Criterion) {

@@ -111,7 +111,13 @@ fn plan(fleet: Fleet, drift: DriftArg) -> Vec<Phase> {
     let (loaded, load) = phase("load", || load_all(&evenkeel_drivers::registry(), &files));
     let (asked, ask) = phase("ask", || hosts::ask(&loaded.instances));
     let replies = hosts::answer(&asked, drift);
-    let blueprint = Blueprint { replies: &replies, policy: Policy::default(), now: now(), keep: evenkeel_core::driver::Keep::default() };
+    let blueprint = Blueprint {
+        replies: &replies,
+        policy: Policy::default(),
+        now: now(),
+        keep: evenkeel_core::driver::Keep::default(),
+        context: &[],
+    };
     let (plan, build) = phase("plan", || build(&loaded.instances, &blueprint));
     assert_eq!(plan.summary.errors, 0, "every dataset is understood");
     vec![load, ask, build]

@@ -127,7 +127,7 @@ fn a_disk_with_too_few_paths_is_held_and_the_others_go_on() {
     ran.says(&["held"]);
     assert_eq!(with_policy(&site, "plum", "VMW_PSP_RR"), 7);
     assert!(
-        site.writes().iter().all(|(_, command)| !command.contains(&id) || !command.contains("plum")),
+        site.writes().iter().all(|(host, command)| host != "plum" || !command.contains(&id)),
         "{id} is not touched"
     );
     work.expect(2, &APPLY).says(&["nothing was sent"]);
@@ -189,7 +189,41 @@ fn two_policies_that_meet_in_one_disk_are_both_refused() {
     let ran = work.expect(1, &["plan", "--target", "plum"]);
     ran.says(&["shall be `VMW_PSP_MRU`", "`VMW_PSP_RR`", "leave it to one of the two manifests"]);
     work.expect(1, &["apply", "--auto-approve", "--target", "plum"]);
+    // One of them alone would undo what the other one wants.
+    for one in ["EsxiPathPolicy/other", "EsxiPathPolicy/ibm-svc-round-robin"] {
+        let ran = work.expect(1, &["apply", "--auto-approve", "--target", "plum", one]);
+        ran.says(&["leave it to one of the two manifests"]);
+    }
     assert_eq!(site.writes(), []);
+}
+
+#[test]
+fn a_host_that_is_down_is_one_of_those_that_may_be_away() {
+    let site = EsxSite::of_example("esxi-paths", 5);
+    let work = &site.site.work;
+    // Nobody listens at port 1.
+    let targets = std::fs::read_to_string(work.path().join("targets.yaml")).unwrap();
+    let port = site.site.lab.address("lime").unwrap().port().to_string();
+    work.write("targets.yaml", &targets.replace(&format!("port: {port}"), "port: 1"));
+    let ran = work.expect(1, &APPLY);
+    ran.says(&["no more than 1 may be away, and lime does not answer", "olive, plum"]);
+    assert_eq!(site.writes(), []);
+    let paths = std::fs::read_to_string(work.path().join("paths.yaml")).unwrap();
+    work.write("paths.yaml", &paths.replace("maxUnavailable: 1", "maxUnavailable: 2"));
+    work.expect(1, &APPLY).says(&["2 applied"]);
+    assert_eq!(turns(&site), ["olive", "plum"]);
+}
+
+#[test]
+fn a_path_that_is_lost_while_the_default_is_set_is_seen_before_the_first_disk() {
+    let site = EsxSite::of_example("esxi-paths", 5);
+    let work = &site.site.work;
+    // The default is the first write on olive, which is of the generation that has another.
+    site.host("olive", |host| host.lose_path_after(1, "vmhba3"));
+    let ran = work.expect(1, &["apply", "--auto-approve", "--target", "olive"]);
+    ran.says(&["halted", "before `esxcli nmp device setpolicy"]);
+    assert_eq!(with_policy(&site, "olive", "VMW_PSP_RR"), 0);
+    assert_eq!(site.writes().len(), 1);
 }
 
 #[test]

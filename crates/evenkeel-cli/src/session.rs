@@ -45,12 +45,14 @@ pub(crate) fn open(args: &Manifests, registry: &Registry) -> Result<Workspace, C
     check(&loaded.diagnostics)?;
     let instances =
         if selection.is_all() { std::mem::take(&mut loaded.instances) } else { selection.pick(&loaded)? };
+    let context = Scope::context_of(&instances, &loaded.instances);
     let partial = !selection.is_all();
     if partial {
         note_unselected(&instances);
     }
     let secrets = secrets(&loaded);
-    Ok(Workspace { manifests, values, scope: scope(loaded, instances, registry, partial), secrets, partial })
+    let scope = Scope { context, ..scope(loaded, instances, registry, partial) };
+    Ok(Workspace { manifests, values, scope, secrets, partial })
 }
 
 /// The credentials that manifests declare. Their files are named from where their manifests are.
@@ -92,6 +94,7 @@ pub(crate) fn scope(
         targets: loaded.targets,
         beside: BTreeMap::new(),
         instances,
+        context: Vec::new(),
         prunable,
         pruning: Pruning::default(),
     }

@@ -140,6 +140,7 @@ fn planned(driver: Disks, resources: &[String], said: Option<&str>) -> Plan {
             policy: Policy::default(),
             now: now(),
             keep: evenkeel_core::driver::Keep::default(),
+            context: &[],
         },
     )
 }

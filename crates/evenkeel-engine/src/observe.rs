@@ -27,6 +27,8 @@ pub(crate) struct Survey<'a> {
     /// Where what an instance uses besides its own target is found.
     pub(crate) scope: &'a Scope,
     pub(crate) instances: Vec<&'a Instance>,
+    /// What is to be known beside them.
+    pub(crate) context: Vec<&'a Instance>,
     /// Kinds whose objects are all listed too.
     pub(crate) inventory: Vec<Arc<dyn ErasedDriver>>,
     /// Kinds of whose objects those with our mark are listed too.
@@ -109,7 +111,7 @@ impl Engine {
 }
 
 fn open_queries(survey: &Survey<'_>, replies: &Replies) -> Vec<Query> {
-    let own = survey.instances.iter().flat_map(|i| i.driver.queries(&i.spec, replies));
+    let own = survey.instances.iter().chain(&survey.context).flat_map(|i| i.driver.queries(&i.spec, replies));
     let listing = survey.inventory.iter().flat_map(|driver| driver.inventory_queries(replies));
     let marks = survey.marked.iter().flat_map(|driver| driver.marked_queries(replies));
     own.chain(listing).chain(marks).filter(|query| !replies.has(query)).collect()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use evenkeel_core::driver::{ErasedDriver, Keep, Registry};
-use evenkeel_core::plan::{self, Blueprint, Change, Instance, Plan, Policy, Removal, removals};
+use evenkeel_core::plan::{self, Blueprint, Change, Instance, InstanceId, Plan, Policy, Removal, removals};
 use evenkeel_core::request::Replies;
 use evenkeel_core::target::Target;
 use evenkeel_core::transport::Transport;
@@ -42,6 +42,9 @@ pub struct Scope {
     pub beside: BTreeMap<String, Arc<Target>>,
     /// The instances, selected or all.
     pub instances: Vec<Instance>,
+    /// Instances that are not looked after now and want something of the same objects as those that are: what they want
+    /// is not contradicted.
+    pub context: Vec<Instance>,
     /// The drivers whose objects may be pruned on targets that say `prune: true`. Empty where only a part of
     /// the manifests was selected: what was not selected has not left them.
     pub prunable: Registry,
@@ -95,7 +98,7 @@ impl Engine {
         let now = self.clock.now();
         let surveys = scope.surveys();
         let replies = self.observe(surveys).await;
-        scope.plan(&Blueprint { replies: &replies, policy, now, keep: self.keep })
+        scope.plan(&Blueprint { replies: &replies, policy, now, keep: self.keep, context: &scope.context })
     }
 
     /// Plans and applies at once, as the controller does.
@@ -122,10 +125,23 @@ impl Scope {
             target,
             scope: self,
             instances: by_target.remove(target.name.as_str()).unwrap_or_default(),
+            context: self.context.iter().filter(|other| other.id.target == target.name).collect(),
             inventory: Vec::new(),
             marked: self.pruned_on(target),
         });
         surveys.filter(|s| !s.instances.is_empty() || !s.marked.is_empty()).collect()
+    }
+
+    /// Of `others`, those that are to be known besides `instances`.
+    pub fn context_of<'i>(
+        instances: &[Instance],
+        others: impl IntoIterator<Item = &'i Instance>,
+    ) -> Vec<Instance> {
+        let object = |one: &Instance| (one.id.target.clone(), one.id.kind.clone(), one.object.clone());
+        let known: BTreeSet<_> = instances.iter().map(object).collect();
+        let ids: BTreeSet<&InstanceId> = instances.iter().map(|one| &one.id).collect();
+        let is_beside = |other: &&Instance| known.contains(&object(other)) && !ids.contains(&other.id);
+        others.into_iter().filter(is_beside).cloned().collect()
     }
 
     /// The target of this name, if the scope has it.

@@ -59,11 +59,13 @@ impl Engine {
             target: part.target,
             scope: part.scope,
             instances: part.instances.iter().copied().filter(|i| wanted.contains(&i.id)).collect(),
+            context: Vec::new(),
             inventory: Vec::new(),
             marked: if removes { part.scope.pruned_on(part.target) } else { Vec::new() },
         };
         let replies = BTreeMap::from([(part.target.name.clone(), self.observe_target(&survey).await)]);
-        let blueprint = Blueprint { replies: &replies, policy: part.policy, now, keep: Keep::default() };
+        let blueprint =
+            Blueprint { replies: &replies, policy: part.policy, now, keep: Keep::default(), context: &[] };
         let mut fresh = build(&survey.instances, &blueprint).changes;
         if let (true, Some(replies)) = (removes, replies.get(&part.target.name)) {
             fresh.extend(part.scope.removals_on(part.target, part.instances, replies, part.policy, now));

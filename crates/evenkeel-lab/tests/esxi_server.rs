@@ -53,6 +53,7 @@ fn start(targets: Vec<LabTarget>) -> Running {
         targets: loaded.targets,
         beside: BTreeMap::new(),
         instances: loaded.instances,
+        context: Vec::new(),
         prunable: Registry::default(),
         pruning: Pruning::default(),
     };

@@ -78,6 +78,7 @@ impl World {
             targets: loaded.targets,
             beside: BTreeMap::new(),
             instances: loaded.instances,
+            context: Vec::new(),
             prunable: Registry::default().with(ZfsDataset).with(ZfsPool),
             pruning: Pruning::default(),
         };

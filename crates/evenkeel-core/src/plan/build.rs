@@ -80,6 +80,8 @@ pub struct Blueprint<'a> {
     pub now: Timestamp,
     /// What changes carry besides what a plan needs.
     pub keep: Keep,
+    /// Instances that are not planned now, but want something of the same objects: what they want is not contradicted.
+    pub context: &'a [Instance],
 }
 
 /// Compares every instance with what was read of its target. Changes of objects that left the manifests

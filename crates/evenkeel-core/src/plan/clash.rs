@@ -19,14 +19,14 @@ pub(super) fn refuse_clashes<I: Borrow<Instance>>(
     instances: &[I],
     blueprint: &Blueprint<'_>,
 ) {
+    let all: Vec<&Instance> = instances.iter().map(Borrow::borrow).chain(blueprint.context).collect();
+    let instances = all.as_slice();
     let mut sharing: HashMap<(&str, &str, &str), Vec<usize>> = HashMap::with_capacity(instances.len());
-    for (at, instance) in instances.iter().map(Borrow::borrow).enumerate() {
+    for (at, instance) in instances.iter().copied().enumerate() {
         sharing.entry((&instance.id.target, &instance.id.kind, &instance.object)).or_default().push(at);
     }
     for together in sharing.into_values().filter(|together| together.len() > 1) {
-        let Some(replies) =
-            together.first().and_then(|at| replies_of(instances.get(*at)?.borrow(), blueprint))
-        else {
+        let Some(replies) = together.first().and_then(|at| replies_of(instances.get(*at)?, blueprint)) else {
             continue;
         };
         for (at, error) in clashes(&together, instances, replies, blueprint) {
@@ -44,15 +44,15 @@ fn replies_of<'b>(instance: &Instance, blueprint: &Blueprint<'b>) -> Option<&'b 
 }
 
 /// Which of the instances number `together` contradict another, and how.
-fn clashes<I: Borrow<Instance>>(
+fn clashes<'i>(
     together: &[usize],
-    instances: &[I],
+    instances: &[&'i Instance],
     replies: &Replies,
     blueprint: &Blueprint<'_>,
 ) -> Vec<(usize, ChangeError)> {
-    let mut wishes: BTreeMap<FieldPath, Vec<(usize, &Instance, Value)>> = BTreeMap::new();
+    let mut wishes: BTreeMap<FieldPath, Vec<(usize, &'i Instance, Value)>> = BTreeMap::new();
     for &at in together {
-        let Some(instance) = instances.get(at).map(Borrow::borrow) else { continue };
+        let Some(instance) = instances.get(at).copied() else { continue };
         for (path, value) in instance.driver.wants(&instance.spec, replies, blueprint.now) {
             wishes.entry(path).or_default().push((at, instance, value));
         }

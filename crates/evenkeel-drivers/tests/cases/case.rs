@@ -106,6 +106,7 @@ impl Case {
                 policy: Policy::default(),
                 now,
                 keep: evenkeel_core::driver::Keep { seen: false, table: true },
+                context: &[],
             },
         );
         out + &render::plan(&plan)

@@ -70,6 +70,7 @@ fn actions(host: &Recorded, manifests: String) -> Vec<(String, Action)> {
             policy: Policy::default(),
             now,
             keep: evenkeel_core::driver::Keep::default(),
+            context: &[],
         },
     );
     assert!(!plan.has_errors(), "{:#?}", plan.changes);

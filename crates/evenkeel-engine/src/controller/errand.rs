@@ -86,10 +86,12 @@ pub(super) fn prepare(shared: &Shared, job: &Job, stop: Stop) -> Option<Errand> 
     let used = instances.iter().flat_map(|instance: &Instance| instance.uses.iter());
     let beside = used.filter_map(|name| Some((name.clone(), Arc::clone(world.targets.get(name)?)))).collect();
     let targets = BTreeMap::from([(job.target.clone(), target)]);
+    let others = world.wanted_on(&job.target).map(|(_, wanted)| &wanted.instance);
+    let context = Scope::context_of(&instances, others);
     Some(Errand {
         job: job.clone(),
         world,
-        scope: Scope { targets, beside, instances, prunable, pruning },
+        scope: Scope { targets, beside, instances, context, prunable, pruning },
         policy: Policy::unattended(limit.risk().unwrap_or(Risk::Safe)),
         holds,
         intents,

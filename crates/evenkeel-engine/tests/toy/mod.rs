@@ -273,6 +273,7 @@ pub(crate) fn scope_with(registry: Registry, targets: &[&str], resources: &str) 
         targets: loaded.targets,
         beside: std::collections::BTreeMap::new(),
         instances: loaded.instances,
+        context: Vec::new(),
         prunable: registry,
         pruning: Pruning::default(),
     }

@@ -81,6 +81,7 @@ pub fn plan(instances: &[Instance], replies: Replies) -> Plan {
             policy: POLICY,
             now: now(),
             keep: evenkeel_core::driver::Keep::default(),
+            context: &[],
         },
     )
 }
@@ -93,6 +94,7 @@ pub fn plan_with_removals(instances: &[Instance], keep: &[&str], replies: Replie
         policy: POLICY,
         now: now(),
         keep: evenkeel_core::driver::Keep::default(),
+        context: &[],
     };
     let mut changes = build(instances, &blueprint).changes;
     if let (Some(first), Some(replies)) = (instances.first(), by_target.get(TARGET)) {

@@ -122,6 +122,7 @@ impl Site {
             targets: loaded.targets,
             beside: BTreeMap::new(),
             instances: loaded.instances,
+            context: Vec::new(),
             prunable: registry.clone(),
             pruning: Pruning::default(),
         };

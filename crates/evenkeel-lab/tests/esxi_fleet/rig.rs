@@ -150,6 +150,7 @@ impl Fleet {
             targets: loaded.targets,
             beside: BTreeMap::new(),
             instances: loaded.instances,
+            context: Vec::new(),
             prunable: evenkeel_core::driver::Registry::default(),
             pruning: Pruning::default(),
         };

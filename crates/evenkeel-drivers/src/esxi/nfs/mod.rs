@@ -159,14 +159,21 @@ impl Driver for EsxiNfsDatastore {
     fn steps(&self, spec: &EsxiNfsDatastoreSpec, delta: &Delta<'_, EsxiNfsDatastoreState>) -> Vec<Step> {
         let Ok(Some(dialect)) = listing::dialect(delta.replies) else { return Vec::new() };
         let mount = Step::new(commands::mount(dialect, spec));
-        let (Action::Replace, Some(before)) = (delta.action, delta.before) else { return vec![mount] };
-        let unmount = Step::new(commands::unmount(dialect, &spec.name, before.version));
-        let unmount = unmount.hazard(Risk::Disruptive, &spec.name, "the datastore is away for a moment");
-        let unmount = match why_it_stays(before) {
-            Some(why) => unmount.held(why),
-            None => unmount,
+        let elsewhere = mounted_elsewhere(spec, delta.replies);
+        let (Action::Replace, Some(before)) = (delta.action, delta.before) else {
+            return vec![held(mount, elsewhere.into_iter().collect())];
         };
-        vec![unmount, mount]
+        let unmount = Step::new(commands::unmount(dialect, &spec.name, before.version)).hazard(
+            Risk::Disruptive,
+            &spec.name,
+            format!(
+                "the datastore is away until it is mounted again; where the server refuses that, it stays away: \
+                 before, it was {}:{}",
+                before.host, before.share
+            ),
+        );
+        // What the host would refuse to add must not be removed first.
+        vec![held(unmount, why_it_stays(before).into_iter().chain(elsewhere).collect()), mount]
     }
 
     fn report(
@@ -218,8 +225,28 @@ fn seen(
     Ok(listing.mounts.iter().find(|mount| mount.name == spec.name).map(EsxiNfsDatastoreState::of))
 }
 
+fn held(step: Step, reasons: Vec<String>) -> Step {
+    if reasons.is_empty() { step } else { step.held(reasons.join("; ")) }
+}
+
+/// Why the host would refuse the mount: it has what the spec wants under another name. One server in common is enough,
+/// and the version does not count.
+fn mounted_elsewhere(spec: &EsxiNfsDatastoreSpec, replies: &Replies) -> Option<String> {
+    let listing = Listing::read(replies).ok()?;
+    let hosts = spec.hosts();
+    let is_same =
+        |mount: &&Mount| mount.name != spec.name && mount.share == spec.share && !mount.hosts.is_disjoint(&hosts);
+    let other = listing.mounts.iter().find(is_same)?;
+    Some(format!(
+        "{}:{} is mounted as {} already: use that name, or unmount it by hand first",
+        joined(&other.hosts),
+        other.share,
+        other.name
+    ))
+}
+
 /// Why a datastore may not be unmounted as things are.
-fn why_it_stays(before: &EsxiNfsDatastoreState) -> Option<String> {
+fn why_it_stays(before: &EsxiNfsDatastoreState) -> Vec<String> {
     let mut reasons: Vec<String> =
         before.registered.as_ref().and_then(Registered::holds).into_iter().collect();
     if let Some(security) = before.security.as_deref().filter(|security| *security != AUTH_SYS) {
@@ -227,7 +254,7 @@ fn why_it_stays(before: &EsxiNfsDatastoreState) -> Option<String> {
             "it is mounted with {security}, and would be mounted again with {AUTH_SYS}: unmount it by hand first"
         ));
     }
-    (!reasons.is_empty()).then(|| reasons.join("; "))
+    reasons
 }
 
 fn health(name: &str, seen: &EsxiNfsDatastoreState) -> Health {

@@ -38,6 +38,13 @@ pub(super) fn notes(
         let found = rules::in_effect(known, rule);
         if found.is_none_or(|found| rules::seen(found) != rules::wanted(rule)) {
             notes.extend(of_rule(rule, evidence));
+            notes.extend(rules::unclear(known, rule).map(|there| {
+                format!(
+                    "there is a rule {} already that gives {}: this host does not tell whose it is; the later one may not count",
+                    rules::RuleKey::seen(there),
+                    rules::seen(there)
+                )
+            }));
         }
     }
     notes

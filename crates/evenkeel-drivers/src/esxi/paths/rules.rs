@@ -41,6 +41,15 @@ impl RuleKey {
     }
 }
 
+impl RuleKey {
+    /// True where a rule may take the place of another: both name the same disk, vendor, model, driver or transport.
+    pub(super) fn resembles(&self, other: &Self) -> bool {
+        // Not the claim options: arrays of every maker share those.
+        let both = self.matches.iter().zip(&other.matches).take(5);
+        both.into_iter().any(|(one, other)| !one.is_empty() && one == other)
+    }
+}
+
 impl fmt::Display for RuleKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.satp)?;
@@ -138,6 +147,29 @@ pub(super) fn may_claim(rule: &ClaimRule, device: &NmpDevice, told: Option<&Scsi
         && fits(&rule.model, told.map(|told| told.model.as_str()))
 }
 
+/// True for a rule that another person, or another resource, added. ESX 4 does not tell what was added: there only a mark
+/// does.
+fn is_of_others(rule: &ClaimRule, mark: &str) -> bool {
+    let was_added = match rule.group.as_str() {
+        "" => rule.description.starts_with(OURS),
+        group => group == USER,
+    };
+    was_added && !carries(rule, mark)
+}
+
+/// Rules that match exactly what a written one does and give something else, on a host that does not tell who added
+/// them. Those with a mark are known.
+pub(super) fn unclear<'a>(rules: &'a [ClaimRule], wanted: &Rule) -> impl Iterator<Item = &'a ClaimRule> {
+    let key = RuleKey::of(wanted);
+    let gives_wanted = self::wanted(wanted);
+    rules.iter().filter(move |rule| {
+        rule.group.is_empty()
+            && !rule.description.starts_with(OURS)
+            && RuleKey::seen(rule) == key
+            && gives(rule) != gives_wanted
+    })
+}
+
 /// The steps that make a rule of the host as it is written. A rule cannot be edited: it is removed, with the options that
 /// it was added with, and added again.
 pub(super) fn put(dialect: Dialect, rules: &[ClaimRule], rule: &Rule, mark: &str) -> Vec<Step> {
@@ -151,24 +183,32 @@ pub(super) fn put(dialect: Dialect, rules: &[ClaimRule], rule: &Rule, mark: &str
         Some(misfit) => misfit.on(add),
         None => add,
     };
-    match in_effect(rules, rule) {
-        Some(old) if carries(old, mark) => vec![Step::new(dialect.remove_rule(old)), add],
-        Some(old) if old.group == USER => {
-            let whose = if old.description.starts_with(OURS) {
-                format!("another resource's ({})", old.description)
-            } else if old.description.is_empty() {
-                "somebody else's, without a description".to_owned()
-            } else {
-                format!("somebody else's ({})", old.description)
-            };
-            vec![add.held(format!(
-                "the rule {} is there already, it is {whose}, and gives {}: remove it on the host, or take it out of the manifest",
-                RuleKey::seen(old),
-                gives(old)
-            ))]
-        }
-        _ => vec![add],
+    let old = in_effect(rules, rule).filter(|old| is_of_others(old, mark));
+    if let Some(old) = old {
+        let whose = if old.description.starts_with(OURS) {
+            format!("another resource's ({})", old.description)
+        } else if old.description.is_empty() {
+            "somebody else's, without a description".to_owned()
+        } else {
+            format!("somebody else's ({})", old.description)
+        };
+        return vec![add.held(format!(
+            "the rule {} is there already, it is {whose}, and gives {}: remove it on the host, or take it out of the manifest",
+            RuleKey::seen(old),
+            gives(old)
+        ))];
     }
+    let key = RuleKey::of(rule);
+    let ours = rules.iter().filter(|old| RuleKey::seen(old) == key && carries(old, mark));
+    let (mut as_wanted, others): (Vec<&ClaimRule>, Vec<&ClaimRule>) =
+        ours.partition(|old| gives(old) == wanted(rule));
+    let stays = as_wanted.pop().is_some();
+    let gone = others.into_iter().chain(as_wanted);
+    let mut steps: Vec<Step> = gone.map(|old| Step::new(dialect.remove_rule(old))).collect();
+    if !stays {
+        steps.push(add);
+    }
+    steps
 }
 
 #[cfg(test)]
