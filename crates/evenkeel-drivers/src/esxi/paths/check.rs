@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use evenkeel_core::driver::Finding;
 
-use super::arrays::{FIXED, LOCAL, ROUND_ROBIN, meant_array_type, meant_policy, misfit};
+use super::arrays::{FIXED, LOCAL, POLICIES, ROUND_ROBIN, meant_array_type, meant_policy, misfit};
 use super::rules::RuleKey;
 use super::spec::{Devices, EsxiPathPolicySpec, Latency, RoundRobin, Rule};
 use crate::esxi::Names;
@@ -109,12 +109,10 @@ fn devices(devices: &Devices) -> Vec<Finding> {
     for satp in devices.exclude.satp.iter() {
         found.extend(array_type(&["devices", "exclude", "satp"], satp));
     }
-    let named: [(&[&str], &Names); 8] = [
-        (&["devices", "satp"], &devices.satp),
+    let named: [(&[&str], &Names); 6] = [
         (&["devices", "vendor"], &devices.vendor),
         (&["devices", "model"], &devices.model),
         (&["devices", "namePrefix"], &devices.name_prefix),
-        (&["devices", "exclude", "satp"], &devices.exclude.satp),
         (&["devices", "exclude", "vendor"], &devices.exclude.vendor),
         (&["devices", "exclude", "model"], &devices.exclude.model),
         (&["devices", "exclude", "namePrefix"], &devices.exclude.name_prefix),
@@ -240,19 +238,20 @@ fn rule(nth: &str, rule: &Rule) -> Vec<Finding> {
         let hint = "write at least one of `vendor`, `model`, `transport`, `driver` and `claimOptions`; for all disks of an array type write `default: true`";
         found.push(Finding::error(["rules", nth], message).hint(hint));
     }
-    if rule.driver.is_some() && (rule.vendor.is_some() || rule.model.is_some()) {
-        let message = "hosts take a rule by driver, or one by vendor and model, not both in one";
-        found.push(Finding::error(["rules", nth, "driver"], message).hint("write two rules"));
+    for (field, text) in [("driver", &rule.driver), ("transport", &rule.transport)] {
+        if text.is_some() && (rule.vendor.is_some() || rule.model.is_some()) {
+            let message =
+                format!("hosts take a rule by {field}, or one by vendor and model, not both in one");
+            found.push(Finding::error(["rules", nth, field], message).hint("write two rules"));
+        }
     }
     let texts = [
-        ("satp", Some(&rule.satp)),
         ("vendor", rule.vendor.as_ref()),
         ("model", rule.model.as_ref()),
         ("transport", rule.transport.as_ref()),
         ("driver", rule.driver.as_ref()),
         ("claimOptions", rule.claim_options.as_ref()),
         ("options", rule.options.as_ref()),
-        ("pathSelectionPolicy", rule.path_selection_policy.as_ref()),
         ("pathSelectionOptions", rule.path_selection_options.as_ref()),
         ("description", rule.description.as_ref()),
     ];
@@ -267,7 +266,58 @@ fn rule(nth: &str, rule: &Rule) -> Vec<Finding> {
             Finding::warning(["rules", nth, "pathSelectionPolicy"], message).hint(misfit.acceptance())
         }));
     }
+    found.extend(options(nth, rule));
+    if let Some(meant) = rule.claim_options.as_deref().and_then(meant_claim_option) {
+        let message = format!("there is no claim option of this name, did you mean `{meant}`?");
+        found.push(
+            Finding::error(["rules", nth, "claimOptions"], message)
+                .hint("tpgs_on is for arrays with ALUA, tpgs_off for those without"),
+        );
+    }
     found
+}
+
+/// Whether a rule's policy takes its options. What other makers' policies take is not known.
+fn options(nth: &str, rule: &Rule) -> Option<Finding> {
+    let options = rule.path_selection_options.as_deref()?;
+    let wrong = |message: String, hint: &str| {
+        Some(Finding::error(["rules", nth, "pathSelectionOptions"], message).hint(hint))
+    };
+    match rule.path_selection_policy.as_deref()? {
+        ROUND_ROBIN => {
+            let bad = options.split([';', ',']).find(|option| !is_round_robin_option(option))?;
+            let message = format!("`{}` is no option of VMW_PSP_RR", bad.escape_debug());
+            wrong(message, "write numbers of at least 1: `iops=1`, `bytes=10485760`")
+        }
+        policy if POLICIES.contains(&policy) => {
+            wrong(format!("{policy} takes no options"), "take `pathSelectionOptions` away")
+        }
+        _ => None,
+    }
+}
+
+/// True for `iops=1`, `bytes=10485760`, `policy=latency` and other names with a number.
+fn is_round_robin_option(option: &str) -> bool {
+    let Some((name, value)) = option.split_once('=') else { return false };
+    let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric());
+    let value = value.strip_prefix('\'').and_then(|value| value.strip_suffix('\'')).unwrap_or(value);
+    let is_number = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
+    let is_zero = value.bytes().all(|b| b == b'0');
+    match name {
+        "policy" => ["rr", "iops", "bytes", "latency"].contains(&value),
+        "iops" | "bytes" => is_number && !is_zero,
+        _ => is_name && is_number,
+    }
+}
+
+/// What was probably meant by a claim option that is nearly one of the two that are known. There are others.
+fn meant_claim_option(text: &str) -> Option<&'static str> {
+    let known = ["tpgs_on", "tpgs_off"];
+    if known.contains(&text) {
+        return None;
+    }
+    let near = known.map(|one| (strsim::osa_distance(&text.to_ascii_lowercase(), one), one));
+    near.into_iter().filter(|(distance, _)| *distance <= 2).min().map(|(_, one)| one)
 }
 
 /// A text that no vendor or model is. Blanks in the middle are their own affair: `1814      FAStT`.
@@ -290,7 +340,21 @@ fn bad_text(path: &[&str], text: &str) -> Option<Finding> {
     bad.then(|| finding("must be one line, without blanks at its ends", hint))
 }
 
+/// A text that no policy or array type is called.
+fn bad_name(path: &[&str], name: &str, what: &str) -> Option<Finding> {
+    let is_name = !name.is_empty()
+        && !name.starts_with('-')
+        && !name.contains(|c: char| c.is_whitespace() || c.is_control());
+    (!is_name).then(|| {
+        let message = format!("`{}` is no name of {what}", name.escape_debug());
+        Finding::error(path.iter().copied(), message).hint("names are one word, as `esxcli` prints them")
+    })
+}
+
 fn policy_name(path: &[&str], name: &str) -> Option<Finding> {
+    if let Some(bad) = bad_name(path, name, "a policy") {
+        return Some(bad);
+    }
     let meant = meant_policy(name)?;
     let message = format!("there is no policy {name}, did you mean `{meant}`?");
     Some(
@@ -300,6 +364,9 @@ fn policy_name(path: &[&str], name: &str) -> Option<Finding> {
 }
 
 fn array_type(path: &[&str], name: &str) -> Option<Finding> {
+    if let Some(bad) = bad_name(path, name, "an array type") {
+        return Some(bad);
+    }
     let meant = meant_array_type(name)?;
     let message = format!("there is no array type {name}, did you mean `{meant}`?");
     Some(
