@@ -234,8 +234,9 @@ fn held(step: Step, reasons: Vec<String>) -> Step {
 fn mounted_elsewhere(spec: &EsxiNfsDatastoreSpec, replies: &Replies) -> Option<String> {
     let listing = Listing::read(replies).ok()?;
     let hosts = spec.hosts();
-    let is_same =
-        |mount: &&Mount| mount.name != spec.name && mount.share == spec.share && !mount.hosts.is_disjoint(&hosts);
+    let is_same = |mount: &&Mount| {
+        mount.name != spec.name && mount.share == spec.share && !mount.hosts.is_disjoint(&hosts)
+    };
     let other = listing.mounts.iter().find(is_same)?;
     Some(format!(
         "{}:{} is mounted as {} already: use that name, or unmount it by hand first",
