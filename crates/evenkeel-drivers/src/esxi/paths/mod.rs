@@ -70,11 +70,18 @@ impl Driver for EsxiPathPolicy {
         let mark = rules::mark(owner, &id.name);
         let known = seen.evidence.as_ref().and_then(|evidence| evidence.own_rules());
         let ours = known.iter().flat_map(|rules| rules.iter()).filter(|rule| rules::carries(rule, &mark));
-        let ours: BTreeMap<_, _> = ours.map(|rule| (RuleKey::seen(rule).to_string(), rule.clone())).collect();
-        for (key, rule) in &ours {
-            seen.rules.entry(key.clone()).or_insert_with(|| Some(rules::seen(rule)));
+        let mut by_key: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for rule in ours {
+            by_key.entry(RuleKey::seen(rule).to_string()).or_default().push(rule.clone());
         }
-        seen.ours = ours;
+        for (key, rules) in &by_key {
+            let give = || rules.iter().map(rules::seen).collect::<Vec<_>>().join(" and ");
+            // Two that match the same: one of them is to go, whatever they give.
+            if rules.len() > 1 || !seen.rules.contains_key(key) {
+                seen.rules.insert(key.clone(), Some(give()));
+            }
+        }
+        seen.ours = by_key;
     }
 
     fn desired(

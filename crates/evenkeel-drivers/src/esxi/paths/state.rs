@@ -23,7 +23,7 @@ pub struct PathPolicyState {
     pub(super) rules: BTreeMap<String, Option<String>>,
     /// The rules that carry the resource's mark, by what they are known by.
     #[serde(skip)]
-    pub(super) ours: BTreeMap<String, ClaimRule>,
+    pub(super) ours: BTreeMap<String, Vec<ClaimRule>>,
     /// What else was read: what the state is judged by, and no part of it. `None` in what is wanted.
     #[serde(skip)]
     pub(super) evidence: Option<Arc<Evidence>>,

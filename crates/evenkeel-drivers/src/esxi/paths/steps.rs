@@ -75,6 +75,8 @@ fn keys<'a>(changes: &'a [FieldChange], top: &'a str) -> impl Iterator<Item = &'
     })
 }
 
+/// What is written first, then what is not any more. A rule of ours that one with another match takes the place of goes
+/// after that was added, and stays where that is held.
 fn rule_units(
     spec: &EsxiPathPolicySpec,
     delta: &Delta<'_, PathPolicyState>,
@@ -83,17 +85,31 @@ fn rule_units(
     let host = &evidence.host;
     let known = host.rules.as_ref().map(|rules| rules.as_slice()).unwrap_or_default();
     let mark = rules::mark(delta.owner, &delta.id.name);
-    let unit = |key: &str| {
+    let ours = |key: &str| delta.before.and_then(|before| before.ours.get(key));
+    let (mut new, mut others, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+    for key in keys(delta.changes, "rules") {
         let written = spec.rules.iter().flatten().find(|rule| RuleKey::of(rule).to_string() == key);
-        let steps = if let Some(rule) = written {
-            rules::put(host.dialect, known, rule, &mark)
+        if let Some(rule) = written {
+            let unit = Unit { steps: rules::put(host.dialect, known, rule, &mark), device: None };
+            if ours(key).is_none() {
+                new.push((RuleKey::of(rule), unit));
+            } else {
+                others.push(unit);
+            }
         } else {
-            let ours = delta.before.and_then(|before| before.ours.get(key));
-            ours.map(|rule| Step::new(host.dialect.remove_rule(rule))).into_iter().collect()
-        };
-        Unit { steps, device: None }
-    };
-    keys(delta.changes, "rules").map(unit).collect()
+            gone.extend(ours(key));
+        }
+    }
+    for old in gone {
+        let steps: Vec<Step> = old.iter().map(|rule| Step::new(host.dialect.remove_rule(rule))).collect();
+        let old = old.first().map(RuleKey::seen);
+        let heir = new.iter_mut().find(|(key, _)| old.as_ref().is_some_and(|old| key.resembles(old)));
+        match heir {
+            Some((_, unit)) => unit.steps.extend(steps),
+            None => others.push(Unit { steps, device: None }),
+        }
+    }
+    new.into_iter().map(|(_, unit)| unit).chain(others).collect()
 }
 
 fn default_units(delta: &Delta<'_, PathPolicyState>, evidence: &Evidence) -> Vec<Unit<'static>> {
