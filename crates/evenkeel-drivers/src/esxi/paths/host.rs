@@ -75,9 +75,8 @@ impl Host {
             optional(dialect.rule_list()).filter(needs).map(|request| reply::rules(replies, &request));
         let scsi = optional(dialect.scsi_list()).map(|request| reply::scsi_devices(replies, &request));
         // ESX 4 tells of no boot device anyway. One that has the command and fails at it could tell which disks are local.
-        let has_no_such = |request: Request| {
-            replies.get(&Query::reading(request)).is_ok_and(|reply| is_unknown_command(reply))
-        };
+        let has_no_such =
+            |request: Request| replies.get(&Query::reading(request)).is_ok_and(is_unknown_command);
         let lacks_scsi = dialect == Dialect::Four && !needs_vendors(spec) && has_no_such(dialect.scsi_list());
         let paths = optional(dialect.path_list()).map(|request| reply::paths(replies, &request));
         let users = (asked(&dialect.extent_list()) && asked(&dialect.vm_list())).then(|| {
