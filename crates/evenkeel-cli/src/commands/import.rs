@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use evenkeel_core::driver::{ErasedDriver, Found, Registry};
+use evenkeel_core::driver::{ErasedDriver, Found, ObserveError, Registry};
 use evenkeel_core::plan::FORMAT_VERSION;
+use evenkeel_core::request::Replies;
 use evenkeel_engine::{Engine, Stop};
 use serde_json::{Value, json};
 
@@ -66,17 +67,26 @@ async fn read_all(
         CliError::new(format!("no target `{name}` in the manifests"))
             .hint(format!("known targets: {}", known.join(", ")))
     })?;
-    let mut all = Vec::new();
-    for driver in drivers {
-        let found = engine.inventory(target, driver).await.map_err(|e| {
-            let error = CliError::new(format!("cannot list {} objects on {name}", driver.kind()));
-            let hint = e.hint().map(str::to_owned);
-            let error = error.because(e);
-            hint.into_iter().fold(error, CliError::hint)
-        })?;
-        all.push((driver.kind(), found));
+    let (mut all, mut absent) = (Vec::new(), None);
+    let lists = |driver: &&Arc<dyn ErasedDriver>| !driver.inventory_queries(&Replies::default()).is_empty();
+    for driver in drivers.iter().filter(lists) {
+        match engine.inventory(target, driver).await {
+            Ok(found) => all.push((driver.kind(), found)),
+            // It is no machine of this kind. Where only that was asked for, it is an error.
+            Err(error) if error.lacks_program() => drop(absent.get_or_insert((driver.kind(), error))),
+            Err(error) => return Err(cannot_list(name, driver.kind(), error)),
+        }
     }
-    Ok(all)
+    match absent {
+        Some((kind, error)) if all.is_empty() => Err(cannot_list(name, kind, error)),
+        _ => Ok(all),
+    }
+}
+
+fn cannot_list(target: &str, kind: &str, error: ObserveError) -> CliError {
+    let hint = error.hint().map(str::to_owned);
+    let told = CliError::new(format!("cannot list {kind} objects on {target}")).because(error);
+    hint.into_iter().fold(told, CliError::hint)
 }
 
 /// Manifests for what no manifest has yet, and how many were left out.

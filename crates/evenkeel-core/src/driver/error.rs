@@ -63,6 +63,16 @@ impl ObserveError {
         }
     }
 
+    /// True where the program that was to be run is not on the target: it is no machine of this kind. A shell says 127;
+    /// `sudo` and `doas` say 1 and tell it in words.
+    pub fn lacks_program(&self) -> bool {
+        let ObserveError::Command { exit, stderr, .. } = self else { return false };
+        let tells = |line: &str| {
+            line.ends_with(": command not found") || line.contains(": No such file or directory")
+        };
+        *exit == 127 || (*exit == 1 && stderr.lines().any(tells))
+    }
+
     /// True where observing again later may succeed without anybody changing anything.
     pub fn is_retryable(&self) -> bool {
         match self {
