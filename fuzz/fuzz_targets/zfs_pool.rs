@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use evenkeel_core::driver::{Evaluation, Terms};
+use evenkeel_core::driver::{Evaluation, Keep, Terms};
 use evenkeel_core::plan::{Action, Instance};
 use evenkeel_fuzz::{Host, instances};
 use libfuzzer_sys::fuzz_target;
@@ -28,7 +28,12 @@ fuzz_target!(|input: &[u8]| {
         let found = instance.driver.evaluate(
             &instance.spec,
             &replies,
-            Terms { owner: &instance.id.name, ignore: &instance.ignore, id: &instance.id },
+            Terms {
+                owner: &instance.id.name,
+                ignore: &instance.ignore,
+                id: &instance.id,
+                keep: Keep::default(),
+            },
             jiff::Timestamp::UNIX_EPOCH,
         );
         if let Ok(Evaluation::Known { action, .. }) = found {

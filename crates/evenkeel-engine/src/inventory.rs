@@ -19,8 +19,14 @@ impl Engine {
         self.progress.on(&Event::Observing { target: &target.name, instances: 0 });
         let inventory = vec![Arc::clone(driver)];
         let scope = Scope::default();
-        let survey = Survey { target, scope: &scope, instances: Vec::new(),
-            context: Vec::new(), inventory, marked: Vec::new() };
+        let survey = Survey {
+            target,
+            scope: &scope,
+            instances: Vec::new(),
+            context: Vec::new(),
+            inventory,
+            marked: Vec::new(),
+        };
         let replies = self.observe_target(&survey).await;
         self.progress.on(&Event::Observed { target: &target.name });
         driver.inventory(&replies)

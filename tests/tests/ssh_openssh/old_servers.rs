@@ -5,7 +5,7 @@ use super::throwaway_user::ThrowawayUser;
 use super::*;
 use evenkeel_tests::sshd::{TestSshd, keygen};
 
-/// What the servers of VMware's hosts offer, as far as the OpenSSH of this machine still can (it has no arcfour, blowfish,
+/// What the servers of `VMware`'s hosts offer, as far as the `OpenSSH` of this machine still can (it has no arcfour, blowfish,
 /// cast128 and ripemd160). All sign with an RSA key and SHA-1, and take users' RSA keys in no other way.
 ///
 /// ESX 4 and ESXi 5: the defaults of the OpenSSH that they carry (4.3, 5.6), as clients of that age log them; the ciphers and

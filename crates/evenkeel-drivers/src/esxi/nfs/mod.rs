@@ -161,7 +161,7 @@ impl Driver for EsxiNfsDatastore {
         let mount = Step::new(commands::mount(dialect, spec));
         let elsewhere = mounted_elsewhere(spec, delta.replies);
         let (Action::Replace, Some(before)) = (delta.action, delta.before) else {
-            return vec![held(mount, elsewhere.into_iter().collect())];
+            return vec![held(mount, elsewhere)];
         };
         let unmount = Step::new(commands::unmount(dialect, &spec.name, before.version)).hazard(
             Risk::Disruptive,
@@ -173,7 +173,7 @@ impl Driver for EsxiNfsDatastore {
             ),
         );
         // What the host would refuse to add must not be removed first.
-        vec![held(unmount, why_it_stays(before).into_iter().chain(elsewhere).collect()), mount]
+        vec![held(unmount, why_it_stays(before).into_iter().chain(elsewhere)), mount]
     }
 
     fn report(
@@ -225,7 +225,8 @@ fn seen(
     Ok(listing.mounts.iter().find(|mount| mount.name == spec.name).map(EsxiNfsDatastoreState::of))
 }
 
-fn held(step: Step, reasons: Vec<String>) -> Step {
+fn held(step: Step, reasons: impl IntoIterator<Item = String>) -> Step {
+    let reasons: Vec<String> = reasons.into_iter().collect();
     if reasons.is_empty() { step } else { step.held(reasons.join("; ")) }
 }
 
