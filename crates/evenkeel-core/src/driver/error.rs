@@ -67,8 +67,11 @@ impl ObserveError {
     /// `sudo` and `doas` say 1 and tell it in words.
     pub fn lacks_program(&self) -> bool {
         let ObserveError::Command { exit, stderr, .. } = self else { return false };
+        // A program that is there may miss a file of its own (`/dev/zfs`): that is a failure.
         let tells = |line: &str| {
-            line.ends_with(": command not found") || line.contains(": No such file or directory")
+            let of_become = line.starts_with("sudo: ") || line.starts_with("doas: ");
+            let missing = line.contains(": No such file or directory");
+            line.ends_with(": command not found") || (of_become && missing)
         };
         *exit == 127 || (*exit == 1 && stderr.lines().any(tells))
     }
@@ -82,5 +85,23 @@ impl ObserveError {
                 false
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_is_there_and_fails_is_not_missing() {
+        let lacks = |exit: i32, stderr: &str| {
+            let (command, stderr) = ("zfs list".to_owned(), stderr.to_owned());
+            ObserveError::Command { command, exit, stderr, hint: None }.lacks_program()
+        };
+        assert!(lacks(127, "sh: 1: zfs: not found"));
+        assert!(lacks(1, "sudo: zfs: command not found"));
+        assert!(lacks(1, "sudo: zfs: No such file or directory (os error 2)"));
+        assert!(!lacks(1, "Unable to open /dev/zfs: No such file or directory."));
+        assert!(!lacks(2, "sudo: zfs: command not found"));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::condition::few;
 use crate::request::Request;
 
 /// How much a write can hurt, from the least to the most.
@@ -80,7 +81,7 @@ impl Proof {
             None => Some(format!("the {counts} of {name} could not be counted, there were {least}")),
         };
         let problems: Vec<String> = self.at_least.iter().filter_map(problem).collect();
-        (!problems.is_empty()).then(|| problems.join("; "))
+        (!problems.is_empty()).then(|| few(&problems, "; "))
     }
 }
 

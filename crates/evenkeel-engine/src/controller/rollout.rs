@@ -44,14 +44,18 @@ pub(super) fn hold(state: &State, prepared: &mut Prepared) {
     let own = errand.job.target.as_str();
     let mut held: Vec<(InstanceId, String)> = Vec::new();
     for (id, rollout) in governed(errand, plan) {
-        let failed = failed(state, &errand.job.source, &rollout.group);
+        let hosts = |is_so: fn(&State, &ResourceKey) -> bool| {
+            hosts_where(state, &errand.job.source, &rollout.group, |key| is_so(state, key))
+        };
+        let failed = hosts(State::stands_failed);
         // One that failed itself may be tried again: nothing else would ever end this.
         if failed.len() >= rollout.max_failures && !failed.contains(own) {
-            let failed: Vec<String> = failed.into_iter().map(str::to_owned).collect();
+            let failed: Vec<String> = failed.into_iter().collect();
             held.push((id.clone(), stopped(&rollout.group, &failed)));
             continue;
         }
-        let missing = missing(state, &errand.job.source, &rollout.group, own);
+        let mut missing = hosts(State::is_missing);
+        missing.remove(own);
         if missing.len() >= rollout.at_once {
             held.push((id.clone(), away(&rollout, &missing)));
         }
@@ -63,31 +67,21 @@ pub(super) fn hold(state: &State, prepared: &mut Prepared) {
     }
 }
 
-/// The hosts of a group that stand failed, as far as their manifests still want to change them.
-fn failed<'s>(state: &'s State, source: &str, group: &str) -> BTreeSet<&'s str> {
-    let Some(world) = state.sources.get(source).and_then(|found| found.world.as_ref()) else {
-        return BTreeSet::new();
-    };
-    let counts = |key: &ResourceKey| {
-        let wanted = world.wanted.get(&key.id).map(|wanted| &wanted.instance);
-        wanted.is_some_and(|one| !one.suspend && one.rollout.as_ref().is_some_and(|r| r.group == group))
-    };
-    let failed = state.resources.values().filter(|status| status.failed && status.key.source == source);
-    failed.map(|status| &status.key).filter(|key| counts(key)).map(|key| key.id.target.as_str()).collect()
-}
-
-/// The other hosts of a group that did not answer when they were looked at last.
-fn missing(state: &State, source: &str, group: &str, own: &str) -> BTreeSet<String> {
-    let Some(world) = state.sources.get(source).and_then(|found| found.world.as_ref()) else {
-        return BTreeSet::new();
-    };
-    let key = |id: &InstanceId| ResourceKey { source: source.to_owned(), id: id.clone() };
-    let counts = |wanted: &Wanted| {
+/// The hosts of a group with a resource that `is_so`, as far as their manifests still want to change them.
+fn hosts_where(
+    state: &State,
+    source: &str,
+    group: &str,
+    is_so: impl Fn(&ResourceKey) -> bool,
+) -> BTreeSet<String> {
+    let Some(world) = state.world(source) else { return BTreeSet::new() };
+    let takes_turns = |wanted: &Wanted| {
         let one = &wanted.instance;
-        !one.suspend && one.id.target != own && one.rollout.as_ref().is_some_and(|r| r.group == group)
+        !one.suspend && one.rollout.as_ref().is_some_and(|rollout| rollout.group == group)
     };
-    let others = world.wanted.iter().filter(|(_, wanted)| counts(wanted)).map(|(id, _)| id);
-    others.filter(|id| state.is_missing(&key(id))).map(|id| id.target.clone()).collect()
+    let concerned = world.wanted.iter().filter(|(_, wanted)| takes_turns(wanted)).map(|(id, _)| id);
+    let key = |id: &InstanceId| ResourceKey { source: source.to_owned(), id: id.clone() };
+    concerned.filter(|id| is_so(&key(id))).map(|id| id.target.clone()).collect()
 }
 
 /// Whether a resource stands failed after this: something was sent for it that went wrong, and it was not seen as its
