@@ -220,6 +220,7 @@ fn was_sent(verdict: &Verdict) -> bool {
         | Verdict::Drifted { .. }
         | Verdict::Failed { .. }
         | Verdict::Halted { .. }
+        | Verdict::RolledBack { .. }
         | Verdict::Unknown { .. } => true,
         Verdict::Unchanged
         | Verdict::Held { .. }

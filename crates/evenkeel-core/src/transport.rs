@@ -25,6 +25,13 @@ pub trait Transport: Send + Sync {
         requests: &'a [Request],
     ) -> BoxFuture<'a, Vec<Result<Reply, TransportError>>>;
 
+    /// Gives up the connections to `target` that are kept: the next exchange makes a new one, and so tells whether that
+    /// still can be had.
+    fn renew<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, ()> {
+        let _ = target;
+        Box::pin(std::future::ready(()))
+    }
+
     /// Moves bytes `from` one target `to` another, or within one; see [`Transfer`] for what is promised. Where the
     /// future is dropped or `watch` says stop, the goal has nothing under its final name.
     fn transfer<'a>(
@@ -96,6 +103,8 @@ pub enum TransportErrorKind {
     Configuration,
     /// A replayed recording has no answer to this request.
     NotRecorded,
+    /// The login runs no shell of the kind that is needed: it is no machine of this kind.
+    NoShell,
     /// It was ended before its time because somebody asked for that.
     Stopped,
 }
@@ -117,6 +126,7 @@ impl TransportErrorKind {
             TransportErrorKind::Protocol => "Protocol",
             TransportErrorKind::Configuration => "Configuration",
             TransportErrorKind::NotRecorded => "NotRecorded",
+            TransportErrorKind::NoShell => "NoShell",
             TransportErrorKind::Stopped => "Stopped",
         }
     }
@@ -128,6 +138,7 @@ impl TransportErrorKind {
             TransportErrorKind::OutputTooLarge
                 | TransportErrorKind::Protocol
                 | TransportErrorKind::NotRecorded
+                | TransportErrorKind::NoShell
                 | TransportErrorKind::Stopped
         )
     }
@@ -162,7 +173,8 @@ impl TransportError {
             | TransportErrorKind::OutputTooLarge
             | TransportErrorKind::Protocol
             | TransportErrorKind::Configuration
-            | TransportErrorKind::NotRecorded => false,
+            | TransportErrorKind::NotRecorded
+            | TransportErrorKind::NoShell => false,
         }
     }
 }

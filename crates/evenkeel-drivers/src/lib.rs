@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod esxi;
+pub mod hyperv;
 pub mod pve;
 pub mod vzdump;
 pub mod zfs;

@@ -169,7 +169,7 @@ impl<'a> Share<'a> {
 
 /// True where it shall keep others from the same fate.
 fn is_failure(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Failed { .. } | Verdict::Halted { .. } | Verdict::Unknown { .. })
+    verdict.ends_target() || matches!(verdict, Verdict::Failed { .. } | Verdict::Unknown { .. })
 }
 
 fn record(done: Done, outcomes: &mut [Outcome], commands: &mut Vec<Sent>) {
@@ -276,6 +276,7 @@ fn unready(outcome: &Outcome) -> Option<(String, String)> {
         Verdict::Drifted { .. } => "drifted",
         Verdict::Failed { .. } => "failed",
         Verdict::Halted { .. } => "halted",
+        Verdict::RolledBack { .. } => "rolled back",
         Verdict::Unknown { .. } => "unknown",
         Verdict::NotStarted => "not started",
     };
@@ -285,7 +286,7 @@ fn unready(outcome: &Outcome) -> Option<(String, String)> {
 }
 
 fn is_halted(outcome: &Outcome) -> bool {
-    matches!(outcome.verdict, Verdict::Halted { .. })
+    outcome.verdict.ends_target()
 }
 
 /// The target and the reason to remove nothing from it, where an outcome may be why something was left over.
@@ -293,6 +294,7 @@ fn unfinished(change: &Change, outcome: &Outcome) -> Option<(String, String)> {
     let is_open = match outcome.verdict {
         Verdict::Failed { .. }
         | Verdict::Halted { .. }
+        | Verdict::RolledBack { .. }
         | Verdict::Unknown { .. }
         | Verdict::Stale { .. }
         | Verdict::NotStarted => true,

@@ -76,6 +76,7 @@ impl Engine {
                 target: step.target.clone().unwrap_or_else(|| own.to_owned()),
                 request: step.request.clone(),
                 proof: None,
+                guard: None,
                 serves: Vec::new(),
             };
             let command = batch.request.display();

@@ -97,6 +97,15 @@ pub enum Verdict {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         hint: Option<String>,
     },
+    /// Sent, and no new connection could be made afterwards: the target itself put back what was there before. Nothing
+    /// more was sent to it.
+    RolledBack {
+        /// What the target said.
+        message: String,
+        /// What to do.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
     /// Could not be observed, before or after.
     Unknown {
         /// Why.
@@ -126,7 +135,7 @@ pub struct RunSummary {
     /// [`Verdict::Drifted`]
     #[serde(default)]
     pub drifted: usize,
-    /// [`Verdict::Failed`] and [`Verdict::Halted`]
+    /// [`Verdict::Failed`], [`Verdict::Halted`] and [`Verdict::RolledBack`]
     pub failed: usize,
     /// [`Verdict::Unknown`]
     pub unknown: usize,
@@ -134,6 +143,13 @@ pub struct RunSummary {
     pub not_started: usize,
     /// How many commands were sent.
     pub commands: usize,
+}
+
+impl Verdict {
+    /// True where a step ended badly enough that nothing more is sent to the target.
+    pub fn ends_target(&self) -> bool {
+        matches!(self, Verdict::Halted { .. } | Verdict::RolledBack { .. })
+    }
 }
 
 impl Run {
@@ -153,7 +169,9 @@ impl Run {
                 Verdict::Skipped { .. } => &mut summary.skipped,
                 Verdict::Stale { .. } => &mut summary.stale,
                 Verdict::Drifted { .. } => &mut summary.drifted,
-                Verdict::Failed { .. } | Verdict::Halted { .. } => &mut summary.failed,
+                Verdict::Failed { .. } | Verdict::Halted { .. } | Verdict::RolledBack { .. } => {
+                    &mut summary.failed
+                }
                 Verdict::Unknown { .. } => &mut summary.unknown,
                 Verdict::NotStarted => &mut summary.not_started,
             };

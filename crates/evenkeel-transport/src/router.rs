@@ -106,7 +106,7 @@ fn ways(spec: &TargetSpec) -> Vec<&'static str> {
 
 fn way(request: &Request) -> Way {
     match request {
-        Request::Exec(_) => Way::Commands,
+        Request::Exec(_) | Request::PowerShell(_) => Way::Commands,
         Request::Files(_) => Way::Files,
         Request::Api(_) => Way::Api,
         Request::Transfer(_) => Way::Transfer,

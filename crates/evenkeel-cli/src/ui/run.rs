@@ -97,6 +97,7 @@ pub(super) fn word(verdict: &Verdict) -> (&'static str, Tone) {
         Verdict::Drifted { .. } => ("drifted", Tone::Warn),
         Verdict::Failed { .. } => ("failed", Tone::Bad),
         Verdict::Halted { .. } => ("halted", Tone::Bad),
+        Verdict::RolledBack { .. } => ("rolled back", Tone::Bad),
         Verdict::Unknown { .. } => ("unknown", Tone::Bad),
         Verdict::NotStarted => ("not sent", Tone::Warn),
     }
@@ -124,6 +125,7 @@ pub(super) fn detail(verdict: &Verdict) -> String {
         }
         Verdict::Failed { message, hint }
         | Verdict::Halted { message, hint }
+        | Verdict::RolledBack { message, hint }
         | Verdict::Unknown { message, hint } => with_hint(message, hint),
     }
 }

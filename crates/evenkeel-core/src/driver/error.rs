@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::transport::TransportError;
+use crate::transport::{TransportError, TransportErrorKind};
 
 /// Why the state of an object is unknown. Unknown is never absent: nothing is created, changed, replaced or
 /// removed on any of these.
@@ -66,6 +66,9 @@ impl ObserveError {
     /// True where the program that was to be run is not on the target: it is no machine of this kind. A shell says 127;
     /// `sudo` and `doas` say 1 and tell it in words.
     pub fn lacks_program(&self) -> bool {
+        if let ObserveError::Transport(error) = self {
+            return error.kind == TransportErrorKind::NoShell;
+        }
         let ObserveError::Command { exit, stderr, .. } = self else { return false };
         // A program that is there may miss a file of its own (`/dev/zfs`): that is a failure.
         let tells = |line: &str| {

@@ -55,6 +55,24 @@ pub struct Step {
     /// What must be so once it is done, before anything else is sent to the target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
+    /// What puts the target back where this step cuts it off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Box<Guard>>,
+}
+
+/// A dead man's switch on the target, for a step that can cut the way to it: armed before the step, and disarmed over a new
+/// connection after it. Where none comes to be in time, the target itself puts back what it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Guard {
+    /// Arms it. Where that fails, the step is not sent.
+    pub arm: Request,
+    /// Disarms it: exit status 0 where that was in time, else standard error says what the target did.
+    pub disarm: Request,
+    /// The target puts back what it was so many seconds after it was armed.
+    pub seconds: u64,
+    /// What it puts back, in words: `SETswitch and its addresses`.
+    pub restores: String,
 }
 
 /// What must be so after a step: the target is read again at once, in the same exchange, and a count that has fallen
@@ -88,7 +106,15 @@ impl Proof {
 impl Step {
     /// A safe step on the instance's own target.
     pub fn new(request: Request) -> Self {
-        Step { target: None, request, hazards: Vec::new(), may_wait: false, held: None, proof: None }
+        Step {
+            target: None,
+            request,
+            hazards: Vec::new(),
+            may_wait: false,
+            held: None,
+            proof: None,
+            guard: None,
+        }
     }
 
     /// A safe step on another target.
@@ -114,6 +140,13 @@ impl Step {
     #[must_use]
     pub fn proven(mut self, proof: Proof) -> Self {
         self.proof = Some(proof);
+        self
+    }
+
+    /// What puts the target back where it cuts it off.
+    #[must_use]
+    pub fn guarded(mut self, guard: Guard) -> Self {
+        self.guard = Some(Box::new(guard));
         self
     }
 

@@ -1,7 +1,7 @@
 //! Batches: the order of writes on one target, with equal writes joined.
 
 use super::{Action, Change};
-use crate::driver::{Proof, Step};
+use crate::driver::{Guard, Proof, Step};
 use crate::request::{Request, join_steps};
 
 /// One write to send, and the changes that it serves.
@@ -13,6 +13,8 @@ pub struct Batch {
     pub request: Request,
     /// What must be so once it is done.
     pub proof: Option<Proof>,
+    /// What puts the target back where it is cut off.
+    pub guard: Option<Box<Guard>>,
     /// Indexes into the changes that were given to [`batches`].
     pub serves: Vec<usize>,
 }
@@ -20,8 +22,8 @@ pub struct Batch {
 /// The writes for the open changes among `changes`, all of one target and in plan order.
 ///
 /// Level by level (`dependsOn`; removals have the last), within a level: creations, replacements and removals
-/// one object after another, then updates step by step with equal steps joined, and last those that are to be proven:
-/// each whole, for its steps prove each for the next.
+/// one object after another, then updates step by step with equal steps joined, and last those that are to be proven or
+/// are guarded: each whole, for its steps prove each for the next.
 pub fn batches(changes: &[Change]) -> Vec<Batch> {
     let mut out = Vec::new();
     let open = || changes.iter().enumerate().filter(|(_, c)| c.is_open());
@@ -33,7 +35,7 @@ pub fn batches(changes: &[Change]) -> Vec<Batch> {
             |wanted: fn(Action) -> bool| open().filter(move |(_, c)| c.level == level && wanted(c.action));
         whole(of(|a| a != Action::Update), &mut out);
         let (proven, plain): (Vec<_>, Vec<_>) = of(|a| a == Action::Update)
-            .partition(|(_, change)| change.steps.iter().any(|s| s.proof.is_some()));
+            .partition(|(_, change)| change.steps.iter().any(|s| s.proof.is_some() || s.guard.is_some()));
         stepwise(&plain, &mut out);
         whole(proven.into_iter(), &mut out);
     }
@@ -51,6 +53,7 @@ fn alone(at: usize, change: &Change, step: &Step) -> Batch {
         target: target_of(step, change).to_owned(),
         request: step.request.clone(),
         proof: step.proof.clone(),
+        guard: step.guard.clone(),
         serves: vec![at],
     }
 }
@@ -76,6 +79,7 @@ fn stepwise(changes: &[(usize, &Change)], out: &mut Vec<Batch>) {
             target: String::new(),
             request,
             proof: None,
+            guard: None,
             serves: Vec::new(),
         }));
         for ((at, target, _), place) in steps.iter().zip(joined.places) {

@@ -6,6 +6,7 @@ mod api;
 mod exec;
 mod files;
 mod join;
+mod powershell;
 mod replies;
 mod transfer;
 
@@ -13,6 +14,7 @@ pub use api::{ApiRequest, Method};
 pub use exec::{Arg, Exec, SecretRef};
 pub use files::{Digest, Entry, FileRequest, Listing, MISSING, REFUSED};
 pub use join::{JoinedSteps, MAX_COMMAND_BYTES, join_queries, join_steps};
+pub use powershell::{Call, PowerShell, Script};
 pub use replies::{Answer, Replies, Reply};
 pub use transfer::{Check, Goal, Moved, Origin, Transfer};
 
@@ -32,6 +34,8 @@ pub enum Request {
     Transfer(Box<Transfer>),
     /// Call a REST interface.
     Api(ApiRequest),
+    /// Run a script in PowerShell.
+    PowerShell(Box<PowerShell>),
 }
 
 impl Request {
@@ -42,6 +46,7 @@ impl Request {
             Request::Files(files) => files.display(),
             Request::Transfer(transfer) => transfer.display(),
             Request::Api(api) => api.display(),
+            Request::PowerShell(powershell) => powershell.display(),
         }
     }
 
@@ -49,7 +54,7 @@ impl Request {
     pub fn as_exec(&self) -> Option<&Exec> {
         match self {
             Request::Exec(exec) => Some(exec),
-            Request::Files(_) | Request::Transfer(_) | Request::Api(_) => None,
+            Request::Files(_) | Request::Transfer(_) | Request::Api(_) | Request::PowerShell(_) => None,
         }
     }
 }

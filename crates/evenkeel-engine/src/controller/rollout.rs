@@ -89,7 +89,7 @@ fn hosts_where(
 pub(super) fn stands_failed(old: Option<&ResourceStatus>, one: &Fared<'_>) -> bool {
     match one.verdict {
         _ if one.standing.is_ready() => false,
-        Some(Verdict::Halted { .. }) => true,
+        Some(Verdict::Halted { .. } | Verdict::RolledBack { .. }) => true,
         // Who was told to stop midway did not fail.
         Some(Verdict::Failed { .. } | Verdict::Unknown { .. }) if one.sent && !one.stopped => true,
         _ => old.is_some_and(|old| old.failed),
@@ -100,7 +100,7 @@ pub(super) fn stands_failed(old: Option<&ResourceStatus>, one: &Fared<'_>) -> bo
 pub(super) fn stands_halted(old: Option<&ResourceStatus>, one: &Fared<'_>) -> Option<String> {
     match one.verdict {
         _ if one.standing.is_ready() => None,
-        Some(Verdict::Halted { .. }) => Some(one.standing.message.clone()),
+        Some(Verdict::Halted { .. } | Verdict::RolledBack { .. }) => Some(one.standing.message.clone()),
         _ if one.sent => None,
         _ => old.and_then(|old| old.halted.clone()),
     }

@@ -43,7 +43,7 @@ pub(super) fn settle(shared: &Shared, errand: &Errand, plan: &Plan, run: Option<
     let olds = fared.iter().map(|one| state.resources.get(&one.key));
     batch.events.extend(tidings::of_target(fared.iter().zip(olds), now));
     let mut reports = BTreeMap::new();
-    let halted = fared.iter().any(|one| matches!(one.verdict, Some(Verdict::Halted { .. })));
+    let halted = fared.iter().any(|one| one.verdict.is_some_and(Verdict::ends_target));
     let in_the_way = |state: &State, key: &ResourceKey| state.stands_failed(key) || state.is_missing(key);
     let were_in_the_way: Vec<&ResourceKey> =
         fared.iter().map(|one| &one.key).filter(|key| in_the_way(&state, key)).collect();
@@ -278,7 +278,7 @@ fn ended(one: &Fared<'_>, halted: bool) -> Ended {
         return Ended::Failed;
     }
     match one.verdict {
-        Some(Verdict::Halted { .. }) => Ended::Terminal,
+        Some(Verdict::Halted { .. } | Verdict::RolledBack { .. }) => Ended::Terminal,
         Some(
             Verdict::Failed { .. } | Verdict::Unknown { .. } | Verdict::Stale { .. } | Verdict::NotStarted,
         ) if halted => Ended::Terminal,
@@ -314,7 +314,12 @@ fn sweep(
         change.error.is_some()
             || matches!(
                 verdict,
-                Some(Verdict::Failed { .. } | Verdict::Halted { .. } | Verdict::Unknown { .. })
+                Some(
+                    Verdict::Failed { .. }
+                        | Verdict::Halted { .. }
+                        | Verdict::RolledBack { .. }
+                        | Verdict::Unknown { .. }
+                )
             )
     };
     let lost =

@@ -183,6 +183,9 @@ pub(super) fn after_run(change: &Change, verdict: &Verdict, hold: Option<&Hold>,
         Verdict::Halted { message, hint } => {
             Standing::new(Status::False, "Halted", format!("{message}{}", because(hint))).stalled()
         }
+        Verdict::RolledBack { message, hint } => {
+            Standing::new(Status::False, "RolledBack", format!("{message}{}", because(hint))).stalled()
+        }
         Verdict::Unknown { .. } if change.error.is_some() => after_look(change, hold, intent),
         Verdict::Unknown { message, hint } => {
             Standing::new(Status::Unknown, "Unknown", format!("{message}{}", because(hint))).reconciling()

@@ -115,6 +115,9 @@ impl World {
                 complaint(255, "killed")
             }
             (Request::Exec(exec), _) => self.exec(target, exec),
+            (Request::PowerShell(script), _) => {
+                complaint(127, &format!("sh: 1: powershell: not found ({})", script.display()))
+            }
             (Request::Api(api), _) => complaint(127, &format!("no interface here: {}", api.display())),
         }
     }

@@ -1,0 +1,23 @@
+# Calls cmdlets one after the other, each with its parameters by name. The first that fails ends it.
+param($Wanted)
+
+foreach ($call in @($Wanted.calls)) {
+    $parameters = @{ ErrorAction = 'Stop' }
+    foreach ($given in $call.parameters.PSObject.Properties) {
+        $parameters[$given.Name] = $given.Value
+    }
+    $cmdlet = $call.cmdlet
+    & $cmdlet @parameters | Out-Null
+}
+
+# An adapter that was restarted is not done before its link is up again.
+$waited = 0
+foreach ($name in @($Wanted.up)) {
+    while ("$((Get-NetAdapter -Name $name).Status)" -ne 'Up') {
+        if ($waited -ge 60) { throw "$name is not up again after 60 s" }
+        Start-Sleep -Seconds 1
+        $waited++
+    }
+}
+
+@{ called = @($Wanted.calls).Count }

@@ -1,0 +1,1 @@
+//! The cmdlets of a simulated Windows Server.

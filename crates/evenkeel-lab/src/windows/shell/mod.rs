@@ -1,0 +1,95 @@
+//! The part of PowerShell that our scripts use.
+
+use super::value::{ErrorRecord, Value};
+
+/// What a cmdlet takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Signature {
+    /// Its name.
+    pub cmdlet: &'static str,
+    /// Its parameters, without the common ones (`ErrorAction` and the like; `Confirm` and `WhatIf` are common, too).
+    pub parameters: &'static [Parameter],
+}
+
+/// A parameter of a cmdlet.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// Where it stands if its name is not said: 0 is the first.
+    pub position: Option<usize>,
+    /// What comes down the pipeline is for it, whole.
+    pub pipeline: bool,
+}
+
+/// What a parameter takes.
+#[derive(Debug, Clone, Copy)]
+pub enum Takes {
+    /// Nothing, or a truth behind a colon or by splatting.
+    Switch,
+    /// `$true` or `$false`.
+    Bool,
+    /// A number.
+    Int,
+    /// Numbers.
+    Ints,
+    /// A text; anything is made into one.
+    Text,
+    /// Texts; one is a list of one.
+    Texts,
+    /// One of these words, whatever their case.
+    Word(&'static [&'static str]),
+    /// Anything, as it is.
+    Any,
+}
+
+/// The arguments of a call, bound: converted to what their parameters take, by the names of the signature.
+#[derive(Debug, Clone, Default)]
+pub struct Arguments {
+    /// In the order in which they were given.
+    pub given: Vec<(&'static str, Value)>,
+}
+
+/// What the shell stands on: the machine's own cmdlets, its environment and its clock.
+pub trait World {
+    /// What a cmdlet takes; `None` where the machine has none of this name (in any case of letters).
+    fn signature(&self, cmdlet: &str) -> Option<&'static Signature>;
+
+    /// Runs a cmdlet of [`World::signature`], once for all that comes down the pipeline. `Ok` may come with errors that end nothing unless
+    /// `$ErrorActionPreference` says so: none of our scripts lets any pass, so an error ends the statement.
+    fn call(&mut self, cmdlet: &'static str, arguments: &Arguments) -> Result<Vec<Value>, ErrorRecord>;
+
+    /// `$env:NAME`
+    fn environment(&self, name: &str) -> Option<String>;
+
+    /// The clock, in seconds since 1970 (UTC).
+    fn now(&self) -> i64;
+
+    /// `Start-Sleep`: the clock goes on.
+    fn sleep(&mut self, seconds: i64);
+
+    /// Which PowerShell it is.
+    fn edition(&self) -> Edition;
+}
+
+/// Which PowerShell it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edition {
+    /// Windows PowerShell 5.1.
+    Desktop,
+    /// PowerShell 7.
+    Core,
+}
+
+/// What a command line printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Printed {
+    /// Standard output.
+    pub stdout: Vec<u8>,
+    /// Standard error: CLIXML where PowerShell itself writes it.
+    pub stderr: Vec<u8>,
+    /// The exit status.
+    pub exit: i32,
+}
