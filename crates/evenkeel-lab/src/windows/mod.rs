@@ -7,4 +7,4 @@ pub mod cmdlets;
 pub mod shell;
 mod value;
 
-pub use value::{ErrorRecord, Object, Value};
+pub use value::{ErrorRecord, Object, PS_CUSTOM_OBJECT, Value};

@@ -93,3 +93,21 @@ pub struct Printed {
     /// The exit status.
     pub exit: i32,
 }
+
+/// Runs a command line as a machine's OpenSSH server does: in `cmd.exe`, which starts PowerShell. `stdin` is all that comes on standard
+/// input.
+pub fn run_command_line(world: &mut dyn World, line: &str, stdin: &[u8]) -> Printed {
+    let _ = (world, line, stdin);
+    Printed { stdout: Vec::new(), stderr: Vec::new(), exit: 1 }
+}
+
+/// Runs a script with its one argument, and gives the last value that it yields, as `ConvertTo-Json -Depth 16` writes it; the error is the one
+/// that ended it.
+pub fn run_script(
+    world: &mut dyn World,
+    text: &str,
+    input: &serde_json::Value,
+) -> Result<serde_json::Value, ErrorRecord> {
+    let _ = (world, text, input);
+    Err(ErrorRecord::of("", "NotImplemented", "", "NotImplemented", "not yet"))
+}
