@@ -1,33 +1,48 @@
 //! The dead man's switch: what a step may cut off, and what the host puts back then.
 
-use evenkeel_core::driver::Guard;
+use evenkeel_core::driver::{Guard, Step};
 use evenkeel_core::request::{Call, PowerShell, Request};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::scripts::{ARM, DISARM, RESTORE, as_json};
+use super::scripts::{ARM, DISARM, RESTORE, as_json, invoke};
 
 /// A host that is not disarmed puts back what it was after so many seconds, where the manifest says nothing else.
 pub(super) const DEFAULT_SECONDS: u64 = 300;
 
-/// A guard that makes the host call `back` (as far as each works), and give the addresses back to the adapters that had
-/// them. `restores` says in words what that is.
-pub(super) fn guard(back: &[Call], restores: &str, seconds: u64) -> Guard {
-    let calls = as_json(back);
-    let id = id(&calls, restores);
-    let arm = json!({ "id": id, "seconds": seconds, "calls": calls, "restore": RESTORE });
-    let shown: Vec<String> = back.iter().map(Call::display).collect();
-    let shown = format!("hyperv/arm.ps1: in {seconds} s {}", shown.join("; "));
-    Guard {
+/// What can be undone, and how: the calls that put back what was there, each as far as it works, and what that is in words.
+#[derive(Debug, Clone)]
+pub(super) struct Undo {
+    /// The inverse of a step, whatever of it was done.
+    pub(super) calls: Vec<Call>,
+    /// `SETswitch and its addresses`
+    pub(super) restores: String,
+    /// The host puts it back so many seconds after the step began, unless we come back before.
+    pub(super) seconds: u64,
+}
+
+/// A step that calls cmdlets, guarded where there is something to undo: the host makes the calls of `undo`, and gives the
+/// addresses back to the adapters that had them, unless a new connection tells it not to. `up` are adapters whose links
+/// have to be up again afterwards.
+pub(super) fn step(calls: &[Call], up: &[&str], undo: Option<&Undo>) -> Step {
+    let Some(undo) = undo else { return Step::new(invoke(calls, up, None)) };
+    let back = as_json(&undo.calls);
+    let id = id(calls, &back);
+    let arm = json!({ "id": id, "seconds": undo.seconds, "calls": back, "restore": RESTORE });
+    let shown: Vec<String> = undo.calls.iter().map(Call::display).collect();
+    let shown = format!("hyperv/arm.ps1: in {} s {}", undo.seconds, shown.join("; "));
+    let patience = undo.seconds + 120;
+    Step::new(invoke(calls, up, Some(&id))).guarded(Guard {
         arm: Request::PowerShell(Box::new(PowerShell::new(ARM, arm).shown(shown))),
-        disarm: Request::PowerShell(Box::new(PowerShell::new(DISARM, json!({ "id": id })).within(180))),
-        seconds,
-        restores: restores.to_owned(),
-    }
+        disarm: Request::PowerShell(Box::new(PowerShell::new(DISARM, json!({ "id": id })).within(patience))),
+        seconds: undo.seconds,
+        restores: undo.restores.clone(),
+    })
 }
 
 /// The same for the same guard: a plan that is made again is the same plan.
-fn id(calls: &[Value], restores: &str) -> String {
-    let digest = Sha256::digest(format!("{}{restores}", Value::from(calls.to_vec())).as_bytes());
+fn id(calls: &[Call], back: &[Value]) -> String {
+    let both = Value::from([as_json(calls), back.to_vec()].concat());
+    let digest = Sha256::digest(both.to_string().as_bytes());
     hex::encode(digest.get(..6).unwrap_or(&digest))
 }

@@ -22,9 +22,10 @@ pub(super) fn observe() -> Query {
     Query::reading(Request::PowerShell(Box::new(PowerShell::new(OBSERVE, json!({})))))
 }
 
-/// Calls cmdlets one after the other. `up` are adapters (by name) whose links have to be up again afterwards.
-pub(super) fn invoke(calls: &[Call], up: &[&str]) -> Request {
-    let input = json!({ "calls": as_json(calls), "up": up });
+/// Calls cmdlets one after the other. `up` are adapters (by name) whose links have to be up again afterwards. `guard` is
+/// the id of the guard that waits for the end of it.
+pub(super) fn invoke(calls: &[Call], up: &[&str], guard: Option<&str>) -> Request {
+    let input = json!({ "calls": as_json(calls), "up": up, "guard": guard });
     let shown: Vec<String> = calls.iter().map(Call::display).collect();
     let powershell = PowerShell::new(INVOKE, input).shown(shown.join("; ")).within(INVOKE_SECONDS);
     Request::PowerShell(Box::new(powershell))

@@ -42,6 +42,7 @@ $guard = @{
 }
 Set-ItemProperty -Path $key -Name 'Restore' -Value $Wanted.restore
 Set-ItemProperty -Path $key -Name 'RolledBack' -Value ''
+Set-ItemProperty -Path $key -Name 'Change' -Value ''
 Set-ItemProperty -Path $key -Name 'Guard' -Value (ConvertTo-Json -InputObject $guard -Depth 12 -Compress)
 
 $run = '& ([ScriptBlock]::Create((Get-ItemProperty -Path ''HKLM:\SOFTWARE\Evenkeel'').Restore))'
