@@ -2,9 +2,11 @@
 //!
 //! All kinds look at a host by one script, so that a target is asked once however many resources it has.
 
+mod ground;
 mod guard;
 mod host;
 mod scripts;
+mod way;
 
 #[cfg(test)]
 mod grammar;
