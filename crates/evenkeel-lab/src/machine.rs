@@ -30,6 +30,14 @@ pub trait Machine: Send {
         let _ = (target, request, random);
     }
 
+    /// Whether its own network lets anybody reach it.
+    fn is_reachable(&self) -> bool {
+        true
+    }
+
+    /// Time passes, as between two runs: as much as a machine needs that puts something right by itself.
+    fn pass(&mut self) {}
+
     /// The further targets that it plays, as what stands in their names behind its own and a hyphen.
     fn beside(&self) -> Vec<String> {
         Vec::new()
