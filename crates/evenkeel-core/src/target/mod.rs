@@ -168,6 +168,9 @@ pub struct SshSpec {
     /// signatures, CBC ciphers, ssh-dss. Default: false, since they are weak.
     #[serde(default)]
     pub legacy_algorithms: bool,
+    /// The program that runs PowerShell on a Windows machine. Default: `powershell`, which every Windows has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub powershell: Option<PowerShellProgram>,
 }
 
 /// How an unknown host key is met.
@@ -178,6 +181,27 @@ pub enum HostKeyChecking {
     Strict,
     /// Write it down at first sight; refuse a changed one.
     AcceptNew,
+}
+
+/// The program that runs PowerShell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PowerShellProgram {
+    /// Windows PowerShell, a part of Windows.
+    #[default]
+    Powershell,
+    /// PowerShell 6 and newer, where it is installed.
+    Pwsh,
+}
+
+impl PowerShellProgram {
+    /// What it is called on a command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            PowerShellProgram::Powershell => "powershell",
+            PowerShellProgram::Pwsh => "pwsh",
+        }
+    }
 }
 
 /// The program that gives root rights.

@@ -71,6 +71,7 @@ fn server(place: &SshPlace, spec: &GitSourceSpec, options: &GitOptions) -> SshSp
         command_timeout_seconds: None,
         keepalive_seconds: None,
         legacy_algorithms: false,
+        powershell: None,
     }
 }
 
