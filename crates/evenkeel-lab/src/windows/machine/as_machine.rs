@@ -1,0 +1,99 @@
+//! The host as one of the lab's machines.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use evenkeel_core::request::{Reply, Request};
+use serde_json::json;
+
+use super::super::shell;
+use super::super::value::ErrorRecord;
+use super::WindowsHost;
+use crate::machine::Machine;
+use crate::random::Random;
+
+/// So long it is from one run to the next, in seconds.
+const BETWEEN_RUNS: u64 = 20 * 60;
+
+impl Machine for WindowsHost {
+    /// What OpenSSH does with a command line: `cmd.exe` gets it.
+    fn run(&mut self, argv: &[String]) -> Reply {
+        let printed = shell::run_command_line(self, &argv.join(" "), &[]);
+        Reply { exit: printed.exit, stdout: printed.stdout, stderr: printed.stderr }
+    }
+
+    fn answer(&mut self, target: &str, request: &Request) -> Reply {
+        match request {
+            Request::PowerShell(powershell) => {
+                reply(shell::run_script(self, &powershell.script.text, &powershell.input))
+            }
+            Request::Exec(exec) => self.run(&exec.words()),
+            _ => {
+                let stderr = format!("{target} runs PowerShell only, not `{}`\n", request.display());
+                Reply { exit: 127, stdout: Vec::new(), stderr: stderr.into_bytes() }
+            }
+        }
+    }
+
+    fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.hash_state(&mut hasher);
+        hasher.finish()
+    }
+
+    fn drift(&mut self, random: &mut Random) {
+        WindowsHost::drift(self, random);
+    }
+
+    fn objects(&self) -> BTreeMap<String, Option<String>> {
+        self.all_objects().into_iter().map(|name| (name, None)).collect()
+    }
+
+    fn copy(&self) -> Box<dyn Machine> {
+        Box::new(self.clone())
+    }
+
+    fn is_reachable(&self) -> bool {
+        WindowsHost::is_reachable(self)
+    }
+
+    fn pass(&mut self) {
+        WindowsHost::pass(self, BETWEEN_RUNS);
+    }
+}
+
+/// A reply as the transport makes it of what a script gave.
+fn reply(result: Result<serde_json::Value, ErrorRecord>) -> Reply {
+    match result {
+        Ok(value) => Reply { exit: 0, stdout: value.to_string().into_bytes(), stderr: Vec::new() },
+        Err(error) => {
+            let stdout = json!({
+                "cmdlet": error.cmdlet,
+                "category": error.category,
+                "target": error.target,
+                "id": error.id,
+                "message": error.message,
+            });
+            Reply { exit: 1, stdout: stdout.to_string().into_bytes(), stderr: told(&error).into_bytes() }
+        }
+    }
+}
+
+/// `Set-VMSwitchTeam: ObjectNotFound (NIC9): …`
+fn told(error: &ErrorRecord) -> String {
+    let target = if error.target.is_empty() { String::new() } else { format!(" ({})", error.target) };
+    format!("{}: {}{target}: {}\n", error.cmdlet, error.category, error.message)
+}
+
+impl WindowsHost {
+    /// All that a cmdlet may change, but neither the clock nor faults that wait.
+    fn hash_state(&self, hasher: &mut impl Hasher) {
+        for adapter in &self.adapters {
+            (&adapter.name, &adapter.description, &adapter.mac, &adapter.guid, adapter.index).hash(hasher);
+            (adapter.enabled, &adapter.hardware, &adapter.properties, adapter.qos).hash(hasher);
+        }
+        (&self.name, self.hyper_v, self.dcb, &self.addresses, &self.qos).hash(hasher);
+        (&self.offload, self.multichannel, &self.registry, &self.tasks, &self.intents).hash(hasher);
+        self.switches.hash(hasher);
+    }
+}

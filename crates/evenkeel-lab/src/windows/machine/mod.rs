@@ -1,0 +1,91 @@
+//! The machine: plain data, and what its parts have to do with each other.
+//!
+//! Values of PowerShell exist only while a script runs; here are none.
+
+mod adapters;
+mod addresses;
+mod as_machine;
+mod clock;
+mod drift;
+mod models;
+mod qos;
+mod reach;
+mod registry;
+mod setup;
+mod switches;
+mod tasks;
+mod world;
+
+pub(super) use adapters::{Adapter, Hardware, Property};
+pub(super) use addresses::{Address, Addresses, Origin, Route};
+pub use models::{Model, Port, Release};
+pub(super) use qos::{Policy, Qos, TrafficClass};
+pub(super) use registry::Registry;
+pub(super) use switches::Switches;
+pub(super) use tasks::Task;
+
+use super::shell::Edition;
+
+/// A Windows Server.
+#[derive(Debug, Clone)]
+pub struct WindowsHost {
+    pub(super) name: String,
+    pub(super) release: Release,
+    pub(super) edition: Edition,
+    /// The role Hyper-V is installed.
+    pub(super) hyper_v: bool,
+    /// The feature Data-Center-Bridging is installed.
+    pub(super) dcb: bool,
+    /// NICs and the host's sides of host adapters (`vEthernet (X)`), in the order in which they came to be.
+    pub(super) adapters: Vec<Adapter>,
+    /// The interface index that the next adapter gets.
+    pub(super) next_index: u32,
+    pub(super) addresses: Addresses,
+    pub(super) qos: Qos,
+    pub(super) offload: Offload,
+    pub(super) multichannel: bool,
+    pub(super) registry: Registry,
+    pub(super) tasks: Vec<Task>,
+    /// The intents of Network ATC; `None` where it is not installed.
+    pub(super) intents: Option<Vec<Intent>>,
+    pub(super) switches: Switches,
+    /// Where we come in; `None` where we do not come over the network at all.
+    pub(super) management: Option<Management>,
+    /// Seconds since 1970.
+    pub(super) clock: i64,
+    /// A scheduled task is running: nobody's connection is around it.
+    pub(super) in_task: bool,
+    pub(super) faults: Vec<Fault>,
+}
+
+/// `Get-NetOffloadGlobalSetting`
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Offload {
+    pub(super) network_direct: bool,
+    pub(super) across_subnets: bool,
+}
+
+/// An intent of Network ATC.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Intent {
+    pub(super) name: String,
+    pub(super) adapters: Vec<String>,
+}
+
+/// How we come in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Management {
+    /// The address that we talk to.
+    pub(super) address: String,
+    /// The VLAN of the network that we come from.
+    pub(super) vlan: u16,
+}
+
+/// A cmdlet that fails.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Fault {
+    pub(super) cmdlet: String,
+    pub(super) text: String,
+    /// So many calls of it still work before.
+    pub(super) after: usize,
+}
