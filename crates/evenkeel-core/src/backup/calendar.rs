@@ -124,7 +124,7 @@ fn time(word: Piece<'_>) -> Result<(Set, Set, u32), Fault> {
         (_, second) => {
             let place = second.unwrap_or(word);
             Err(place
-                .fault("copies cannot be wanted more than once a minute")
+                .fault("nothing can be wanted more than once a minute")
                 .hint("write one second, such as 00"))
         }
     }

@@ -261,6 +261,7 @@ fn expand(
                 owner: target.owner().to_owned(),
                 suspend: resource.common.suspend,
                 accepted: resource.common.accept.data_loss.clone(),
+                windows: Arc::clone(&resource.windows),
                 interval: resource.common.interval,
                 drift: resource.common.drift.mode,
                 ignore: Arc::clone(&ignore),

@@ -19,12 +19,12 @@ use crate::config::DriftMode;
 use crate::diagnostic::Location;
 use crate::driver::{ErasedDriver, ErasedSpec};
 use crate::period::Period;
-use crate::plan::{Acceptance, Portion, Rollout};
+use crate::plan::{Acceptance, Portion, Rollout, Window, WindowSpec};
 use crate::target::Target;
 
 /// The fields of `spec` that every kind has.
 pub(super) const COMMON: &[&str] =
-    &["target", "targetSelector", "dependsOn", "suspend", "interval", "drift", "rollout", "accept"];
+    &["target", "targetSelector", "dependsOn", "suspend", "interval", "drift", "rollout", "window", "accept"];
 
 /// A resource is not looked at more often than this.
 const LEAST_INTERVAL: Period = Period::seconds(1);
@@ -48,6 +48,9 @@ pub(super) struct Common {
     /// How many hosts of a cluster are changed at once. Default: for kinds that touch what a cluster stands on
     /// (`EsxiPathPolicy`, `EsxiNfsDatastore`) one at a time, for others all.
     pub(super) rollout: Option<RolloutSpec>,
+    /// When changes that interrupt may be sent: one window or a list of them. Others are sent at any time. Default: always.
+    #[schemars(with = "OneOrMany<WindowSpec>")]
+    pub(super) window: Vec<WindowSpec>,
     /// Risks that are wanted.
     pub(super) accept: Accept,
 }
@@ -104,17 +107,18 @@ pub(super) struct ResourceDrift {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Accept {
     /// Settings that risk data, each with the reason and the last day of the acceptance.
-    #[schemars(with = "OneOrMany")]
+    #[schemars(with = "OneOrMany<Acceptance>")]
     pub(super) data_loss: Vec<Acceptance>,
 }
 
-/// One acceptance or a list of them.
+/// One of them or a list of them.
 #[derive(JsonSchema)]
 #[serde(untagged)]
+#[schemars(inline)]
 #[expect(dead_code, reason = "only its schema is used")]
-enum OneOrMany {
-    One(Acceptance),
-    Many(Vec<Acceptance>),
+enum OneOrMany<T> {
+    One(T),
+    Many(Vec<T>),
 }
 
 /// A resource as far as it could be read.
@@ -129,6 +133,8 @@ pub(super) struct Resource {
     /// The place where its document begins.
     pub(super) mark: Mark,
     pub(super) common: Common,
+    /// Its windows. Of use only where no diagnostic is an error.
+    pub(super) windows: Arc<[Window]>,
     /// `None` where the driver's part could not be read.
     pub(super) driven: Option<Driven>,
 }
@@ -179,19 +185,22 @@ pub(super) fn read_resource(
     problems: &mut Problems,
 ) -> Resource {
     let Document { metadata, name_mark, mark, mut spec, .. } = document;
-    list_acceptances(&mut spec, source);
+    for path in [&["accept", "dataLoss"][..], &["window"]] {
+        make_list(&mut spec, path, source);
+    }
     let is_mapping = matches!(spec.kind, Kind::Map(_));
     let common = if is_mapping { read_common(source, &spec, problems) } else { Common::default() };
     let node = Arc::new(Node::new(Arc::clone(source), spec, COMMON));
     if is_mapping {
         check(&common, &node, now, problems);
     }
+    let windows = windows(&common, &node, problems);
     let driven = pick(drivers, kind, &node, problems).and_then(|driver| {
         let spec = driver.read(&node, problems)?;
         Some(Driven { driver: Arc::clone(driver), spec })
     });
     let labels = Arc::new(metadata.labels);
-    Resource { kind, name: metadata.name, labels, node, name_mark, mark, common, driven }
+    Resource { kind, name: metadata.name, labels, node, name_mark, mark, common, windows, driven }
 }
 
 fn read_common(source: &Arc<Source>, spec: &Tree, problems: &mut Problems) -> Common {
@@ -204,11 +213,10 @@ fn read_common(source: &Arc<Source>, spec: &Tree, problems: &mut Problems) -> Co
     Common { target: common.target, depends_on: common.depends_on, ..Common::default() }
 }
 
-/// A single acceptance may be written without the list around it.
-fn list_acceptances(spec: &mut Tree, source: &Source) {
-    let data_loss =
-        spec.get_mut("accept", source.text()).and_then(|accept| accept.get_mut("dataLoss", source.text()));
-    if let Some(tree) = data_loss.filter(|tree| matches!(tree.kind, Kind::Map(_))) {
+/// A single mapping at `path` may be written without the list around it.
+fn make_list(spec: &mut Tree, path: &[&str], source: &Source) {
+    let found = path.iter().try_fold(spec, |tree, key| tree.get_mut(key, source.text()));
+    if let Some(tree) = found.filter(|tree| matches!(tree.kind, Kind::Map(_))) {
         let mark = tree.mark;
         let one = std::mem::replace(tree, Tree { mark, kind: Kind::List(Box::default()) });
         tree.kind = Kind::List(Box::new([one]));
@@ -288,6 +296,21 @@ fn check(common: &Common, node: &Node, now: Timestamp, problems: &mut Problems) 
     for (nth, acceptance) in common.accept.data_loss.iter().enumerate() {
         check_acceptance(acceptance, nth, node, now, problems);
     }
+}
+
+/// The windows, and what is wrong with them.
+fn windows(common: &Common, node: &Node, problems: &mut Problems) -> Arc<[Window]> {
+    let mut windows = Vec::new();
+    for (nth, spec) in common.window.iter().enumerate() {
+        let (window, findings) = spec.read();
+        windows.extend(window);
+        for finding in findings {
+            let path: Vec<String> =
+                ["window".to_owned(), nth.to_string()].into_iter().chain(finding.path).collect();
+            problems.at_path(node, &path, finding.message, finding.hint, finding.warning);
+        }
+    }
+    windows.into()
 }
 
 /// True for `target` and `targetSelector`, even misspelt: that is reported elsewhere.

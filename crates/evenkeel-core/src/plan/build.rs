@@ -9,10 +9,12 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::clash::refuse_clashes;
-use super::gate::{gate, has_run_out, word};
+use super::gate::{Written, gate, has_run_out, wants_window, word};
 use super::wait::wait;
+use super::window::shut;
 use super::{
-    Acceptance, Action, Change, ChangeError, Field, Gate, InstanceId, Plan, Policy, Rollout, Seen, Withheld,
+    Acceptance, Action, Change, ChangeError, Field, Gate, InstanceId, Plan, Policy, Rollout, Seen, Window,
+    Withheld,
 };
 use crate::config::DriftMode;
 use crate::diagnostic::Location;
@@ -51,6 +53,8 @@ pub struct Instance {
     pub suspend: bool,
     /// Risks to data that were accepted.
     pub accepted: Vec<Acceptance>,
+    /// When what interrupts may be sent. Empty: at any time.
+    pub windows: Arc<[Window]>,
     /// How often the controller looks at it, where the manifest says so.
     pub interval: Option<Period>,
     /// How drift of it is met, where the manifest says so.
@@ -183,9 +187,10 @@ fn fill(change: &mut Change, instance: &Instance, known: Known, blueprint: &Blue
     for step in &mut steps {
         step.settle(&instance.id.target);
     }
-    let (gate, notes) = gate(&steps, blueprint.policy, &instance.accepted, blueprint.now);
+    let (gate, notes) = gate(&steps, blueprint.policy, written(instance), blueprint.now);
     change.notes.extend(notes);
     (change.steps, change.gate) = (steps, gate);
+    look_when_it_opens(&mut change.report, &change.steps, instance, blueprint.now);
     withhold(change, instance, blueprint);
     if let Some(reason) = &instance.hold {
         change.gate.hold([reason.to_string()]);
@@ -195,12 +200,24 @@ fn fill(change: &mut Change, instance: &Instance, known: Known, blueprint: &Blue
     change.read = known.observed.as_ref().map(|state| hashes(&*instance.driver, state)).unwrap_or_default();
 }
 
+fn written(instance: &Instance) -> Written<'_> {
+    Written { accepted: &instance.accepted, windows: &instance.windows }
+}
+
+/// What waits for a window is looked at when that opens: it may be shut again before the next look otherwise.
+fn look_when_it_opens(report: &mut Report, steps: &[Step], instance: &Instance, now: Timestamp) {
+    if steps.iter().any(wants_window) {
+        let opens = shut(&instance.windows, now).and_then(|shut| shut.until);
+        report.next = report.next.into_iter().chain(opens).min();
+    }
+}
+
 /// Lets the steps go before one that may wait, as many as there are before anything held.
 fn withhold(change: &mut Change, instance: &Instance, blueprint: &Blueprint<'_>) {
     let Gate::Held { reasons } = &change.gate else { return };
     let is_held = |step: &Step| {
         let alone = std::slice::from_ref(step);
-        gate(alone, blueprint.policy, &instance.accepted, blueprint.now).0 != Gate::Open
+        gate(alone, blueprint.policy, written(instance), blueprint.now).0 != Gate::Open
     };
     let first_held = change.steps.iter().position(is_held).unwrap_or(change.steps.len());
     let may_wait = |at: &usize| change.steps.get(*at).is_some_and(|step| step.may_wait);

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::window::{Window, shut};
 use crate::driver::{Hazard, Risk, Step};
 
 /// Whether a change may be sent.
@@ -99,13 +100,28 @@ impl Acceptance {
     }
 }
 
+/// What the manifest says of what may be sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Written<'a> {
+    /// Risks to data that were accepted.
+    pub(super) accepted: &'a [Acceptance],
+    /// When changes that interrupt may be sent. Empty: at any time.
+    pub(super) windows: &'a [Window],
+}
+
+/// True where a step may only be sent within a window, if there are any. No mode opens one.
+pub(super) fn wants_window(step: &Step) -> bool {
+    step.risk() >= Risk::Disruptive
+}
+
 /// The gate for `steps`, and notes for the plan.
 pub(super) fn gate(
     steps: &[Step],
     policy: Policy,
-    accepted: &[Acceptance],
+    written: Written<'_>,
     now: Timestamp,
 ) -> (Gate, Vec<String>) {
+    let accepted = written.accepted;
     let mut reasons = Vec::new();
     let mut notes = Vec::new();
     let add = |all: &mut Vec<String>, one: String| {
@@ -115,6 +131,9 @@ pub(super) fn gate(
     };
     for why in steps.iter().filter_map(|step| step.held.as_ref()) {
         add(&mut reasons, why.clone());
+    }
+    if steps.iter().any(wants_window) {
+        reasons.extend(shut(written.windows, now).map(|shut| shut.reason));
     }
     // Hundreds of steps of one change share a few hazards; each is told once.
     let mut told: Vec<&Hazard> = Vec::new();
@@ -185,6 +204,8 @@ pub(crate) fn word(risk: Risk) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::period::Period;
+    use crate::plan::WindowSpec;
     use crate::request::{Exec, Request};
 
     fn steps(risk: Risk) -> Vec<Step> {
@@ -197,7 +218,8 @@ mod tests {
 
     fn held(risk: Risk, allow: Risk, accepted: &[Acceptance]) -> bool {
         let now = "2026-11-20T12:00:00Z".parse().unwrap();
-        matches!(gate(&steps(risk), Policy::allowing(allow), accepted, now).0, Gate::Held { .. })
+        let written = Written { accepted, windows: &[] };
+        matches!(gate(&steps(risk), Policy::allowing(allow), written, now).0, Gate::Held { .. })
     }
 
     #[test]
@@ -222,7 +244,9 @@ mod tests {
     fn what_is_held_by_itself_is_opened_by_nothing() {
         let steps = [Step::new(Request::Exec(Exec::new(["x"]))).held("1 working path, wanted 2")];
         let now = "2026-11-20T12:00:00Z".parse().unwrap();
-        let gate = gate(&steps, Policy::allowing(Risk::DataLoss), &acceptance("2026-11-20"), now).0;
+        let accepted = acceptance("2026-11-20");
+        let written = Written { accepted: &accepted, windows: &[] };
+        let gate = gate(&steps, Policy::allowing(Risk::DataLoss), written, now).0;
         assert_eq!(gate, Gate::Held { reasons: vec!["1 working path, wanted 2".to_owned()] });
     }
 
@@ -233,7 +257,7 @@ mod tests {
             step.hazard(Risk::Disruptive, "a", "says").hazard(Risk::DataLoss, "b", "says").held("c")
         };
         let now = "2026-11-20T12:00:00Z".parse().unwrap();
-        let (gate, notes) = gate(&[step(), step()], Policy::allowing(Risk::Safe), &[], now);
+        let (gate, notes) = gate(&[step(), step()], Policy::allowing(Risk::Safe), Written::default(), now);
         assert_eq!(notes, ["a: says", "b: says"]);
         let Gate::Held { reasons } = gate else { panic!("open") };
         assert_eq!(reasons.len(), 3, "{reasons:?}");
@@ -244,5 +268,33 @@ mod tests {
         assert!(held(Risk::Destructive, Risk::Disruptive, &[]));
         assert!(!held(Risk::Destructive, Risk::Destructive, &[]));
         assert!(!held(Risk::Safe, Risk::Safe, &[]));
+    }
+
+    #[test]
+    fn outside_of_its_window_what_interrupts_is_opened_by_nothing() {
+        let window = WindowSpec {
+            every: None,
+            cron: None,
+            calendar: Some("sat 22:00".to_owned()),
+            time_zone: "UTC".to_owned(),
+            duration: Period::minutes(60),
+        };
+        let windows = [window.read().0.unwrap()];
+        let accepted = acceptance("2026-12-31");
+        let written = Written { accepted: &accepted, windows: &windows };
+        let at = |now: &str, risk: Risk| {
+            gate(&steps(risk), Policy::allowing(Risk::DataLoss), written, now.parse().unwrap()).0
+        };
+        for risk in [Risk::Disruptive, Risk::Destructive, Risk::DataLoss] {
+            let Gate::Held { reasons } = at("2026-11-20T12:00:00Z", risk) else { panic!("{risk:?} is open") };
+            assert_eq!(
+                reasons,
+                ["outside of its window: the next opens Sat 2026-11-21 22:00 UTC (in 1d10h)"]
+            );
+            assert_eq!(at("2026-11-21T22:30:00Z", risk), Gate::Open);
+        }
+        assert_eq!(at("2026-11-20T12:00:00Z", Risk::Safe), Gate::Open, "what disturbs nobody does not wait");
+        let unsent = gate(&[], Policy::default(), written, "2026-11-20T12:00:00Z".parse().unwrap()).0;
+        assert_eq!(unsent, Gate::Open);
     }
 }

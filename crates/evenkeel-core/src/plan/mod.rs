@@ -8,6 +8,7 @@ mod gate;
 mod removal;
 mod rollout;
 mod wait;
+mod window;
 
 pub use batch::{Batch, batches};
 pub use build::{Blueprint, Instance, build};
@@ -15,6 +16,7 @@ pub use change::{Action, Change, ChangeError, Field, InstanceId, Seen, Withheld}
 pub use gate::{Acceptance, Door, Gate, Policy};
 pub use removal::{Removal, removals};
 pub use rollout::{Portion, Rollout};
+pub use window::{Window, WindowSpec};
 
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::gate::gate;
+use super::gate::{Written, gate};
 use super::{Action, Change, ChangeError, Gate, InstanceId, Policy};
 use crate::driver::{ErasedDriver, Report, Risk, Step};
 use crate::request::Replies;
@@ -67,7 +67,7 @@ fn open(change: &mut Change, mut steps: Vec<Step>, removal: &Removal<'_>) {
     for step in &mut steps {
         step.settle(&removal.target.name);
     }
-    let (gate, notes) = gate(&steps, removal.policy, &[], removal.now);
+    let (gate, notes) = gate(&steps, removal.policy, Written::default(), removal.now);
     change.risk = steps.iter().map(Step::risk).max().unwrap_or_default();
     change.gate = gate;
     change.notes = notes;

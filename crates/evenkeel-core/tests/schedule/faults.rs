@@ -102,7 +102,7 @@ fn a_calendar_text_that_means_nothing_is_refused_with_the_place() {
         (
             "calendar",
             "*:*:*",
-            "calendar: `*` at character 5 of `*:*:*`: copies cannot be wanted more than once a minute (write one second, such as 00)",
+            "calendar: `*` at character 5 of `*:*:*`: nothing can be wanted more than once a minute (write one second, such as 00)",
         ),
         (
             "calendar",
