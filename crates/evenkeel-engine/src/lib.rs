@@ -7,6 +7,7 @@
 mod apply;
 mod clock;
 pub mod controller;
+mod guard;
 mod inventory;
 mod journal;
 mod observe;

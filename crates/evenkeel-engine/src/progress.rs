@@ -38,6 +38,13 @@ pub enum Event<'a> {
         /// Of so many, where that is known.
         of: Option<u64>,
     },
+    /// Whether a guarded change cut the way to its target is being found out.
+    Confirming {
+        /// The target's name.
+        target: &'a str,
+        /// After so many seconds the target puts back what it was.
+        seconds: u64,
+    },
     /// A command ended.
     Sent {
         /// The target's name.

@@ -8,7 +8,7 @@ use evenkeel_core::transport::TransportError;
 
 use crate::observe::unknown_target;
 use crate::reconcile::Engine;
-use crate::send::Work;
+use crate::send::{End, Work};
 use crate::verify::Part;
 
 type Answer = Result<Reply, TransportError>;
@@ -65,16 +65,19 @@ fn broken(instance: &Instance, proof: &Proof, answers: impl Iterator<Item = Answ
     }
 }
 
-/// What was found is not borne: nothing more is sent to the target.
-pub(crate) fn halt(works: &mut [Work], batch: &Batch, found: &str) {
-    let hint = "see to that first; what was done stays, and another apply goes on from there".to_owned();
+/// What was `found` is not borne: nothing more is sent to the target.
+pub(crate) fn end(works: &mut [Work], batch: &Batch, why: End, found: &str) {
+    let hint = match why {
+        End::Halted => "see to that first; what was done stays, and another apply goes on from there",
+        End::RolledBack => "see why on the host itself, then mend the manifest; nothing of this step is left",
+    };
     for at in &batch.serves {
         let Some(work) = works.get_mut(*at) else { continue };
-        (work.failed, work.halted) = (true, true);
+        (work.failed, work.end) = (true, Some(why));
         // What the target said against the write itself is told, too.
         let refused = work.complaint.take().map(|(said, _)| format!("; it was refused: {said}"));
         let message =
             format!("{found}{}: nothing more was sent to {}", refused.unwrap_or_default(), batch.target);
-        work.complaint = Some((message, Some(hint.clone())));
+        work.complaint = Some((message, Some(hint.to_owned())));
     }
 }

@@ -1,6 +1,7 @@
 //! Sending the writes of a plan to one target.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 
 use evenkeel_core::plan::{Batch, Change, batches};
 use evenkeel_core::request::{Reply, Request};
@@ -8,7 +9,7 @@ use evenkeel_core::transport::{TransportError, Watch};
 
 use crate::observe::unknown_target;
 use crate::progress::Event;
-use crate::prove::halt;
+use crate::prove::end;
 use crate::reconcile::Engine;
 use crate::run::Sent;
 use crate::verify::Part;
@@ -24,8 +25,17 @@ pub(crate) struct Work {
     pub(crate) failed: bool,
     /// True where a step did not get its turn because the run was stopped or the target was lost.
     pub(crate) cut_short: bool,
-    /// True where what was to be so after a step was not.
-    pub(crate) halted: bool,
+    /// Why nothing more goes to the target, where a step was its last.
+    pub(crate) end: Option<End>,
+}
+
+/// Why a step was the last that was sent to a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// What was to be so after it was not.
+    Halted,
+    /// The target put back what was there before it.
+    RolledBack,
 }
 
 impl Engine {
@@ -51,17 +61,18 @@ impl Engine {
                 && let Some(broken) = self.broken_before(part, changes, &batch).await
             {
                 lost.all = true;
-                halt(&mut works, &batch, &format!("before `{command}` {broken}"));
+                end(&mut works, &batch, End::Halted, &format!("before `{command}` {broken}"));
                 continue;
             }
-            if let Some(complaint) = self.not_journaled(&batch.target, &command).await {
+            if let Some(complaint) = self.not_journaled(&batch).await {
                 lost.all = true;
                 cut_short(&mut works, &batch, Some(&complaint));
                 continue;
             }
             self.progress.on(&Event::Sending { target: own, command: &command });
-            let (answer, broken) = self.deliver_and_prove(part, changes, &batch).await;
-            let ok = matches!(&answer, Ok(reply) if reply.exit == 0) && broken.is_none();
+            let delivered = self.deliver_safely(part, changes, &batch).await;
+            let answer = delivered.answer;
+            let ok = matches!(&answer, Ok(reply) if reply.exit == 0) && delivered.end.is_none();
             self.progress.on(&Event::Sent { target: own, ok });
             match &answer {
                 Err(error) if error.kind.loses_target() => lost.by(&batch),
@@ -69,16 +80,15 @@ impl Engine {
                 Err(_) if batch.proof.is_some() => lost.all = true,
                 _ => {}
             }
-            note(&mut works, changes, &batch, sent.len(), &answer);
+            note(&mut works, changes, &batch, sent.len()..sent.len() + delivered.sent.len(), &answer);
             if batch.proof.is_some() {
                 proven = batch.serves.first().copied();
             }
-            if let Some(broken) = broken {
+            if let Some((why, found)) = delivered.end {
                 lost.all = true;
-                halt(&mut works, &batch, &format!("{broken}, after `{command}`"));
+                end(&mut works, &batch, why, &found);
             }
-            let exit = answer.ok().map(|reply| reply.exit);
-            sent.push(Sent { target: batch.target, command, exit });
+            sent.extend(delivered.sent);
         }
         (works, sent)
     }
@@ -154,10 +164,18 @@ fn cut_short(works: &mut [Work], batch: &Batch, complaint: Option<&str>) {
 }
 
 impl Engine {
-    /// Writes a command down before it is sent. Gives the reason where that failed: it is not sent then.
-    async fn not_journaled(&self, target: &str, command: &str) -> Option<String> {
-        let written = self.journal.as_ref()?.about_to_send(target, command).await;
-        written.err().map(|reason| format!("not sent, because it could not be written down before: {reason}"))
+    /// Writes a command down before it is sent, with those that guard it. Gives the reason where that failed: nothing is
+    /// sent then.
+    async fn not_journaled(&self, batch: &Batch) -> Option<String> {
+        let journal = self.journal.as_ref()?;
+        let guard = batch.guard.as_ref();
+        let around = [guard.map(|guard| &guard.arm), Some(&batch.request), guard.map(|guard| &guard.disarm)];
+        for request in around.into_iter().flatten() {
+            if let Err(reason) = journal.about_to_send(&batch.target, &request.display()).await {
+                return Some(format!("not sent, because it could not be written down before: {reason}"));
+            }
+        }
+        None
     }
 }
 
@@ -182,12 +200,12 @@ fn without_failed(mut batch: Batch, changes: &[Change], works: &[Work]) -> Optio
     Some(batch)
 }
 
-/// Notes the answer to the command number `nth` at every change that it served.
+/// Notes the answer to the commands with these numbers at every change that they served.
 fn note(
     works: &mut [Work],
     changes: &[Change],
     batch: &Batch,
-    nth: usize,
+    numbers: Range<usize>,
     answer: &Result<Reply, TransportError>,
 ) {
     let failure = answer.as_ref().ok().filter(|reply| reply.exit != 0).map(Failure::of);
@@ -196,7 +214,7 @@ fn note(
     let names_some = failure.as_ref().is_some_and(|f| objects.iter().any(|o| f.by_name.contains_key(*o)));
     for (at, object) in batch.serves.iter().zip(objects) {
         let Some(work) = works.get_mut(*at) else { continue };
-        work.sent.push(nth);
+        work.sent.extend(numbers.clone());
         if let Some(failure) = &failure {
             let said = failure.by_name.get(object);
             work.failed = said.is_some() || !names_some;

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::observe::Survey;
 use crate::reconcile::{Engine, Scope};
 use crate::run::Verdict;
-use crate::send::Work;
+use crate::send::{End, Work};
 
 /// A planned change held against a new look.
 pub(crate) enum Fresh {
@@ -153,9 +153,12 @@ fn tells(value: Option<&Value>, written: Option<&Value>) -> bool {
 /// What became of a change for which something was sent.
 pub(crate) fn verdict_after(change: &Change, work: &Work, after: &Look) -> Verdict {
     let complaint = work.complaint.clone();
-    if work.halted {
+    if let Some(end) = work.end {
         let (message, hint) = complaint.unwrap_or_default();
-        return Verdict::Halted { message, hint };
+        return match end {
+            End::Halted => Verdict::Halted { message, hint },
+            End::RolledBack => Verdict::RolledBack { message, hint },
+        };
     }
     if work.sent.is_empty() {
         return complaint.map_or(Verdict::NotStarted, |(message, hint)| Verdict::Failed { message, hint });

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
+use evenkeel_core::period::Period;
 use evenkeel_engine::{Event, Progress};
 use indicatif::{HumanBytes, HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -114,6 +115,12 @@ impl Progress for Bars {
             Event::Moving { target, bytes, of } => {
                 let pace = self.pace(target, *bytes);
                 self.with(target, |bar| bar.set_message(moved(*bytes, *of, pace)));
+            }
+            Event::Confirming { target, seconds } => {
+                let back = Period::seconds(*seconds);
+                let message =
+                    format!("making a new connection ({target} puts back what was there after {back})");
+                self.with(target, |bar| bar.set_message(message));
             }
             Event::Sent { target, .. } => self.with(target, |bar| bar.inc(1)),
             Event::Applied { target } => {

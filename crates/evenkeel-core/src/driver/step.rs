@@ -67,7 +67,8 @@ pub struct Step {
 pub struct Guard {
     /// Arms it. Where that fails, the step is not sent.
     pub arm: Request,
-    /// Disarms it: exit status 0 where that was in time, else standard error says what the target did.
+    /// Disarms it, once the step is done: exit status 0 where it was done and this came in time. Else the target puts
+    /// back what it was, or has done so: standard error says which. Asked again, it answers the same.
     pub disarm: Request,
     /// The target puts back what it was so many seconds after it was armed.
     pub seconds: u64,

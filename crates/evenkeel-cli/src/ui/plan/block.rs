@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use evenkeel_core::driver::Table;
+use evenkeel_core::period::Period;
 use evenkeel_core::plan::{Action, Change};
 
 use super::heading::{GROUP_NAMES, title};
@@ -44,6 +45,9 @@ impl Look<'_> {
         }
         if let Some(proof) = proof(members) {
             let _ = writeln!(text, "      {}", paint(Tone::Faint, paragraph(&proof, 6)));
+        }
+        for guard in guards(members) {
+            let _ = writeln!(text, "      {}", paint(Tone::Faint, paragraph(&guard, 6)));
         }
         render_error(text, first, one_resource);
         if let Some(busy) = &first.busy {
@@ -131,6 +135,23 @@ fn proof(members: &[&Change]) -> Option<String> {
         let counts = counts.join(" and ");
         format!("after each command the {counts} are counted again; fewer end the run on that host")
     })
+}
+
+/// What hosts put back by themselves, where a step may cut the way to them.
+fn guards(members: &[&Change]) -> Vec<String> {
+    let guards: BTreeSet<(u64, &str)> = members
+        .iter()
+        .flat_map(|change| &change.steps)
+        .filter_map(|step| step.guard.as_ref())
+        .map(|guard| (guard.seconds, guard.restores.as_str()))
+        .collect();
+    let told = |(seconds, restores): (u64, &str)| {
+        let within = Period::seconds(seconds);
+        format!(
+            "guarded: the host puts back {restores} by itself, unless a new connection confirms it within {within}"
+        )
+    };
+    guards.into_iter().map(told).collect()
 }
 
 fn render_error(text: &mut String, change: &Change, with_place: bool) {

@@ -11,6 +11,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use evenkeel_core::driver::Guard;
 use evenkeel_core::plan::{Change, Instance, Plan, batches};
 use evenkeel_core::request::Request;
 use evenkeel_core::target::Target;
@@ -141,13 +142,22 @@ fn render_commands(text: &mut String, changes: &[Change], full: bool) {
         let elsewhere = target != own && !matches!(request, Request::Transfer(_));
         if elsewhere { format!("{target}: {}", request.display()) } else { request.display() }
     };
-    let open: Vec<String> =
-        batches(changes).iter().map(|batch| line(&batch.target, &batch.request)).collect();
+    let marked = |line: String, guard: Option<&Guard>| match guard {
+        Some(_) => format!("{line} {}", paint(Tone::Faint, "(guarded)")),
+        None => line,
+    };
+    let open = batches(changes);
+    let open: Vec<String> = open
+        .iter()
+        .map(|batch| marked(line(&batch.target, &batch.request), batch.guard.as_deref()))
+        .collect();
     list_commands(text, "$", &open, full);
     let held = changes.iter().filter(|c| c.is_held()).flat_map(|c| &c.steps);
     let withheld = changes.iter().filter_map(|c| c.withheld.as_ref()).flat_map(|w| &w.steps);
-    let held: Vec<String> =
-        held.chain(withheld).map(|step| line(step.target.as_deref().unwrap_or(own), &step.request)).collect();
+    let held: Vec<String> = held
+        .chain(withheld)
+        .map(|step| marked(line(step.target.as_deref().unwrap_or(own), &step.request), step.guard.as_deref()))
+        .collect();
     list_commands(text, &format!("{} $", paint(Tone::Faint, "(held)")), &held, full);
 }
 

@@ -6,6 +6,8 @@ $key = 'HKLM:\SOFTWARE\Evenkeel'
 $why = 'no new connection came in time'
 
 $kept = Get-ItemProperty -Path $key
+# Asked again, because the answer was lost.
+if ("$($kept.Change)" -eq "$($Wanted.id) disarmed") { return @{ id = $Wanted.id } }
 if ($kept.Guard) {
     $guard = ConvertFrom-Json -InputObject $kept.Guard
     if ($guard.id -ne $Wanted.id) { throw "another run has armed its own guard ($($guard.id)) on this host" }
@@ -21,6 +23,7 @@ if ($kept.Guard) {
         if ($task.Count -gt 0 -and "$($task[0].State)" -ne 'Running') {
             Unregister-ScheduledTask -TaskPath '\Evenkeel\' -TaskName 'Guard' -Confirm:$false
             Set-ItemProperty -Path $key -Name 'Guard' -Value ''
+            Set-ItemProperty -Path $key -Name 'Change' -Value "$($guard.id) disarmed"
             return @{ id = $guard.id }
         }
     }

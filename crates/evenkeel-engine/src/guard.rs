@@ -1,0 +1,149 @@
+//! Guarded writes: a dead man's switch is armed on the target, then comes the write, and then a new connection has to be
+//! made to disarm it. Where none can be made, the target puts back what was there.
+
+use std::time::Duration;
+
+use evenkeel_core::driver::Guard;
+use evenkeel_core::plan::{Batch, Change};
+use evenkeel_core::request::{Reply, Request};
+use evenkeel_core::target::Target;
+use evenkeel_core::transport::{TransportError, TransportErrorKind};
+use tokio::time::{Instant, sleep};
+
+use crate::observe::unknown_target;
+use crate::progress::Event;
+use crate::reconcile::Engine;
+use crate::run::Sent;
+use crate::send::End;
+use crate::verify::Part;
+
+type Answer = Result<Reply, TransportError>;
+
+/// A new connection is tried for so much longer than the target waits: by then it has put back what was there, and says so.
+const GRACE: Duration = Duration::from_secs(120);
+
+/// The time between two tries.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// What came of one write, and of what belongs to it.
+pub(crate) struct Delivered {
+    /// What the target said to the write.
+    pub(crate) answer: Answer,
+    /// All that was sent, in order.
+    pub(crate) sent: Vec<Sent>,
+    /// Why nothing more may be sent to the target.
+    pub(crate) end: Option<(End, String)>,
+}
+
+/// Whether a guard was disarmed.
+enum Confirmation {
+    /// It was, and the write is done.
+    Done,
+    /// The target puts back what was there, or has done so; in its words.
+    RolledBack(String),
+    /// The target could not be reached.
+    Silent(TransportError),
+}
+
+impl Engine {
+    /// Sends one batch with all that makes it safe: its guard, and what must be so afterwards.
+    pub(crate) async fn deliver_safely(
+        &self,
+        part: &Part<'_>,
+        changes: &[Change],
+        batch: &Batch,
+    ) -> Delivered {
+        let command = batch.request.display();
+        let halted = |broken: String| (End::Halted, format!("{broken}, after `{command}`"));
+        let Some(guard) = &batch.guard else {
+            let (answer, broken) = self.deliver_and_prove(part, changes, batch).await;
+            let sent = vec![told(batch, command.clone(), &answer)];
+            return Delivered { answer, sent, end: broken.map(halted) };
+        };
+        let mut delivered = self.deliver_guarded(part, batch, guard).await;
+        if delivered.end.is_none() && delivered.answer.as_ref().is_ok_and(|reply| reply.exit == 0) {
+            delivered.end = self.broken_before(part, changes, batch).await.map(halted);
+        }
+        delivered
+    }
+
+    async fn deliver_guarded(&self, part: &Part<'_>, batch: &Batch, guard: &Guard) -> Delivered {
+        let Some(target) = part.find(&batch.target) else {
+            let answer = Err(unknown_target(Some(&batch.target)));
+            return Delivered { answer, sent: Vec::new(), end: None };
+        };
+        let armed = self.ask_one(target, &guard.arm).await;
+        let mut sent = vec![told(batch, guard.arm.display(), &armed)];
+        if !armed.as_ref().is_ok_and(|reply| reply.exit == 0) {
+            return Delivered { answer: not_armed(armed), sent, end: None };
+        }
+        let answer = self.deliver(part, batch).await;
+        sent.push(told(batch, batch.request.display(), &answer));
+        // Whatever came of it: only the target knows, and only a new connection tells whether it can still be reached.
+        self.progress.on(&Event::Confirming { target: &part.target.name, seconds: guard.seconds });
+        let confirmation = self.confirm(target, guard).await;
+        let said = match &confirmation {
+            Confirmation::Done => Some(0),
+            Confirmation::RolledBack(_) => Some(1),
+            Confirmation::Silent(_) => None,
+        };
+        sent.push(Sent { target: batch.target.clone(), command: guard.disarm.display(), exit: said });
+        match confirmation {
+            Confirmation::Done => Delivered { answer: done(answer), sent, end: None },
+            Confirmation::RolledBack(said) => {
+                let found = format!("{said}, after `{}`", batch.request.display());
+                Delivered { answer, sent, end: Some((End::RolledBack, found)) }
+            }
+            Confirmation::Silent(error) => {
+                Delivered { answer: Err(silent(&batch.target, guard, &error)), sent, end: None }
+            }
+        }
+    }
+
+    /// Disarms a guard over a new connection, again and again until the target must have put back what was there.
+    async fn confirm(&self, target: &Target, guard: &Guard) -> Confirmation {
+        let deadline = Instant::now() + Duration::from_secs(guard.seconds) + GRACE;
+        loop {
+            self.transport.renew(target).await;
+            match self.ask_one(target, &guard.disarm).await {
+                Ok(reply) if reply.exit == 0 => return Confirmation::Done,
+                Ok(reply) => return Confirmation::RolledBack(reply.stderr_text()),
+                Err(error) if Instant::now() >= deadline => return Confirmation::Silent(error),
+                Err(_) => sleep(PAUSE).await,
+            }
+        }
+    }
+
+    async fn ask_one(&self, target: &Target, request: &Request) -> Answer {
+        let answer = self.exchange(target, std::slice::from_ref(request)).await.pop();
+        answer.unwrap_or_else(|| Err(unknown_target(Some(&target.name))))
+    }
+}
+
+fn told(batch: &Batch, command: String, answer: &Answer) -> Sent {
+    let exit = answer.as_ref().ok().map(|reply| reply.exit);
+    Sent { target: batch.target.clone(), command, exit }
+}
+
+/// A disarmed guard says that the write is done, also where our connection did not live to hear it.
+fn done(answer: Answer) -> Answer {
+    answer.or_else(|_| Ok(Reply { exit: 0, stdout: Vec::new(), stderr: Vec::new() }))
+}
+
+fn not_armed(armed: Answer) -> Answer {
+    const WHY: &str = "nothing was changed, because the guard could not be armed: ";
+    match armed {
+        Ok(reply) => Ok(Reply { stderr: [WHY.as_bytes(), &reply.stderr].concat(), ..reply }),
+        Err(error) => Err(TransportError { message: format!("{WHY}{}", error.message), ..error }),
+    }
+}
+
+fn silent(target: &str, guard: &Guard, error: &TransportError) -> TransportError {
+    let tried = guard.seconds + GRACE.as_secs();
+    let message = format!(
+        "no new connection to {target} came about within {tried} s ({}); after {} s it puts back {} by itself",
+        error.message, guard.seconds, guard.restores
+    );
+    TransportError::new(TransportErrorKind::ConnectionLost, message)
+        .hint("look at its console, then apply again: what is there is looked at first")
+}
