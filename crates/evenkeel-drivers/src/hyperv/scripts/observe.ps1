@@ -45,7 +45,7 @@ Read-Part 'adapters' {
             description = $_.InterfaceDescription
             mac         = $_.MacAddress
             index       = $_.InterfaceIndex
-            guid        = "$($_.InterfaceGuid)"
+            guid        = "$($_.DeviceID)"
             status      = "$($_.Status)"
             bitsPerSecond = $_.ReceiveLinkSpeed
             virtual     = $_.Virtual
@@ -119,7 +119,7 @@ if ($parts['host'] -and $parts['host'][0].dcb) {
                 name     = $_.Name
                 port     = $_.NetDirectPort
                 template = "$($_.Template)"
-                priority = $_.PriorityValue
+                priority = $_.PriorityValue8021Action
             }
         }
     }
