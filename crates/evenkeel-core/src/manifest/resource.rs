@@ -46,7 +46,7 @@ pub(super) struct Common {
     /// How drift is met.
     pub(super) drift: ResourceDrift,
     /// How many hosts of a cluster are changed at once. Default: for kinds that touch what a cluster stands on
-    /// (`EsxiPathPolicy`, `EsxiNfsDatastore`) one at a time, for others all.
+    /// (`EsxiPathPolicy`, `EsxiNfsDatastore`, `HyperVSwitch`, `NicSettings`, `DcbPolicy`) one at a time, for others all.
     pub(super) rollout: Option<RolloutSpec>,
     /// When changes that interrupt may be sent: one window or a list of them. Others are sent at any time. Default: always.
     #[schemars(with = "OneOrMany<WindowSpec>")]
