@@ -4,6 +4,7 @@
 
 mod atc;
 mod feature;
+mod found;
 mod ip;
 mod nic;
 mod offload;

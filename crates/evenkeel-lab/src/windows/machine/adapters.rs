@@ -27,8 +27,6 @@ pub(in crate::windows) struct Adapter {
     pub(in crate::windows) hardware: Option<Hardware>,
     /// The advanced properties that its driver has.
     pub(in crate::windows) properties: Vec<Property>,
-    /// `Enable-NetAdapterQos`
-    pub(in crate::windows) qos: bool,
 }
 
 /// A NIC.
@@ -65,8 +63,8 @@ pub(in crate::windows) struct Property {
 pub(in crate::windows) enum PropertyTakes {
     /// One of these values, each with its name.
     Words(Vec<(String, String)>),
-    /// A number between two, the step between them third.
-    Number(u64, u64, u64),
+    /// A number from the first to the second.
+    Number(u64, u64),
 }
 
 impl Adapter {
@@ -159,8 +157,7 @@ impl WindowsHost {
             enabled: true,
             back_at: 0,
             hardware: None,
-            properties: super::models::host_side_properties(),
-            qos: false,
+            properties: super::drivers::host_side_properties(),
         });
         guid
     }

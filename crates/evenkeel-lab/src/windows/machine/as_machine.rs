@@ -15,6 +15,9 @@ use crate::random::Random;
 /// So long it is from one run to the next, in seconds.
 const BETWEEN_RUNS: u64 = 20 * 60;
 
+/// A script that is killed has called fewer cmdlets than this.
+const CALLS_AT_MOST: usize = 12;
+
 impl Machine for WindowsHost {
     /// What OpenSSH does with a command line: `cmd.exe` gets it.
     fn run(&mut self, argv: &[String]) -> Reply {
@@ -33,6 +36,13 @@ impl Machine for WindowsHost {
                 Reply { exit: 127, stdout: Vec::new(), stderr: stderr.into_bytes() }
             }
         }
+    }
+
+    /// Either all of it is done and only the answer is lost, as it mostly is with Windows' OpenSSH, or the process goes with the connection.
+    fn answer_in_part(&mut self, target: &str, request: &Request, random: &mut Random) {
+        self.calls_left = random.one_in(2).then(|| random.below(CALLS_AT_MOST));
+        self.answer(target, request);
+        self.calls_left = None;
     }
 
     fn fingerprint(&self) -> u64 {
@@ -90,7 +100,7 @@ impl WindowsHost {
     fn hash_state(&self, hasher: &mut impl Hasher) {
         for adapter in &self.adapters {
             (&adapter.name, &adapter.description, &adapter.mac, &adapter.guid, adapter.index).hash(hasher);
-            (adapter.enabled, &adapter.hardware, &adapter.properties, adapter.qos).hash(hasher);
+            (adapter.enabled, &adapter.hardware, &adapter.properties).hash(hasher);
         }
         (&self.name, self.hyper_v, self.dcb, &self.addresses, &self.qos).hash(hasher);
         (&self.offload, self.multichannel, &self.registry, &self.tasks, &self.intents).hash(hasher);

@@ -33,9 +33,11 @@ impl WindowsHost {
             let (path, name) = (task.path.clone(), task.name.clone());
             let line = format!("{} {}", task.execute, task.argument);
             let was_in_task = std::mem::replace(&mut self.in_task, true);
+            let calls_left = self.calls_left.take();
             // Nobody reads what a task prints.
             let _ = shell::run_command_line(self, &line, &[]);
             self.in_task = was_in_task;
+            self.calls_left = calls_left;
             if let Some(task) = self.task_mut(&path, &name) {
                 task.is_running = false;
             }

@@ -5,8 +5,10 @@
 mod adapters;
 mod addresses;
 mod as_machine;
+mod below;
 mod clock;
 mod drift;
+mod drivers;
 mod models;
 mod qos;
 mod reach;
@@ -16,12 +18,14 @@ mod switches;
 mod tasks;
 mod world;
 
-pub(super) use adapters::{Adapter, Hardware, Property};
+pub(super) use adapters::{Adapter, Property, PropertyTakes};
 pub(super) use addresses::{Address, Addresses, Origin, Route};
 pub use models::{Model, Port, Release};
 pub(super) use qos::{Policy, Qos, TrafficClass};
-pub(super) use registry::Registry;
-pub(super) use switches::Switches;
+pub(super) use registry::{Datum, Registry};
+pub(super) use switches::{
+    Balancing, Bandwidth, HostAdapter, NewSwitch, Switch, SwitchType, Switches, VirtualMachine, Vlan, Vnic,
+};
 pub(super) use tasks::Task;
 
 use super::shell::Edition;
@@ -56,6 +60,8 @@ pub struct WindowsHost {
     /// A scheduled task is running: nobody's connection is around it.
     pub(super) in_task: bool,
     pub(super) faults: Vec<Fault>,
+    /// The script that runs is killed after so many more cmdlets; `None` where nobody kills it.
+    pub(super) calls_left: Option<usize>,
 }
 
 /// `Get-NetOffloadGlobalSetting`

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::Property;
-
 /// A release of Windows Server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Release {
@@ -118,14 +116,4 @@ impl Model {
     pub(crate) fn has_rdma(self) -> bool {
         self != Model::Onboard
     }
-}
-
-/// The advanced properties that a model's driver has.
-pub(super) fn properties(_model: Model) -> Vec<Property> {
-    Vec::new()
-}
-
-/// The advanced properties of the host's side of a host adapter.
-pub(super) fn host_side_properties() -> Vec<Property> {
-    Vec::new()
 }

@@ -37,6 +37,7 @@ impl WindowsHost {
             clock: START,
             in_task: false,
             faults: Vec::new(),
+            calls_left: None,
         }
     }
 
@@ -77,32 +78,43 @@ impl WindowsHost {
                 port,
                 peer_pfc: true,
             }),
-            properties: super::models::properties(model),
-            qos: false,
+            properties: super::drivers::properties(model),
         });
         self
     }
 
     /// The management address, `192.168.1.10/24`, on the interface of this name; we come from this VLAN, over the gateway 192.168.1.1.
     #[must_use]
-    pub fn manage(mut self, interface: &str, address: &str, vlan: u16) -> Self {
-        let (address, prefix) = address.split_once('/').unwrap_or((address, "24"));
-        let Some(index) = self.adapter(interface).map(|adapter| adapter.index) else { return self };
-        self.addresses.addresses.push(Address {
-            index,
-            address: address.to_owned(),
-            prefix: prefix.parse().unwrap_or(24),
-            origin: Origin::Manual,
-        });
-        self.addresses.routes.push(Route {
-            index,
-            destination: "0.0.0.0/0".to_owned(),
-            hop: GATEWAY.to_owned(),
-            metric: 256,
-        });
-        self.addresses.servers.insert(index, vec![GATEWAY.to_owned()]);
-        self.management = Some(Management { address: address.to_owned(), vlan });
+    pub fn manage(self, interface: &str, address: &str, vlan: u16) -> Self {
+        let mut host = self.with_address(interface, address);
+        let Some(index) = host.adapter(interface).map(|adapter| adapter.index) else { return host };
+        let destination = "0.0.0.0/0".to_owned();
+        host.addresses.routes.push(Route { index, destination, hop: GATEWAY.to_owned(), metric: 256 });
+        host.addresses.servers.insert(index, vec![GATEWAY.to_owned()]);
+        let address = address.split_once('/').map_or(address, |(address, _)| address).to_owned();
+        host.management = Some(Management { address, vlan });
+        host
+    }
+
+    /// Somebody gave an interface an address: `10.0.0.1/24`.
+    #[must_use]
+    pub fn with_address(mut self, interface: &str, address: &str) -> Self {
+        self.give(interface, address, Origin::Manual);
         self
+    }
+
+    /// A DHCP server gave an interface an address.
+    #[must_use]
+    pub fn with_lease(mut self, interface: &str, address: &str) -> Self {
+        self.give(interface, address, Origin::Dhcp);
+        self
+    }
+
+    fn give(&mut self, interface: &str, address: &str, origin: Origin) {
+        let (address, prefix) = address.split_once('/').unwrap_or((address, "24"));
+        let Some(index) = self.adapter(interface).map(|adapter| adapter.index) else { return };
+        let (address, prefix) = (address.to_owned(), prefix.parse().unwrap_or(24));
+        self.addresses.addresses.push(Address { index, address, prefix, origin });
     }
 
     /// Somebody pulls the cable of a NIC.

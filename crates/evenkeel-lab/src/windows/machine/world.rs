@@ -12,6 +12,13 @@ impl World for WindowsHost {
     }
 
     fn call(&mut self, cmdlet: &'static str, arguments: &Arguments) -> Result<Vec<Value>, ErrorRecord> {
+        if let Some(left) = self.calls_left {
+            let Some(fewer) = left.checked_sub(1) else {
+                let text = "The pipeline has been stopped.";
+                return Err(ErrorRecord::of(cmdlet, "OperationStopped", "", "PipelineStopped", text));
+            };
+            self.calls_left = Some(fewer);
+        }
         if let Some(text) = self.falls_over(cmdlet) {
             return Err(ErrorRecord::of(cmdlet, "NotSpecified", "", "HRESULT 0x80004005", text));
         }
@@ -46,6 +53,9 @@ impl World for WindowsHost {
     }
 
     fn sleep(&mut self, seconds: i64) {
+        if self.calls_left == Some(0) {
+            return;
+        }
         self.pass(u64::try_from(seconds).unwrap_or_default());
     }
 
