@@ -3,13 +3,15 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::shell::Arguments;
+use super::shell::{Arguments, Body};
 
 /// A value. Lists, tables and objects are references, as in .NET.
 #[derive(Debug, Clone)]
 pub enum Value {
     /// `$null`
     Null,
+    /// What a pipeline that yields nothing leaves in a variable: `$null` wherever it is looked at, but no item of a list.
+    Nothing,
     /// `$true`, `$false`
     Bool(bool),
     /// An integer of any width.
@@ -31,8 +33,8 @@ pub enum Value {
     Table(Rc<RefCell<Vec<(String, Value)>>>),
     /// Anything with properties: what cmdlets give, `PSCustomObject`, an error record.
     Object(Rc<RefCell<Object>>),
-    /// A script block, by its number in the interpreter that made it.
-    Block(usize),
+    /// A script block.
+    Block(Rc<Body>),
     /// A type: `[Console]`.
     Type(String),
 }
@@ -163,10 +165,15 @@ impl Value {
         }
     }
 
+    /// `$null`
+    pub fn is_null(&self) -> bool {
+        matches!(self, Value::Null | Value::Nothing)
+    }
+
     /// What a pipeline makes of it: a list's items, nothing for `$null`, and everything else as it is.
     pub fn items(&self) -> Vec<Value> {
         match self {
-            Value::Null => Vec::new(),
+            Value::Null | Value::Nothing => Vec::new(),
             Value::List(items) => items.borrow().clone(),
             other => vec![other.clone()],
         }
@@ -175,7 +182,7 @@ impl Value {
     /// As `if` sees it: nothing, false, 0, an empty text and an empty list are not true, a list of one is what its one item is.
     pub fn is_true(&self) -> bool {
         match self {
-            Value::Null => false,
+            Value::Null | Value::Nothing => false,
             Value::Bool(truth) => *truth,
             Value::Int(number) => *number != 0,
             Value::Enum { number, .. } => *number != 0,
@@ -193,7 +200,7 @@ impl Value {
     /// A number, or a text that is one; `$null` is 0, as in PowerShell.
     pub fn as_int(&self) -> Option<i64> {
         match self {
-            Value::Null => Some(0),
+            Value::Null | Value::Nothing => Some(0),
             Value::Bool(truth) => Some(i64::from(*truth)),
             Value::Int(number) => Some(*number),
             Value::Enum { number, .. } => Some(*number),
@@ -210,7 +217,7 @@ impl Value {
     /// As it stands in a text: `"$value"`.
     pub fn to_text(&self) -> String {
         match self {
-            Value::Null => String::new(),
+            Value::Null | Value::Nothing => String::new(),
             Value::Bool(true) => "True".to_owned(),
             Value::Bool(false) => "False".to_owned(),
             Value::Int(number) => number.to_string(),

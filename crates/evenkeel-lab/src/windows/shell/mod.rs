@@ -1,6 +1,20 @@
 //! The part of PowerShell that our scripts use.
+//!
+//! tree-sitter's grammar reads a script (`parse`), `run` runs it with the semantics that bite: lists that pipelines take apart, names
+//! without case, comparisons that filter, and so on. Anything else of PowerShell is an error that says what, and on which line.
+
+mod clixml;
+mod command_line;
+mod json;
+mod parse;
+mod run;
+#[cfg(test)]
+mod tests;
+mod tree;
 
 use super::value::{ErrorRecord, Value};
+pub use command_line::{run_command_line, run_script};
+pub use tree::Body;
 
 /// What a cmdlet takes.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +71,8 @@ pub trait World {
     /// What a cmdlet takes; `None` where the machine has none of this name (in any case of letters).
     fn signature(&self, cmdlet: &str) -> Option<&'static Signature>;
 
-    /// Runs a cmdlet of [`World::signature`], once for all that comes down the pipeline. `Ok` may come with errors that end nothing unless
+    /// Runs a cmdlet of [`World::signature`], once for all that comes down the pipeline, which is a list at the parameter for it; a time is
+    /// an object with `UnixSeconds`. `Ok` may come with errors that end nothing unless
     /// `$ErrorActionPreference` says so: none of our scripts lets any pass, so an error ends the statement.
     fn call(&mut self, cmdlet: &'static str, arguments: &Arguments) -> Result<Vec<Value>, ErrorRecord>;
 
@@ -92,22 +107,4 @@ pub struct Printed {
     pub stderr: Vec<u8>,
     /// The exit status.
     pub exit: i32,
-}
-
-/// Runs a command line as a machine's OpenSSH server does: in `cmd.exe`, which starts PowerShell. `stdin` is all that comes on standard
-/// input.
-pub fn run_command_line(world: &mut dyn World, line: &str, stdin: &[u8]) -> Printed {
-    let _ = (world, line, stdin);
-    Printed { stdout: Vec::new(), stderr: Vec::new(), exit: 1 }
-}
-
-/// Runs a script with its one argument, and gives the last value that it yields, as `ConvertTo-Json -Depth 16` writes it; the error is the one
-/// that ended it.
-pub fn run_script(
-    world: &mut dyn World,
-    text: &str,
-    input: &serde_json::Value,
-) -> Result<serde_json::Value, ErrorRecord> {
-    let _ = (world, text, input);
-    Err(ErrorRecord::of("", "NotImplemented", "", "NotImplemented", "not yet"))
 }
