@@ -24,7 +24,7 @@ pub use models::{Model, Port, Release};
 pub(super) use qos::{Policy, Qos, TrafficClass};
 pub(super) use registry::{Datum, Registry};
 pub(super) use switches::{
-    Balancing, Bandwidth, HostAdapter, NewSwitch, Switch, SwitchType, Switches, VirtualMachine, Vlan, Vnic,
+    Balancing, Bandwidth, NewSwitch, Switch, SwitchType, Switches, VirtualMachine, Vlan, Vnic,
 };
 pub(super) use tasks::Task;
 

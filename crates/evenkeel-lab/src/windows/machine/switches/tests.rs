@@ -1,0 +1,1 @@
+//! Building, reaching and taking apart.
