@@ -18,4 +18,5 @@ mod status;
 mod stop;
 mod store;
 mod trouble;
+mod window;
 mod wire;
