@@ -3,6 +3,7 @@
 use evenkeel_core::request::Reply;
 use memchr::{memchr, memmem};
 
+use crate::round::Collect;
 use crate::script::{BEGIN, Nonce};
 
 /// Which of the two outputs some bytes came from.
@@ -40,37 +41,20 @@ impl Collector {
         Collector { commands, stdout: Frames::new(nonce, limit), stderr: Frames::new(nonce, limit) }
     }
 
-    /// Takes the next bytes of one output.
-    pub(crate) fn push(&mut self, output: Output, bytes: &[u8]) -> Result<(), Unframed> {
-        match output {
-            Output::Stdout => self.stdout.push(bytes),
-            Output::Stderr => self.stderr.push(bytes),
-        }
-    }
-
-    /// How many commands are complete.
-    pub(crate) fn completed(&self) -> usize {
-        self.stdout.pieces.len().min(self.stderr.pieces.len())
-    }
-
-    /// True once every command is complete.
-    pub(crate) fn finished(&self) -> bool {
-        self.completed() >= self.commands
-    }
-
     /// True once the shell has begun with the script.
     pub(crate) fn begun(&self) -> bool {
         self.stdout.begun
     }
 
     /// What was printed before the shell began: the login's noise, or why it did not begin. Shortened.
-    pub(crate) fn noise(&self) -> String {
+    pub(crate) fn noise(&self) -> Vec<u8> {
         let text = |frames: &Frames| {
-            let shown = frames.buffer.get(..frames.buffer.len().min(400)).unwrap_or_default();
-            if frames.begun { String::new() } else { String::from_utf8_lossy(shown).trim().to_owned() }
+            let shown = frames.buffer.get(..frames.buffer.len().min(TOLD)).unwrap_or_default();
+            if frames.begun { Vec::new() } else { shown.to_vec() }
         };
-        let both = format!("{}\n{}", text(&self.stdout), text(&self.stderr));
-        both.trim().to_owned()
+        let (out, err) = (text(&self.stdout), text(&self.stderr));
+        let between: &[u8] = if out.is_empty() { b"" } else { b"\n" };
+        [&out, between, &err].concat()
     }
 
     /// True where the command in flight has already printed more than the limit.
@@ -90,6 +74,23 @@ impl Collector {
     }
 }
 
+impl Collect for Collector {
+    fn push(&mut self, output: Output, bytes: &[u8]) -> Result<(), Unframed> {
+        match output {
+            Output::Stdout => self.stdout.push(bytes),
+            Output::Stderr => self.stderr.push(bytes),
+        }
+    }
+
+    fn completed(&self) -> usize {
+        self.stdout.pieces.len().min(self.stderr.pieces.len())
+    }
+
+    fn finished(&self) -> bool {
+        self.completed() >= self.commands
+    }
+}
+
 /// One output of one command.
 #[derive(Debug)]
 struct Piece {
@@ -100,6 +101,9 @@ struct Piece {
 
 /// The rest of a frame line after the nonce is at most this long: a number, a status, a newline.
 const LONGEST_LABEL: usize = 40;
+
+/// How much of the noise on each output is told.
+const TOLD: usize = 800;
 
 /// What is kept of noise before the first frame.
 const NOISE_KEPT: usize = 64 << 10;

@@ -146,7 +146,7 @@ fn noise_before_the_first_frame_is_bounded_and_shown() {
     let mut collector = Collector::new(&nonce, 1, 1000);
     collector.push(Output::Stdout, b"This account is currently not available.\n").unwrap();
     assert!(!collector.begun());
-    assert_eq!(collector.noise(), "This account is currently not available.");
+    assert_eq!(collector.noise(), b"This account is currently not available.\n\n");
     collector.push(Output::Stdout, &vec![b'n'; 1 << 20]).unwrap();
     assert!(collector.stdout.buffer.len() < NOISE_KEPT);
     let (out, err) = framed(&nonce, &[(b"x".to_vec(), vec![], 0)], b"");

@@ -1,8 +1,8 @@
 //! Evenkeel's transports: SSH, local, record and replay.
 //!
 //! Everything that reaches a target is behind [`evenkeel_core::transport::Transport`]:
-//! [`SshTransport`] and [`LocalTransport`] send a round of requests as one POSIX shell script and take the
-//! framed answers apart, [`Router`] picks between them by the target's settings, and [`Recorder`] and
+//! [`SshTransport`] and [`LocalTransport`] send a round of commands as one POSIX shell script and take the
+//! framed answers apart, [`SshTransport`] also a round of scripts in [`powershell`], [`Router`] picks between them by the target's settings, and [`Recorder`] and
 //! [`Replayer`] write a run down and answer from it without any target.
 //!
 //! Protocols are known here; kinds of resources are not.
@@ -12,7 +12,9 @@ mod certificates;
 pub mod credentials;
 mod frames;
 mod local;
+mod login;
 mod machine;
+pub mod powershell;
 mod proxmox;
 mod record;
 mod recording;

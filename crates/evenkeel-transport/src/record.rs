@@ -1,6 +1,6 @@
 //! Writing a run down, so that it can be planned again without the targets.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use evenkeel_core::transport::{BoxFuture, Transport, TransportError, TransportEr
 use jiff::Timestamp;
 
 use crate::credentials::CredentialChain;
-use crate::recording::{self, Exchange, FORMAT_VERSION, Meta, Recorded, TargetRecording};
+use crate::recording::{self, FORMAT_VERSION, Meta, Recorded, TargetRecording};
 
 /// Passes requests on and writes them and their answers into a folder of JSON files, as they come.
 ///
@@ -54,11 +54,12 @@ impl Recorder {
         let recording = targets.entry(target.name.clone()).or_insert_with(|| TargetRecording {
             format_version: FORMAT_VERSION,
             target: target.name.clone(),
+            scripts: BTreeMap::new(),
             exchanges: Vec::new(),
         });
         for (request, answer) in requests.iter().zip(answers) {
             let answer = self.redacted(answer);
-            recording.exchanges.push(Exchange { request: request.clone(), answer });
+            recording.add(request.clone(), answer);
         }
         recording::write(&recording::target_path(&self.folder, &target.name), recording)
     }
@@ -102,6 +103,10 @@ impl Transport for Recorder {
             }
             answers
         })
+    }
+
+    fn renew<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, ()> {
+        self.inner.renew(target)
     }
 
     fn transfer<'a>(

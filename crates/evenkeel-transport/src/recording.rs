@@ -1,5 +1,10 @@
 //! The files of a recording: `meta.json`, and one `<target>.json` per target.
+//!
+//! The text of a script for PowerShell stands once in a file, under `scripts` by the script's name; in the requests it is
+//! empty. A second text of the same name, which no program of ours sends, would stay where it is.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
@@ -29,7 +34,38 @@ pub(crate) struct Meta {
 pub(crate) struct TargetRecording {
     pub(crate) format_version: u32,
     pub(crate) target: String,
+    /// The scripts that were run, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) scripts: BTreeMap<String, String>,
     pub(crate) exchanges: Vec<Exchange>,
+}
+
+impl TargetRecording {
+    /// Adds a request and what came of it.
+    pub(crate) fn add(&mut self, mut request: Request, answer: Recorded) {
+        if let Request::PowerShell(powershell) = &mut request {
+            let script = &mut powershell.script;
+            let text = self.scripts.entry(script.name.to_string()).or_insert_with(|| script.text.to_string());
+            if *text == script.text {
+                script.text = Cow::Borrowed("");
+            }
+        }
+        self.exchanges.push(Exchange { request, answer });
+    }
+
+    /// What was added, as it was.
+    pub(crate) fn into_exchanges(self) -> impl Iterator<Item = Exchange> {
+        let scripts = self.scripts;
+        self.exchanges.into_iter().map(move |mut exchange| {
+            if let Request::PowerShell(powershell) = &mut exchange.request
+                && powershell.script.text.is_empty()
+                && let Some(text) = scripts.get(powershell.script.name.as_ref())
+            {
+                powershell.script.text = Cow::Owned(text.clone());
+            }
+            exchange
+        })
+    }
 }
 
 /// One request and what came of it.

@@ -42,8 +42,9 @@ impl Replayer {
             }
             let recording: TargetRecording = read(&path)?;
             supported(recording.format_version, &path)?;
-            let of_target: &mut HashMap<Request, Answers> = answers.entry(recording.target).or_default();
-            for exchange in recording.exchanges {
+            let of_target: &mut HashMap<Request, Answers> =
+                answers.entry(recording.target.clone()).or_default();
+            for exchange in recording.into_exchanges() {
                 of_target.entry(exchange.request).or_default().recorded.push(exchange.answer);
             }
         }
@@ -118,7 +119,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
-    use evenkeel_core::request::{Exec, SecretRef};
+    use evenkeel_core::request::{Exec, PowerShell, Script, SecretRef};
 
     use super::*;
     use crate::credentials::{CredentialChain, Credentials, EnvironmentCredentials};
@@ -170,6 +171,48 @@ mod tests {
             assert!(!text.contains("hunter2") && !text.contains("aHVudGVy"), "{text}");
         }
         assert!(Recorder::new(Arc::new(replayer), &at, now, credentials).is_err(), "overwrites nothing");
+    }
+
+    /// Answers every script with its name and input.
+    struct Echo;
+
+    impl Transport for Echo {
+        fn exchange<'a>(
+            &'a self,
+            _: &'a Target,
+            requests: &'a [Request],
+        ) -> BoxFuture<'a, Vec<Result<Reply, TransportError>>> {
+            let reply = |request: &Request| {
+                let stdout = request.display().into_bytes();
+                Ok(Reply { exit: 0, stdout, stderr: vec![] })
+            };
+            Box::pin(std::future::ready(requests.iter().map(reply).collect()))
+        }
+    }
+
+    #[tokio::test]
+    async fn scripts_are_recorded_once_and_replayed_by_text_and_input() {
+        let run = |text: &'static str, input: u32| {
+            let script = PowerShell::new(Script::new("look.ps1", text), serde_json::json!({ "n": input }));
+            Request::PowerShell(Box::new(script))
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().join("run");
+        let credentials = Arc::new(CredentialChain::new(vec![]));
+        let recorder = Recorder::new(Arc::new(Echo), &at, Timestamp::UNIX_EPOCH, credentials).unwrap();
+        let sent = [run("'the text'", 1), run("'the text'", 2), run("'another'", 1)];
+        for request in &sent {
+            ask(&recorder, "host", request).await.unwrap();
+        }
+        let written = std::fs::read_to_string(recording::target_path(&at, "host")).unwrap();
+        assert_eq!(written.matches("'the text'").count(), 1, "{written}");
+        let replayer = Replayer::open(&at).unwrap();
+        for request in &sent {
+            let reply = ask(&replayer, "host", request).await.unwrap();
+            assert_eq!(reply.stdout, request.display().into_bytes());
+        }
+        let error = ask(&replayer, "host", &run("'a newer text'", 1)).await.unwrap_err();
+        assert_eq!(error.kind, TransportErrorKind::NotRecorded);
     }
 
     #[tokio::test]

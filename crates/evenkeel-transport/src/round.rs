@@ -13,7 +13,8 @@ use zeroize::Zeroizing;
 
 use crate::become_root::BecomeRoot;
 use crate::credentials::{Credentials, mask};
-use crate::frames::{Collector, Outcome, Output};
+use crate::frames::{Collector, Outcome, Output, Unframed};
+use crate::login::{LoginShell, lacking};
 use crate::script::{self, Command, Nonce};
 
 /// The replies of a round, one per request.
@@ -49,6 +50,18 @@ pub(crate) enum End {
 pub(crate) trait Session: Send {
     /// The next piece of output; [`Piece::Closed`] once there is nothing more to come.
     fn next(&mut self) -> impl Future<Output = Piece> + Send;
+}
+
+/// What takes the outputs of a round apart.
+pub(crate) trait Collect: Send {
+    /// Takes the next bytes of one output.
+    fn push(&mut self, output: Output, bytes: &[u8]) -> Result<(), Unframed>;
+
+    /// How many requests are complete.
+    fn completed(&self) -> usize;
+
+    /// True once every request is complete.
+    fn finished(&self) -> bool;
 }
 
 /// What a session gives.
@@ -173,7 +186,11 @@ pub(crate) struct Limits {
 
 /// Collects what a session prints until the round is complete or something ends it. The time for the command in
 /// flight starts anew with each command that completes.
-pub(crate) async fn collect<S: Session>(session: &mut S, collector: &mut Collector, limits: Limits) -> End {
+pub(crate) async fn collect<S: Session, C: Collect>(
+    session: &mut S,
+    collector: &mut C,
+    limits: Limits,
+) -> End {
     let mut completed = 0;
     let mut deadline = Instant::now() + limits.time;
     while !collector.finished() {
@@ -234,23 +251,36 @@ impl Unanswered {
 
 /// The session ended before the shell had read the script: nothing of the round was run.
 fn no_shell(collector: &Collector, status: Option<i32>, whose: &str) -> TransportError {
-    let Some(status) = status else {
-        let message = format!("the connection to {whose} ended before its shell began");
-        return TransportError::new(TransportErrorKind::ConnectionLost, message);
-    };
-    let noise = collector.noise();
-    let said = if noise.is_empty() { String::new() } else { format!(": {noise}") };
+    if let Some(status) = status {
+        return not_a_shell(status, &collector.noise(), whose);
+    }
+    let message = format!("the connection to {whose} ended before its shell began");
+    TransportError::new(TransportErrorKind::ConnectionLost, message)
+}
+
+/// The login ended with `status` and said `noise` instead of running `/bin/sh`.
+pub(crate) fn not_a_shell(status: i32, noise: &[u8], whose: &str) -> TransportError {
+    let shell = lacking("/bin/sh", status, noise).and_then(LoginShell::name);
+    if let Some(shell) = shell {
+        let message = format!("{whose} has no /bin/sh");
+        let hint = format!(
+            "it seems to be a Windows machine (its login shell is {shell}): only what goes through PowerShell can be done there"
+        );
+        return TransportError::new(TransportErrorKind::NoShell, message).hint(hint);
+    }
+    let noise = String::from_utf8_lossy(noise);
+    let said = if noise.is_empty() { String::new() } else { format!(": {}", noise.trim()) };
     let message = format!("the login on {whose} does not run /bin/sh (exit status {status}){said}");
     let hint = "try `ssh <host> /bin/sh -c true`; the user needs a login shell that runs commands";
     TransportError::new(TransportErrorKind::Protocol, message).hint(hint)
 }
 
-fn not_run(whose: &str) -> TransportError {
+pub(crate) fn not_run(whose: &str) -> TransportError {
     let message = format!("not run: an earlier command of the same round on {whose} did not end in time");
     TransportError::new(TransportErrorKind::Timeout, message)
 }
 
-fn too_large(whose: &str, limits: Limits) -> TransportError {
+pub(crate) fn too_large(whose: &str, limits: Limits) -> TransportError {
     let message = format!("a command on {whose} printed more than {} bytes", limits.output);
     TransportError::new(TransportErrorKind::OutputTooLarge, message)
 }
@@ -270,6 +300,11 @@ pub(crate) fn become_root(
 
 /// A shell runs commands; other requests are for other transports.
 fn no_command(request: &Request) -> TransportError {
+    if let Request::PowerShell(powershell) = request {
+        let message = format!("{} needs PowerShell, which is reached over SSH only", powershell.script.name);
+        let hint = "give the target `ssh`, also where Evenkeel runs on the same machine";
+        return TransportError::new(TransportErrorKind::NoShell, message).hint(hint);
+    }
     let message = format!("`{}` cannot be run by a shell", request.display());
     TransportError::new(TransportErrorKind::Configuration, message)
 }

@@ -175,6 +175,14 @@ impl Transport for Router {
         Box::pin(self.exchange(target, requests))
     }
 
+    fn renew<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, ()> {
+        match self.shell(target) {
+            Ok(Some(shell)) => shell.renew(target),
+            // Nothing is kept of the others.
+            Ok(None) | Err(_) => Box::pin(std::future::ready(())),
+        }
+    }
+
     fn transfer<'a>(
         &'a self,
         from: &'a Target,

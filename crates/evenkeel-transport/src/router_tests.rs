@@ -13,6 +13,25 @@ use super::*;
 /// Answers with its own name.
 struct Named(&'static str);
 
+/// Counts how often it is renewed.
+#[derive(Default)]
+struct Renewed(std::sync::atomic::AtomicU32);
+
+impl Transport for Renewed {
+    fn exchange<'a>(
+        &'a self,
+        _: &'a Target,
+        _: &'a [Request],
+    ) -> BoxFuture<'a, Vec<Result<Reply, TransportError>>> {
+        Box::pin(std::future::ready(vec![]))
+    }
+
+    fn renew<'a>(&'a self, _: &'a Target) -> BoxFuture<'a, ()> {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        Box::pin(std::future::ready(()))
+    }
+}
+
 impl Transport for Named {
     fn exchange<'a>(
         &'a self,
@@ -60,6 +79,28 @@ async fn the_spec_picks_the_transport() {
     assert_eq!(ssh[0].as_ref().unwrap().stdout, b"ssh");
     let local = route(serde_json::json!({"local": LocalSpec::default()}), &[command()]).await;
     assert_eq!(local[0].as_ref().unwrap().stdout, b"local");
+}
+
+#[tokio::test]
+async fn connections_are_renewed_where_they_are_kept_through_a_recorder_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let ssh = Arc::new(Renewed::default());
+    let (local, api) = (Arc::new(Named("local")), Arc::new(Named("api")));
+    let router = Arc::new(Router { ssh: Arc::clone(&ssh) as _, local, api, ends: Arc::new(Nothing) });
+    let credentials = Arc::new(crate::credentials::CredentialChain::new(vec![]));
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    let recorder = crate::Recorder::new(router, folder.path().join("run"), now, credentials).unwrap();
+    let specs = [
+        serde_json::json!({"ssh": {"host": "a"}}),
+        serde_json::json!({"local": {}}),
+        serde_json::json!({"ftp": {"host": "a"}}),
+        serde_json::json!({}),
+    ];
+    for spec in specs {
+        let spec: TargetSpec = serde_json::from_value(spec).unwrap();
+        recorder.renew(&Target { name: "t".into(), labels: BTreeMap::new(), spec }).await;
+    }
+    assert_eq!(ssh.0.load(std::sync::atomic::Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

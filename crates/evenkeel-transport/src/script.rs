@@ -26,6 +26,11 @@ impl Nonce {
         Some(Nonce(hex::encode(bytes)))
     }
 
+    /// One that somebody else chose, whose round is only read.
+    pub(crate) fn given(word: &str) -> Self {
+        Nonce(word.to_owned())
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

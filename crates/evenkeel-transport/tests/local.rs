@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use evenkeel_core::request::{Exec, Reply, Request, SecretRef};
+use evenkeel_core::request::{Exec, PowerShell, Reply, Request, Script, SecretRef};
 use evenkeel_core::target::Target;
 use evenkeel_core::transport::{Transport, TransportError, TransportErrorKind};
 use evenkeel_transport::LocalTransport;
@@ -116,4 +116,15 @@ async fn output_beyond_the_limit_is_refused() {
 async fn a_target_of_another_kind_is_an_error() {
     let answers = round(&transport(), json!({ "ssh": { "host": "h" } }), &[sh("echo")]).await;
     assert_eq!(answers[0].as_ref().unwrap_err().kind, TransportErrorKind::Configuration);
+}
+
+#[tokio::test]
+async fn powershell_is_not_run_on_this_machine_and_commands_beside_it_are() {
+    let script = PowerShell::new(Script::new("look.ps1", "1"), json!({}));
+    let requests = [Request::PowerShell(Box::new(script)), Request::Exec(Exec::new(["echo", "here"]))];
+    let answers = round(&transport(), json!({ "local": {} }), &requests).await;
+    let error = answers[0].as_ref().unwrap_err();
+    assert_eq!(error.kind, TransportErrorKind::NoShell);
+    assert!(error.message.contains("look.ps1") && error.hint.is_some(), "{error:?}");
+    assert_eq!(answers[1].as_ref().unwrap().stdout, b"here\n");
 }

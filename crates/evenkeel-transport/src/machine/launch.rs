@@ -122,10 +122,10 @@ impl Beginning {
         self.noise.is_none()
     }
 
-    /// What was printed while nothing had begun.
-    pub(super) fn noise(&self) -> String {
+    /// What was printed while nothing had begun, shortened.
+    pub(super) fn noise(&self) -> &[u8] {
         let noise = self.noise.as_deref().unwrap_or_default();
-        String::from_utf8_lossy(noise.get(..noise.len().min(400)).unwrap_or_default()).trim().to_owned()
+        noise.get(..noise.len().min(800)).unwrap_or_default()
     }
 
     /// Leaves of `bytes` what is the command's.

@@ -15,7 +15,7 @@ use crate::become_root::BecomeRoot;
 use crate::credentials::{Credentials, mask};
 use crate::frames::Output;
 use crate::local::LocalCommand;
-use crate::round::Piece;
+use crate::round::{Piece, not_a_shell};
 use crate::ssh::{SshClient, SshCommand};
 
 use launch::Beginning;
@@ -176,15 +176,12 @@ impl Machine {
         TransportError::new(TransportErrorKind::ConnectionLost, message)
     }
 
-    fn no_shell(&self, status: Option<i32>, noise: &str) -> TransportError {
+    fn no_shell(&self, status: Option<i32>, noise: &[u8]) -> TransportError {
         let Some(status) = status else {
             let message = format!("the connection to {} ended before a command began", self.name);
             return TransportError::new(TransportErrorKind::ConnectionLost, message);
         };
-        let said = if noise.is_empty() { String::new() } else { format!(": {noise}") };
-        let message = format!("the login on {} does not run /bin/sh (exit status {status}){said}", self.name);
-        let hint = "try `ssh <host> /bin/sh -c true`; the user needs a login shell that runs commands";
-        TransportError::new(TransportErrorKind::Protocol, message).hint(hint)
+        not_a_shell(status, noise, &self.name)
     }
 }
 
@@ -255,7 +252,7 @@ struct Ended {
     status: Option<i32>,
     begun: bool,
     printed: bool,
-    noise: String,
+    noise: Vec<u8>,
 }
 
 /// The most that is passed on at once, in bytes.
@@ -319,6 +316,6 @@ async fn read(
             Event::Closed(status) => break status,
         }
     };
-    let noise = format!("{}\n{}", out.noise(), err.noise()).trim().to_owned();
+    let noise = [out.noise(), b"\n", err.noise()].concat();
     Ok(Ended { status, begun: out.begun() && err.begun(), printed, noise })
 }

@@ -66,6 +66,15 @@ impl SshClient {
         Running::start(session, &self.pool, endpoint, command).await
     }
 
+    /// Gives up the connections to a target: the next session is one of a new connection. Whoever uses an old one keeps
+    /// it until he is done.
+    pub(super) fn renew(&self, spec: &SshSpec) {
+        // Settings that lead nowhere have no connection.
+        if let Ok(endpoint) = self.target(spec) {
+            self.pool.renew(&endpoint);
+        }
+    }
+
     pub(super) fn options(&self) -> &SshOptions {
         &self.options
     }

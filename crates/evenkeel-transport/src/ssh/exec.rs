@@ -6,7 +6,8 @@ use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 
 use super::connect::SessionChannel;
 use crate::frames::Output;
-use crate::round::{End, Limits, Piece, Replies, Round, Session, collect};
+use crate::powershell;
+use crate::round::{Collect, End, Limits, Piece, Replies, Round, Session, collect};
 
 /// The program that runs rounds.
 const SHELL: &str = "/bin/sh";
@@ -16,29 +17,54 @@ const STDERR: u32 = 1;
 
 /// Runs a round in a session. `name` is the target's name for messages.
 pub(super) async fn run(session: SessionChannel, name: &str, round: Round, limits: Limits) -> Replies {
-    let SessionChannel { channel, permit: _permit, lease: _lease } = session;
-    let (reader, writer) = channel.split();
-    let mut remote = Remote::new(reader);
-    let writer = Closing::new(writer);
     let limits = round.limits(limits);
     let mut collector = round.collector(limits.output);
     let end = {
         let script = round.script();
-        let send = async {
-            // A connection that fails here shows as the end of the outputs.
-            let _ = writer.send(&script).await;
-            pending::<()>().await;
-        };
-        match select(std::pin::pin!(collect(&mut remote, &mut collector, limits)), std::pin::pin!(send)).await
-        {
-            Either::Left((end, _)) => end,
-            Either::Right(_) => End::Closed(None),
-        }
+        converse(session, SHELL, &script, &mut collector, limits).await
+    };
+    round.replies(collector, &end, name, limits)
+}
+
+/// Runs a round of scripts for PowerShell in a session.
+pub(super) async fn run_powershell(
+    session: SessionChannel,
+    name: &str,
+    round: &powershell::Round<'_>,
+    limits: Limits,
+) -> Replies {
+    let limits = round.limits(limits);
+    let mut collector = round.collector(limits.output);
+    let end = converse(session, &round.command_line(), &round.input(), &mut collector, limits).await;
+    round.replies(collector, &end, name, limits)
+}
+
+/// Starts `command`, gives it `input`, and collects what it prints.
+async fn converse<C: Collect>(
+    session: SessionChannel,
+    command: &str,
+    input: &[u8],
+    collector: &mut C,
+    limits: Limits,
+) -> End {
+    let SessionChannel { channel, permit: _permit, lease: _lease } = session;
+    let (reader, writer) = channel.split();
+    let mut remote = Remote::new(reader);
+    let writer = Closing::new(writer);
+    let send = async {
+        // A connection that fails here shows as the end of the outputs.
+        let _ = writer.send(command, input).await;
+        pending::<()>().await;
+    };
+    let collected = collect(&mut remote, collector, limits);
+    let end = match select(std::pin::pin!(collected), std::pin::pin!(send)).await {
+        Either::Left((end, _)) => end,
+        Either::Right(_) => End::Closed(None),
     };
     if end == End::TimedOut {
         writer.terminate().await;
     }
-    round.replies(collector, &end, name, limits)
+    end
 }
 
 /// The reading side of a session.
@@ -83,10 +109,10 @@ impl Closing {
         self.0.as_ref()
     }
 
-    async fn send(&self, script: &[u8]) -> Result<(), russh::Error> {
+    async fn send(&self, command: &str, input: &[u8]) -> Result<(), russh::Error> {
         let Some(writer) = &self.0 else { return Ok(()) };
-        writer.exec(true, SHELL).await?;
-        writer.data(script).await?;
+        writer.exec(true, command).await?;
+        writer.data(input).await?;
         writer.eof().await
     }
 

@@ -1,4 +1,4 @@
-//! SSH: one connection per target, kept for the next round; a round is one `/bin/sh`.
+//! SSH: one connection per target, kept for the next round; a round is one `/bin/sh`, or one PowerShell.
 //!
 //! [`endpoint`] works out where a target is and how to get in, from its settings and `ssh_config`; [`pool`] keeps
 //! the connections, [`connect`] and [`auth`] open them, [`exec`] sends a round over one. [`client`] is the door to all
@@ -33,6 +33,7 @@ use evenkeel_core::target::{SshSpec, Target};
 use evenkeel_core::transport::{BoxFuture, Transport, TransportError, TransportErrorKind};
 
 use crate::credentials::Credentials;
+use crate::powershell;
 use crate::round::{End, Limits, Replies, Round};
 use crate::{DEFAULT_COMMAND_TIMEOUT_SECONDS, DEFAULT_OUTPUT_LIMIT};
 
@@ -123,6 +124,23 @@ impl SshTransport {
         self.client.close().await;
     }
 
+    /// Sends commands and scripts for PowerShell in their order, as few sessions as that takes. A group without an
+    /// answer from the target ends the rest.
+    async fn groups(&self, name: &str, spec: &SshSpec, requests: &[Request]) -> Replies {
+        let mut replies = Replies::with_capacity(requests.len());
+        for group in requests.chunk_by(|a, b| is_powershell(a) == is_powershell(b)) {
+            let mut failed = replies.iter().filter_map(|reply| reply.as_ref().err());
+            if let Some(error) = failed.rfind(|error| error.kind.loses_target()).cloned() {
+                replies.extend(group.iter().map(|_| Err(error.clone())));
+            } else if group.first().is_some_and(is_powershell) {
+                replies.extend(self.powershell(name, spec, group).await);
+            } else {
+                replies.extend(self.round(name, spec, group).await);
+            }
+        }
+        replies
+    }
+
     async fn round(&self, name: &str, spec: &SshSpec, requests: &[Request]) -> Replies {
         let prepared = self.client.target(spec).and_then(|endpoint| {
             let credentials_ref = spec.credentials_ref.as_deref();
@@ -133,9 +151,7 @@ impl SshTransport {
             Ok(prepared) => prepared,
             Err(error) => return requests.iter().map(|_| Err(error.clone())).collect(),
         };
-        let seconds = spec.command_timeout_seconds.unwrap_or(DEFAULT_COMMAND_TIMEOUT_SECONDS);
-        let output = self.client.options().output_limit;
-        let limits = Limits { time: Duration::from_secs(seconds.into()), output };
+        let limits = self.limits(spec);
         if round.is_empty() {
             let collector = round.collector(limits.output);
             return round.replies(collector, &End::Complete, name, limits);
@@ -145,6 +161,32 @@ impl SshTransport {
             Err(error) => round.failed(&or_accept_new(error)),
         }
     }
+
+    async fn powershell(&self, name: &str, spec: &SshSpec, requests: &[Request]) -> Replies {
+        let prepared = match spec.become_ {
+            Some(_) => Err(powershell::not_with_become(name)),
+            None => self.client.target(spec).and_then(|endpoint| {
+                Ok((endpoint, powershell::Round::new(requests, spec.powershell.unwrap_or_default())?))
+            }),
+        };
+        let (endpoint, round) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => return requests.iter().map(|_| Err(error.clone())).collect(),
+        };
+        match self.client.session(&endpoint).await {
+            Ok(session) => exec::run_powershell(session, name, &round, self.limits(spec)).await,
+            Err(error) => round.failed(&or_accept_new(error)),
+        }
+    }
+
+    fn limits(&self, spec: &SshSpec) -> Limits {
+        let seconds = spec.command_timeout_seconds.unwrap_or(DEFAULT_COMMAND_TIMEOUT_SECONDS);
+        Limits { time: Duration::from_secs(seconds.into()), output: self.client.options().output_limit }
+    }
+}
+
+fn is_powershell(request: &Request) -> bool {
+    matches!(request, Request::PowerShell(_))
 }
 
 /// A key that is not known may be accepted unseen, where a target says so.
@@ -162,11 +204,18 @@ impl Transport for SshTransport {
     fn exchange<'a>(&'a self, target: &'a Target, requests: &'a [Request]) -> BoxFuture<'a, Replies> {
         Box::pin(async move {
             if let Some(spec) = &target.spec.ssh {
-                return self.round(&target.name, spec, requests).await;
+                return self.groups(&target.name, spec, requests).await;
             }
             let message = format!("target `{}` has no `ssh` settings", target.name);
             let error = TransportError::new(TransportErrorKind::Configuration, message);
             requests.iter().map(|_| Err(error.clone())).collect()
         })
+    }
+
+    fn renew<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, ()> {
+        if let Some(spec) = &target.spec.ssh {
+            self.client.renew(spec);
+        }
+        Box::pin(std::future::ready(()))
     }
 }

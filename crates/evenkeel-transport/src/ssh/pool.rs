@@ -118,6 +118,16 @@ impl Pool {
         }
     }
 
+    /// Forgets the connections to `endpoint` in every lane. One in use ends with its last user, the others now.
+    pub(super) fn renew(&self, endpoint: &Endpoint) {
+        let is_this = |kept: &Endpoint, _: &mut Slot| kept.clone().in_lane(endpoint.lane) == *endpoint;
+        let gone: Vec<Slot> = self.lock().slots.extract_if(is_this).map(|(_, slot)| slot).collect();
+        let idle = gone.iter().filter(|slot| !slot.in_use());
+        for connection in idle.filter_map(Slot::open_connection) {
+            tokio::spawn(async move { say_goodbye(&connection).await });
+        }
+    }
+
     /// Ends all connections.
     pub(super) async fn close(&self) {
         let Kept { slots, sweeper } = std::mem::take(&mut *self.lock());
