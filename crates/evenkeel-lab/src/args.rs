@@ -43,6 +43,13 @@ pub(crate) struct Serve {
     /// How many LUNs of an IBM SVC each of them has.
     #[arg(long, default_value_t = 8)]
     pub(crate) luns: usize,
+    /// How many Hyper-V hosts besides, named hv01, hv02 and so on; on every second one the management address is on a NIC that
+    /// comes into the team.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) hyperv_hosts: usize,
+    /// How many seconds pass on each of them in a second.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) speed: u64,
     /// Adds changes made by hand that this number fixes; 0 adds none.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
@@ -55,7 +62,7 @@ pub(crate) struct Run {
     pub(crate) dir: PathBuf,
     /// The target's name.
     pub(crate) target: String,
-    /// The command: zfs, zpool, vzctl, pct, esxcli, esxlab and the like, and its arguments.
+    /// The command: zfs, zpool, vzctl, pct, esxcli, esxlab, hvlab and the like, and its arguments.
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) command: Vec<String>,
 }

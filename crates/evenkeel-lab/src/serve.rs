@@ -24,7 +24,8 @@ pub(crate) fn serve(options: &Serve) -> Result<()> {
     let storage = (0..options.targets).map(|at| site::target(at, options.datasets, options.seed));
     let dumps = (0..options.dump_hosts).map(|at| site::dump_host(at, options.dump_bytes));
     let esx = (0..options.esx_hosts).map(|at| site::esx_host(at, options.luns));
-    let targets = storage.chain(dumps).chain(esx).collect();
+    let hyperv = (0..options.hyperv_hosts).map(|at| site::hyperv_host(at, options.speed));
+    let targets = storage.chain(dumps).chain(esx).chain(hyperv).collect();
     let lab = Lab::start(LabConfig { dir: dir.clone(), shim: std::env::current_exe()?, targets })?;
     fs::write(dir.join("targets.yaml"), lab.manifests())?;
     fs::write(dir.join("ready"), "")?;

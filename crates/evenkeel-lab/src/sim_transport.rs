@@ -51,6 +51,8 @@ pub struct Record {
     pub argv: Vec<String>,
     /// Whether it changed the machine.
     pub wrote: bool,
+    /// Whether it was the first over a connection that was asked for anew.
+    pub fresh: bool,
 }
 
 /// A [`Transport`] straight to simulated machines.
@@ -60,6 +62,8 @@ pub struct SimTransport {
     log: Mutex<Vec<Record>>,
     trouble: Mutex<Trouble>,
     down: Mutex<BTreeSet<String>>,
+    /// The targets whose connection was given up, and that nothing was sent to since.
+    renewed: Mutex<BTreeSet<String>>,
     /// How many more requests are sent before the one who sends them is killed.
     life: Mutex<Option<usize>>,
     killed: Notify,
@@ -69,6 +73,18 @@ pub struct SimTransport {
 struct Watched {
     machine: Box<dyn Machine>,
     fingerprint: u64,
+}
+
+impl Watched {
+    /// True where its own network lets nobody reach it. Time passes while one tries.
+    fn is_cut_off(&mut self) -> bool {
+        let is_cut_off = !self.machine.is_reachable();
+        if is_cut_off {
+            self.machine.pass();
+            self.fingerprint = self.machine.fingerprint();
+        }
+        is_cut_off
+    }
 }
 
 /// One request in `one_in` goes wrong; none where it is 0.
@@ -101,6 +117,7 @@ impl SimTransport {
             log: Mutex::default(),
             trouble: Mutex::new(Trouble { random: Random::new(0), one_in: 0 }),
             down: Mutex::default(),
+            renewed: Mutex::default(),
             life: Mutex::default(),
             killed: Notify::new(),
         }
@@ -177,7 +194,8 @@ impl SimTransport {
         };
         let before = std::mem::replace(&mut watched.fingerprint, watched.machine.fingerprint());
         let wrote = watched.fingerprint != before;
-        locked(&self.log).push(Record { target: target.to_owned(), argv, wrote });
+        let fresh = locked(&self.renewed).remove(target);
+        locked(&self.log).push(Record { target: target.to_owned(), argv, wrote, fresh });
         reply
     }
 
@@ -193,6 +211,9 @@ impl SimTransport {
             Err(error) => return Some(vec![Err(error); requests.len()]),
         };
         let mut machine = locked(machine);
+        if machine.is_cut_off() {
+            return Some(vec![Err(failed(target, TransportErrorKind::Unreachable)); requests.len()]);
+        }
         let mut answers = Vec::new();
         for request in requests {
             match self.answer_one(target, &mut machine, request)? {
@@ -234,6 +255,8 @@ impl SimTransport {
                 match fault {
                     Some(Fault::LostAfter) => TransportErrorKind::ConnectionLost,
                     Some(Fault::Timeout) => TransportErrorKind::Timeout,
+                    // What was asked cut the way that the answer would have come.
+                    _ if !machine.machine.is_reachable() => TransportErrorKind::ConnectionLost,
                     fault => return Some(Ok(spoiled(reply, fault))),
                 }
             }
@@ -288,6 +311,11 @@ impl Transport for SimTransport {
         Box::pin(async move { heard(answers).await })
     }
 
+    fn renew<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, ()> {
+        locked(&self.renewed).insert(target.name.clone());
+        Box::pin(std::future::ready(()))
+    }
+
     fn transfer<'a>(
         &'a self,
         from: &'a Target,
@@ -331,6 +359,57 @@ mod tests {
         assert_eq!(answers[0].as_ref().unwrap().stdout, b"tank\n");
         let wrote: Vec<bool> = transport.take_log().iter().map(|record| record.wrote).collect();
         assert_eq!(wrote, [false, true]);
+    }
+
+    /// A machine that `cut` cuts off, and that mends itself when time passes.
+    #[derive(Clone, Default)]
+    struct Bridge {
+        is_cut: bool,
+    }
+
+    impl Machine for Bridge {
+        fn run(&mut self, argv: &[String]) -> Reply {
+            self.is_cut |= argv == ["cut"];
+            Reply { exit: 0, stdout: Vec::new(), stderr: Vec::new() }
+        }
+
+        fn is_reachable(&self) -> bool {
+            !self.is_cut
+        }
+
+        fn pass(&mut self) {
+            self.is_cut = false;
+        }
+
+        fn fingerprint(&self) -> u64 {
+            self.is_cut.into()
+        }
+
+        fn drift(&mut self, _: &mut Random) {}
+
+        fn objects(&self) -> BTreeMap<String, Option<String>> {
+            BTreeMap::new()
+        }
+
+        fn copy(&self) -> Box<dyn Machine> {
+            Box::new(self.clone())
+        }
+    }
+
+    #[test]
+    fn a_machine_that_cuts_itself_off_is_not_heard_of_until_time_has_passed() {
+        let machine = Box::new(Bridge::default()) as Box<dyn Machine>;
+        let transport = SimTransport::new(BTreeMap::from([("kiwi".to_owned(), machine)]));
+        let kinds = |words: &[&str]| -> Vec<Option<TransportErrorKind>> {
+            let requests: Vec<Request> = words.iter().map(|word| zfs(word)).collect();
+            let answers = transport.answer("kiwi", &requests).unwrap();
+            answers.into_iter().map(|answer| answer.err().map(|error| error.kind)).collect()
+        };
+        let lost = Some(TransportErrorKind::ConnectionLost);
+        assert_eq!(kinds(&["look", "cut", "look"]), [None, lost, lost]);
+        assert_eq!(kinds(&["look"]), [Some(TransportErrorKind::Unreachable)], "and time passes in it");
+        assert_eq!(kinds(&["look"]), [None]);
+        assert_eq!(transport.take_log().len(), 3, "what is not heard is not run");
     }
 
     #[test]

@@ -1,9 +1,13 @@
-//! The machines that `evenkeel-lab serve` has: a small site of storage hosts, of hosts of guests, and of ESX(i) hosts.
+//! The machines that `evenkeel-lab serve` has: a small site of storage hosts, of hosts of guests, of ESX(i) hosts, and of
+//! Hyper-V hosts.
+
+use std::collections::BTreeMap;
 
 use crate::esxi::{Array, EsxHost, Release};
 use crate::random::Random;
 use crate::server::LabTarget;
 use crate::vzdump::{Dialect, DumpHost};
+use crate::windows::{self, Edition, Model, Port, WindowsHost};
 use crate::zfs::{Version, ZfsHost};
 
 const NAMES: [&str; 3] = ["durian", "kiwi", "papaya"];
@@ -89,10 +93,39 @@ pub fn esx_host(at: usize, luns: usize) -> LabTarget {
     }
     host.mount_nfs("NFS_durian", "durian.teppi.net", "/POOL1/nfs");
     let mut target = LabTarget::esx_host(host);
-    target.labels = [("role", "esxi"), ("cluster", "lab")]
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .into_iter()
-        .collect();
+    target.labels = labels("esxi");
+    target
+}
+
+fn labels(role: &str) -> BTreeMap<String, String> {
+    [("role", role), ("cluster", "lab")].map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+}
+
+/// The VLAN of the management network.
+const MANAGEMENT: u16 = 10;
+
+/// The Hyper-V host number `at`, of Windows Server 2022: `hv01`, `hv02` and so on, with four NICs of one model and no switch
+/// yet. `NIC1` and `NIC2` are plugged into the network of management, VLAN 10, and of storage, VLANs 100 and 200, which come with
+/// their tags; `NIC3` into that of guests alone, `NIC4` into none. On `hv01`, `hv03` and so on a NIC of the board has the management
+/// address, on the others `NIC1`. `speed` seconds pass on it in a second.
+pub fn hyperv_host(at: usize, speed: u64) -> LabTarget {
+    let name = format!("hv{:02}", at + 1);
+    let address = format!("192.168.1.{}/24", at % 240 + 11);
+    let trunk = || Port::new(Some(MANAGEMENT), [100, 200]);
+    let host = WindowsHost::new(&name.to_uppercase(), windows::Release::Ws2022, Edition::Desktop)
+        .add_nic("NIC1", Model::ConnectX5, trunk())
+        .add_nic("NIC2", Model::ConnectX5, trunk())
+        .add_nic("NIC3", Model::ConnectX5, Port::new(Some(50), []))
+        .add_nic("NIC4", Model::ConnectX5, Port::unplugged());
+    let host = if at.is_multiple_of(2) {
+        host.add_nic("Onboard", Model::Onboard, Port::new(Some(MANAGEMENT), []))
+            .manage("Onboard", &address, MANAGEMENT)
+    } else {
+        host.manage("NIC1", &address, MANAGEMENT)
+    };
+    let mut target = LabTarget::windows_host(name, host);
+    target.labels = labels("hyperv");
+    target.speed = speed;
     target
 }
 
@@ -113,6 +146,20 @@ mod tests {
         assert_eq!(target.name, "durian");
         let names: Vec<&str> = target.host.filesystems().collect();
         assert!(names.contains(&"POOL1/vm") && names.contains(&"POOL1/bulk/0003"), "{names:?}");
+    }
+
+    #[test]
+    fn hyperv_hosts_are_reached_by_a_nic_of_their_own_or_by_one_of_those_to_come_into_a_team() {
+        for (at, name, is_cut_by) in [(0, "hv01", "Onboard"), (1, "hv02", "NIC1"), (10, "hv11", "Onboard")] {
+            let target = hyperv_host(at, 1);
+            assert_eq!(target.name, name);
+            let mut host = target.windows.unwrap();
+            assert!(host.is_reachable(), "{name}");
+            host.unplug("NIC2");
+            assert!(host.is_reachable(), "{name}");
+            host.unplug(is_cut_by);
+            assert!(!host.is_reachable(), "{name}");
+        }
     }
 
     #[test]

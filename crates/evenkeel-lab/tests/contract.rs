@@ -8,15 +8,13 @@
 use evenkeel_core::driver::Registry;
 use evenkeel_lab::contract::{Fixture, Stage, checks, fixtures};
 
-const SEEDS: u64 = 120;
-
-fn seeds() -> std::ops::Range<u64> {
+fn seeds(fixture: &Fixture) -> std::ops::Range<u64> {
     match std::env::var("EVENKEEL_SEED") {
         Ok(seed) => {
             let seed: u64 = seed.parse().expect("EVENKEEL_SEED is a number");
             seed..seed + 1
         }
-        Err(_) => 0..SEEDS,
+        Err(_) => 0..fixture.seeds,
     }
 }
 
@@ -24,7 +22,7 @@ fn keeps(promise: &str) {
     let registry: Registry = evenkeel_drivers::registry();
     let check = checks().into_iter().find(|check| check.promise == promise).expect("there is such a promise");
     for fixture in fixtures() {
-        for seed in seeds() {
+        for seed in seeds(&fixture) {
             let broken = Stage::set(&registry, &fixture, seed).and_then(|stage| (check.run)(&stage, seed));
             if let Err(problem) = broken {
                 panic!(
@@ -106,6 +104,11 @@ fn no_secret() {
 #[test]
 fn proofs_tell_the_truth() {
     keeps("proofs tell the truth");
+}
+
+#[test]
+fn guards_put_back() {
+    keeps("a guard puts back what was there");
 }
 
 #[test]

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use evenkeel_core::driver::{Delta, Driver, Finding, Found, ObserveError, Observed, Proof, Registry, Step};
+use evenkeel_core::driver::{
+    Delta, Driver, Finding, Found, Guard, ObserveError, Observed, Proof, Registry, Step,
+};
 use evenkeel_core::plan::Action;
 use evenkeel_core::request::{Exec, Query, Replies, Reply, Request};
 use evenkeel_lab::contract::{Fixture, Lists, Scenario, Stage, TARGET, checks};
@@ -21,6 +23,10 @@ use serde::{Deserialize, Serialize};
 struct Shelf {
     objects: BTreeMap<String, (String, String)>,
     looks: usize,
+    /// Whoever stops in the middle of moving the heavy one has the door blocked.
+    is_blocked: bool,
+    /// An object, as it will be again when time passes.
+    armed: Option<(String, Option<(String, String)>)>,
 }
 
 impl Machine for Shelf {
@@ -38,9 +44,35 @@ impl Machine for Shelf {
                 self.objects.insert((*name).to_owned(), ((*value).to_owned(), (*owner).to_owned()));
             }
             ["shelf", "take", name] => drop(self.objects.remove(*name)),
+            ["shelf", "arm", name] => {
+                self.armed = Some(((*name).to_owned(), self.objects.get(*name).cloned()));
+            }
+            ["shelf", "disarm"] if self.armed.take().is_none() => {
+                return Reply { exit: 1, stdout: Vec::new(), stderr: b"it was put back\n".to_vec() };
+            }
+            ["shelf", "disarm" | "nod"] => {}
+            ["shelf", "relax"] => self.armed = None,
             _ => return Reply { exit: 2, stdout: Vec::new(), stderr: b"usage\n".to_vec() },
         }
         Reply { exit: 0, stdout: stdout.into_bytes(), stderr: Vec::new() }
+    }
+
+    fn answer_in_part(&mut self, _: &str, request: &Request, _: &mut Random) {
+        let words = request.as_exec().unwrap().words();
+        self.is_blocked |= words[1..3] == ["put", HEAVY];
+    }
+
+    fn is_reachable(&self) -> bool {
+        !self.is_blocked
+    }
+
+    fn pass(&mut self) {
+        match self.armed.take() {
+            None => return,
+            Some((name, Some(object))) => drop(self.objects.insert(name, object)),
+            Some((name, None)) => drop(self.objects.remove(&name)),
+        }
+        self.is_blocked = false;
     }
 
     fn fingerprint(&self) -> u64 {
@@ -93,7 +125,14 @@ enum Flaw {
     ProvesByWriting,
     DemandsTooMuch,
     CountsTheUnread,
+    LeavesUnguarded,
+    PutsBackAnother,
+    NeverDisarms,
+    ConfirmsAnything,
 }
+
+/// The object that blocks the door while it is moved.
+const HEAVY: &str = "b";
 
 struct Toy(Flaw);
 
@@ -131,6 +170,16 @@ impl Toy {
             .into_iter()
             .unzip();
         Proof { reads, counts: "objects".to_owned(), at_least }
+    }
+
+    fn guard(&self, name: &str) -> Guard {
+        let arms = if self.0 == Flaw::PutsBackAnother { "d" } else { name };
+        let disarm = match self.0 {
+            Flaw::NeverDisarms => shelf(&["shelf", "nod"]),
+            Flaw::ConfirmsAnything => shelf(&["shelf", "relax"]),
+            _ => shelf(&["shelf", "disarm"]),
+        };
+        Guard { arm: shelf(&["shelf", "arm", arms]), disarm, seconds: 300, restores: name.to_owned() }
     }
 
     /// Value and owner; `None` where it is missing.
@@ -193,7 +242,9 @@ impl Driver for Toy {
         let password = if self.0 == Flaw::TellsSecrets { "hunter2" } else { delta.owner };
         let step =
             Step::new(shelf(&["shelf", "put", &spec.name, value, password])).proven(self.proof(&spec.name));
-        let is_heavy = spec.name == "b";
+        let is_heavy = spec.name == HEAVY;
+        let is_guarded = is_heavy && self.0 != Flaw::LeavesUnguarded;
+        let step = if is_guarded { step.guarded(self.guard(&spec.name)) } else { step };
         match self.0 {
             Flaw::HoldsBack if is_heavy => vec![step.held("it is too heavy")],
             Flaw::HoldsBackWithoutAWord if is_heavy => Vec::new(),
@@ -256,7 +307,8 @@ fn scenario(seed: u64) -> Scenario {
 /// Whether a driver with this flaw breaks the promise in some of 40 scenarios.
 fn breaks(flaw: Flaw, promise: &str) -> bool {
     let registry = Registry::default().with(Toy(flaw));
-    let fixture = Fixture { kind: "Toy", backend: None, scenario, lists: Lists::None };
+    let fixture =
+        Fixture { kind: "Toy", backend: None, scenario, lists: Lists::None, blur: None, seeds: 120 };
     let check = checks().into_iter().find(|check| check.promise == promise).unwrap();
     (0..40).any(|seed| (check.run)(&Stage::set(&registry, &fixture, seed).unwrap(), seed).is_err())
 }
@@ -286,6 +338,10 @@ fn every_flaw_is_caught() {
         (Flaw::ProvesByWriting, "proofs tell the truth"),
         (Flaw::DemandsTooMuch, "proofs tell the truth"),
         (Flaw::CountsTheUnread, "proofs tell the truth"),
+        (Flaw::LeavesUnguarded, "a guard puts back what was there"),
+        (Flaw::PutsBackAnother, "a guard puts back what was there"),
+        (Flaw::NeverDisarms, "a guard puts back what was there"),
+        (Flaw::ConfirmsAnything, "a guard puts back what was there"),
         (Flaw::ComparesTooLittle, "every field is compared or volatile"),
         (Flaw::TellsSecrets, "no secret is ever said"),
         (Flaw::RemovesAnything, "only what carries our mark is removed"),

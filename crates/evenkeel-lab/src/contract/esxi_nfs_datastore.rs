@@ -7,8 +7,14 @@ use super::{Fixture, Lists, Scenario, TARGET};
 use crate::esxi::{EsxHost, Release};
 use crate::random::Random;
 
-pub(super) const FIXTURE: Fixture =
-    Fixture { kind: "EsxiNfsDatastore", backend: None, scenario, lists: Lists::Objects };
+pub(super) const FIXTURE: Fixture = Fixture {
+    kind: "EsxiNfsDatastore",
+    backend: None,
+    scenario,
+    lists: Lists::Objects,
+    blur: None,
+    seeds: 120,
+};
 
 /// A datastore, as it is mounted or wanted.
 #[derive(Clone, Copy)]

@@ -6,6 +6,8 @@
 mod checks;
 mod esxi_nfs_datastore;
 mod esxi_path_policy;
+mod guards;
+mod hyperv;
 mod proofs;
 mod pve_job;
 mod tamper;
@@ -20,6 +22,7 @@ use evenkeel_core::driver::Registry;
 use evenkeel_core::manifest::{SourceFile, load};
 use evenkeel_core::plan::Instance;
 use jiff::Timestamp;
+use serde_json::Value;
 
 pub use checks::{Check, checks};
 
@@ -39,6 +42,11 @@ pub struct Fixture {
     pub scenario: fn(seed: u64) -> Scenario,
     /// Which of the replies that it reads are lists with no end.
     pub lists: Lists,
+    /// Where one reply tells of the whole machine, more than the manifests are about: takes out of it what may differ though
+    /// the machine is the same, such as clocks and numbers that it counts up.
+    pub blur: Option<fn(&mut Value)>,
+    /// With how many seeds it is checked, as far as nobody asks for others.
+    pub seeds: u64,
 }
 
 /// Lists that tell neither how long they are nor where they end: no driver can see that one has lost a row, or has
@@ -79,6 +87,9 @@ pub fn fixtures() -> Vec<Fixture> {
         zfs_snapshot::FIXTURE,
         esxi_path_policy::FIXTURE,
         esxi_nfs_datastore::FIXTURE,
+        hyperv::SWITCH,
+        hyperv::NICS,
+        hyperv::DCB,
     ]
 }
 
@@ -94,6 +105,7 @@ pub struct Stage {
     pub(crate) instances: Vec<Instance>,
     pub(crate) secrets: Vec<String>,
     pub(crate) lists: Lists,
+    pub(crate) blur: Option<fn(&mut Value)>,
 }
 
 impl std::fmt::Debug for Stage {
@@ -117,6 +129,7 @@ impl Stage {
             return Err(format!("bad manifests: {}\n{}", problems.join("; "), scenario.manifests));
         }
         let (machine, secrets) = (scenario.machine, scenario.secrets);
-        Ok(Stage { machine, instances: loaded.instances, secrets, lists: fixture.lists })
+        let Fixture { lists, blur, .. } = *fixture;
+        Ok(Stage { machine, instances: loaded.instances, secrets, lists, blur })
     }
 }

@@ -9,8 +9,14 @@ use super::{Fixture, Lists, Scenario, TARGET, now};
 use crate::pve::PveHost;
 use crate::random::Random;
 
-pub(super) const FIXTURE: Fixture =
-    Fixture { kind: "BackupSchedule", backend: Some("pveJob"), scenario, lists: Lists::None };
+pub(super) const FIXTURE: Fixture = Fixture {
+    kind: "BackupSchedule",
+    backend: Some("pveJob"),
+    scenario,
+    lists: Lists::None,
+    blur: None,
+    seeds: 120,
+};
 
 const IDS: [&str; 4] = ["nightly", "offsite", "web", "weekly"];
 

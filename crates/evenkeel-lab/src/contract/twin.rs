@@ -4,12 +4,13 @@
 
 use std::collections::BTreeMap;
 
+use evenkeel_core::driver::Guard;
 use evenkeel_core::plan::{
-    Blueprint, Change, Gate, Instance, Plan, Policy, Removal, batches, build, removals,
+    Batch, Blueprint, Change, Gate, Instance, Plan, Policy, Removal, batches, build, removals,
 };
 use evenkeel_core::request::{Query, Replies, Reply, Request, join_queries};
 use evenkeel_core::target::{Target, TargetSpec};
-use evenkeel_core::transport::TransportError;
+use evenkeel_core::transport::{TransportError, TransportErrorKind};
 
 use super::{TARGET, now};
 use crate::machine::Machine;
@@ -52,8 +53,13 @@ pub fn observe(
             break;
         }
         for query in queries {
-            let reply = machine.answer(query.target().unwrap_or(TARGET), query.request());
-            let reply = wire(number, query.request(), reply);
+            let reply = if machine.is_reachable() {
+                let reply = machine.answer(query.target().unwrap_or(TARGET), query.request());
+                wire(number, query.request(), reply)
+            } else {
+                let cut_off = "the machine's own network lets nobody reach it";
+                Err(TransportError::new(TransportErrorKind::Unreachable, cut_off))
+            };
             replies.insert(query, reply);
             number += 1;
         }
@@ -116,24 +122,58 @@ pub fn objects(instances: &[Instance]) -> Vec<&str> {
     instances.iter().map(|i| i.object.as_str()).collect()
 }
 
-/// A write and the target that it is sent to.
-pub type Write = (String, Request);
+/// A write, ready to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// The target that it is sent to.
+    pub target: String,
+    /// What is sent.
+    pub request: Request,
+    /// What puts the target back where it is cut off.
+    pub guard: Option<Box<Guard>>,
+}
+
+impl Write {
+    /// As a person would type it.
+    pub fn display(&self) -> String {
+        self.request.display()
+    }
+}
 
 /// The writes of a plan, in order.
 pub fn writes(plan: &Plan) -> Vec<Write> {
-    batches(&plan.changes).into_iter().map(|batch| (batch.target, batch.request)).collect()
+    let write = |batch: Batch| Write { target: batch.target, request: batch.request, guard: batch.guard };
+    batches(&plan.changes).into_iter().map(write).collect()
 }
 
 /// Sends writes; what the machine said against one of them is an error that ends nothing.
 pub fn send(machine: &mut dyn Machine, writes: &[Write]) -> Vec<String> {
-    let mut complaints = Vec::new();
-    for (target, write) in writes {
-        let reply = machine.answer(target, write);
-        if reply.exit != 0 {
-            complaints.push(format!("{}: {}", write.display(), reply.stderr_text()));
-        }
+    let complaint = |write| send_one(machine, write).err();
+    writes.iter().filter_map(complaint).collect()
+}
+
+/// Sends a write: arms its guard, does it, and disarms the guard once the machine can be reached.
+fn send_one(machine: &mut dyn Machine, write: &Write) -> Result<(), String> {
+    let ask = |machine: &mut dyn Machine, request: &Request| {
+        let reply = machine.answer(&write.target, request);
+        let told = || format!("{}: {}", request.display(), reply.stderr_text());
+        if reply.exit == 0 { Ok(()) } else { Err(told()) }
+    };
+    let Some(guard) = &write.guard else { return ask(machine, &write.request) };
+    ask(machine, &guard.arm)?;
+    let done = ask(machine, &write.request);
+    if !machine.is_reachable() {
+        wait_for(machine, guard);
     }
-    complaints
+    done.and(ask(machine, &guard.disarm))
+}
+
+/// Time passes until a guard must have done its work.
+pub fn wait_for(machine: &mut dyn Machine, guard: &Guard) {
+    // Ten minutes is the least that `Machine::pass` can mean by much time.
+    for _ in 0..=guard.seconds / 600 {
+        machine.pass();
+    }
 }
 
 /// Looks, writes, and looks again: nothing may be left to do but what stays held. What is left, or what went wrong.
@@ -144,7 +184,7 @@ pub fn converge(machine: &mut dyn Machine, instances: &[Instance]) -> Result<Pla
     let plan = look(machine, instances);
     let is_left = |c: &&Change| c.error.is_some() || (c.is_pending() && !stays_held(c));
     if let Some(change) = plan.changes.iter().find(is_left) {
-        let sent: Vec<String> = sent.iter().map(|(_, write)| write.display()).collect();
+        let sent: Vec<String> = sent.iter().map(Write::display).collect();
         return Err(format!(
             "after a run of [{}] there is still {}; {}",
             sent.join("; "),

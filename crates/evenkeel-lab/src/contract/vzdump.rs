@@ -10,8 +10,14 @@ use crate::random::Random;
 use crate::store::{Content, FOREIGN, FileStore, Personality};
 use crate::vzdump::{Archive, Dialect, DumpHost, Kind, World};
 
-pub(super) const FIXTURE: Fixture =
-    Fixture { kind: "BackupSchedule", backend: Some("vzdump"), scenario, lists: Lists::None };
+pub(super) const FIXTURE: Fixture = Fixture {
+    kind: "BackupSchedule",
+    backend: Some("vzdump"),
+    scenario,
+    lists: Lists::None,
+    blur: None,
+    seeds: 120,
+};
 
 const DIRECTORY: &str = "/disk1/backup/dump";
 

@@ -65,7 +65,7 @@ pub(super) fn nothing_new_is_sent(stage: &Stage, seed: u64) -> Checked {
                 sent.retain(|write| !clean.contains(write));
                 let problem = match (sent.first(), could_be_true || matches!(tamper, Tamper::ByteFlipped)) {
                     (None, _) => continue,
-                    (Some(write), false) => Err(format!("`{}`", write.1.display())),
+                    (Some(write), false) => Err(format!("`{}`", write.display())),
                     (Some(_), true) if is_well => harms(stage, machine.as_ref(), &sent),
                     (Some(_), true) => Ok(()),
                 };
@@ -80,7 +80,7 @@ pub(super) fn nothing_new_is_sent(stage: &Stage, seed: u64) -> Checked {
 fn harms(stage: &Stage, machine: &dyn Machine, sent: &[Write]) -> Checked {
     let mut hit = machine.copy();
     send(hit.as_mut(), sent);
-    let told = || sent.iter().map(|(_, write)| write.display()).collect::<Vec<_>>().join("; ");
+    let told = || sent.iter().map(Write::display).collect::<Vec<_>>().join("; ");
     let (before, after) = (machine.objects(), hit.objects());
     let gone = before.keys().find(|object| !after.contains_key(*object));
     let is_strange = |owner: &Option<String>| owner.as_deref() != Some(OWNER);
@@ -145,6 +145,14 @@ impl Machine for Remembering {
         let machine = &mut self.machine;
         let asked = (target.to_owned(), request.clone());
         self.said.entry(asked).or_insert_with(|| machine.answer(target, request)).clone()
+    }
+
+    fn is_reachable(&self) -> bool {
+        self.machine.is_reachable()
+    }
+
+    fn pass(&mut self) {
+        self.machine.pass();
     }
 
     fn fingerprint(&self) -> u64 {

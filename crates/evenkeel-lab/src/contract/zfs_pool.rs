@@ -6,7 +6,8 @@ use super::{Fixture, Lists, Scenario, TARGET};
 use crate::random::Random;
 use crate::zfs::{Version, ZfsHost};
 
-pub(super) const FIXTURE: Fixture = Fixture { kind: "ZfsPool", backend: None, scenario, lists: Lists::None };
+pub(super) const FIXTURE: Fixture =
+    Fixture { kind: "ZfsPool", backend: None, scenario, lists: Lists::None, blur: None, seeds: 120 };
 
 const SETTINGS: [(&str, &[&str]); 9] = [
     ("autotrim", &["on", "off"]),

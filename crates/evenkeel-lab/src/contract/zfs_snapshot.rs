@@ -12,8 +12,14 @@ use crate::machine::Machine;
 use crate::random::Random;
 use crate::zfs::{Version, ZfsHost};
 
-pub(super) const FIXTURE: Fixture =
-    Fixture { kind: "BackupSchedule", backend: Some("zfsSnapshot"), scenario, lists: Lists::None };
+pub(super) const FIXTURE: Fixture = Fixture {
+    kind: "BackupSchedule",
+    backend: Some("zfsSnapshot"),
+    scenario,
+    lists: Lists::None,
+    blur: None,
+    seeds: 120,
+};
 
 /// How the second machine is called, behind the first one's name.
 const BESIDE: &str = "offsite";
@@ -173,7 +179,7 @@ impl Machine for Pair {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::twin::{converge, look, writes};
+    use crate::contract::twin::{converge, look, send, writes};
     use crate::contract::{Stage, fixtures};
 
     fn stages(seeds: std::ops::Range<u64>) -> impl Iterator<Item = (u64, Stage)> {
@@ -207,13 +213,11 @@ mod tests {
         let mut cut = 0;
         for (seed, stage) in stages(0..120) {
             let steps = writes(&look(stage.machine.copy().as_mut(), &stage.instances));
-            let sends = steps.iter().enumerate().filter(|(_, (_, r))| matches!(r, Request::Transfer(_)));
-            for (at, (target, transfer)) in sends {
+            let sends = steps.iter().enumerate().filter(|(_, w)| matches!(w.request, Request::Transfer(_)));
+            for (at, write) in sends {
                 let mut machine = stage.machine.copy();
-                for (target, before) in steps.iter().take(at) {
-                    machine.answer(target, before);
-                }
-                machine.answer_in_part(target, transfer, &mut Random::new(seed));
+                send(machine.as_mut(), &steps[..at]);
+                machine.answer_in_part(&write.target, &write.request, &mut Random::new(seed));
                 let ended = converge(machine.as_mut(), &stage.instances);
                 assert!(ended.is_ok(), "seed {seed}, cut at {at}: {ended:?}");
                 cut += 1;

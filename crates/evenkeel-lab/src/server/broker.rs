@@ -36,10 +36,11 @@ fn reply(call: &Call, targets: &BTreeMap<String, Arc<Served>>) -> Reply {
         return failure(&format!("the lab has no target {}", call.target));
     };
     locked(&served.commands).push(call.argv.clone());
-    match (&served.dumps, &served.esx) {
-        (Some(dumps), _) => dumps.reply(call),
-        (None, Some(esx)) => esx.reply(call),
-        (None, None) => locked(&served.host).run_as(call.rights, &call.argv),
+    match (&served.dumps, &served.esx, &served.windows) {
+        (Some(dumps), ..) => dumps.reply(call),
+        (_, Some(esx), _) => esx.reply(call),
+        (.., Some(windows)) => windows.reply(call),
+        (None, None, None) => locked(&served.host).run_as(call.rights, &call.argv),
     }
 }
 

@@ -1,7 +1,8 @@
 //! A real SSH server in this process, on loopback, with simulated machines behind it.
 //!
 //! Every target is a listening port. A command is run by a real `/bin/sh`, whose `PATH` starts with a folder of
-//! [shims](crate::shim) that reach the simulated machine through a socket.
+//! [shims](crate::shim) that reach the simulated machine through a socket. A Windows host has no such shell: its command lines
+//! go to [`crate::windows::shell`].
 
 mod broker;
 mod dumps;
@@ -9,8 +10,10 @@ mod error;
 mod esx;
 mod fault;
 mod files;
+mod hvlab;
 mod process;
 mod session;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,12 +29,14 @@ use tokio::sync::watch;
 
 use crate::esxi::EsxHost;
 use crate::vzdump::DumpHost;
+use crate::windows::WindowsHost;
 use crate::zfs::{Version, ZfsHost};
 use dumps::Dumps;
 pub use error::LabError;
 use esx::Esx;
 pub use fault::Fault;
 pub use files::socket;
+use windows::Windows;
 
 /// What to start.
 #[derive(Debug)]
@@ -65,6 +70,10 @@ pub struct LabTarget {
     pub dumps: Option<DumpHost>,
     /// Where it is an ESX(i) host, with `esxcli` in place of ZFS.
     pub esx: Option<EsxHost>,
+    /// Where it is a Windows host, with PowerShell in place of a shell.
+    pub windows: Option<WindowsHost>,
+    /// How many seconds pass on a Windows host in a second.
+    pub speed: u64,
     /// How long nobody can reach it when it restarts; only ESX(i) hosts do.
     pub downtime: Duration,
     /// The labels in its manifest.
@@ -84,6 +93,8 @@ impl LabTarget {
             has_zfs: true,
             dumps: None,
             esx: None,
+            windows: None,
+            speed: 1,
             downtime: Duration::from_secs(2),
             labels: BTreeMap::new(),
         }
@@ -107,6 +118,17 @@ impl LabTarget {
         let mut target = LabTarget::new(host.name.clone(), ZfsHost::new(Version::V2_3));
         target.has_zfs = false;
         target.esx = Some(host);
+        target
+    }
+
+    /// A Windows host that `Administrator` may log in to with the lab's key. Its clock goes on by itself, at
+    /// [`LabTarget::speed`]. While its own network lets nobody reach it, its connections are cut without a goodbye and new ones
+    /// are refused.
+    pub fn windows_host(name: impl Into<String>, host: WindowsHost) -> Self {
+        let mut target = LabTarget::new(name, ZfsHost::new(Version::V2_3));
+        "Administrator".clone_into(&mut target.user);
+        target.has_zfs = false;
+        target.windows = Some(host);
         target
     }
 }
@@ -156,6 +178,7 @@ struct Served {
     host: Mutex<ZfsHost>,
     dumps: Option<Dumps>,
     esx: Option<Esx>,
+    windows: Option<Arc<Windows>>,
     commands: Mutex<Vec<Vec<String>>>,
     fault: Mutex<Option<Fault>>,
     /// What every command waits for before it begins.
@@ -231,12 +254,19 @@ impl Lab {
         Some(esx.act(act))
     }
 
+    /// Looks at or changes a Windows host by hand; `None` where the target is none.
+    pub fn with_windows_host<R>(&self, target: &str, act: impl FnOnce(&mut WindowsHost) -> R) -> Option<R> {
+        let windows = self.targets.get(target)?.windows.as_ref()?;
+        Some(windows.act(act))
+    }
+
     /// The folder whose files change what a dump host does, see [`LabTarget::dump_host`].
     pub fn state(&self, target: &str) -> PathBuf {
         dumps::state(&self.dir, target)
     }
 
-    /// The commands of [`programs`](crate::shim::programs) that a target was sent so far, over SSH or by hand.
+    /// The commands of [`programs`](crate::shim::programs) that a target was sent so far, over SSH or by hand; of a Windows
+    /// host all, the command lines of SSH as one word each.
     pub fn commands(&self, target: &str) -> Vec<Vec<String>> {
         self.targets.get(target).map(|served| locked(&served.commands).clone()).unwrap_or_default()
     }
@@ -307,6 +337,7 @@ async fn serve(config: LabConfig) -> Started {
             host: Mutex::new(target.host.clone()),
             dumps: target.dumps.clone().map(|host| Dumps::open(dir, host)).transpose()?,
             esx: target.esx.clone().map(|host| Esx::new(host, target.downtime)),
+            windows: target.windows.clone().map(|host| Arc::new(Windows::new(host, target.speed))),
             commands: Mutex::default(),
             fault: Mutex::default(),
             pace: Mutex::default(),
@@ -322,6 +353,9 @@ async fn serve(config: LabConfig) -> Started {
     files::write_known_hosts(dir, targets.values().map(Arc::as_ref))?;
     let trusted = client.public_key().clone();
     for (listener, served) in listeners {
+        if let Some(windows) = &served.windows {
+            windows.start();
+        }
         tokio::spawn(session::accept(listener, served, trusted.clone()));
     }
     tokio::spawn(broker::accept(listener, targets.clone()));

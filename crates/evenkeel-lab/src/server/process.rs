@@ -9,7 +9,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::Notify;
 
-use super::{Fault, Served, Sudo};
+use super::windows::Windows;
+use super::{Fault, Served, Sudo, locked};
 use crate::shim;
 
 const STDERR: u32 = 1;
@@ -30,6 +31,9 @@ impl Process {
             tokio::time::sleep(delay).await;
         }
         let (input, output) = channel.split();
+        if let Some(windows) = self.served.windows.clone() {
+            return self.run_on(windows, input, &output, &cut).await;
+        }
         let mut child = match self.spawn() {
             Ok(child) => child,
             Err(error) => {
@@ -40,11 +44,31 @@ impl Process {
         };
         tokio::select! {
             () = feed(input, child.stdin.take()) => {}
-            status = self.stream(&mut child, &output, &cut) => {
+            status = self.stream_child(&mut child, &output, &cut) => {
                 if let Some(status) = status {
                     finish(&output, status).await;
                 }
             }
+        }
+    }
+
+    /// On a Windows host, whose own shell is in this process. It begins once all of standard input is there.
+    async fn run_on(
+        self,
+        windows: Arc<Windows>,
+        input: ChannelReadHalf,
+        output: &ChannelWriteHalf<Msg>,
+        cut: &Notify,
+    ) {
+        let Some(stdin) = collect(input).await else { return };
+        locked(&self.served.commands).push(vec![self.command.clone()]);
+        let command = self.command.clone();
+        let run = tokio::task::spawn_blocking(move || windows.run(&command, &stdin));
+        let Ok(Some(printed)) = run.await else { return cut.notify_one() };
+        let ended = async || Some(u32::try_from(printed.exit).unwrap_or(1));
+        let (stdout, stderr) = (printed.stdout.as_slice(), printed.stderr.as_slice());
+        if let Some(status) = self.stream(Some(stdout), Some(stderr), ended, output, cut).await {
+            finish(output, status).await;
         }
     }
 
@@ -74,8 +98,29 @@ impl Process {
             .spawn()
     }
 
+    async fn stream_child(
+        &self,
+        child: &mut Child,
+        output: &ChannelWriteHalf<Msg>,
+        cut: &Notify,
+    ) -> Option<u32> {
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let ended = async || {
+            let status = child.wait().await.ok()?;
+            status.code().and_then(|code| u32::try_from(code).ok()).or(Some(137))
+        };
+        self.stream(stdout, stderr, ended, output, cut).await
+    }
+
     /// Sends the output; the exit status, or `None` where a fault ended it.
-    async fn stream(&self, child: &mut Child, output: &ChannelWriteHalf<Msg>, cut: &Notify) -> Option<u32> {
+    async fn stream(
+        &self,
+        stdout: Option<impl AsyncRead + Unpin>,
+        stderr: Option<impl AsyncRead + Unpin>,
+        ended: impl AsyncFnOnce() -> Option<u32>,
+        output: &ChannelWriteHalf<Msg>,
+        cut: &Notify,
+    ) -> Option<u32> {
         if let Some(Fault::Garbage(bytes)) = &self.fault {
             output.data_bytes(bytes.clone()).await.ok()?;
         }
@@ -83,9 +128,8 @@ impl Process {
             Some(Fault::DropAfter(bytes) | Fault::HangAfter(bytes)) => Some(bytes),
             _ => None,
         };
-        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         tokio::join!(copy(stdout, output, None, limit), copy(stderr, output, Some(STDERR), None));
-        let status = child.wait().await.ok()?;
+        let status = ended().await;
         match self.fault {
             Some(Fault::DropAfter(_)) => {
                 cut.notify_one();
@@ -93,7 +137,7 @@ impl Process {
             }
             // Nobody ever hears how it ended.
             Some(Fault::HangAfter(_)) => std::future::pending().await,
-            _ => status.code().and_then(|code| u32::try_from(code).ok()).or(Some(137)),
+            _ => status,
         }
     }
 }
@@ -124,6 +168,20 @@ async fn copy(
             return;
         }
     }
+}
+
+/// All that the client sends; `None` where it is gone before the end of that.
+async fn collect(mut input: ChannelReadHalf) -> Option<Vec<u8>> {
+    let mut stdin = Vec::new();
+    while let Some(message) = input.wait().await {
+        match message {
+            ChannelMsg::Data { data } => stdin.extend_from_slice(&data),
+            ChannelMsg::Eof => return Some(stdin),
+            ChannelMsg::Close => break,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Passes on what the client sends; ends when the client is gone, which ends the process.

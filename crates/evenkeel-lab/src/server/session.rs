@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 
 use super::esx::Esx;
+use super::windows::Windows;
 use super::{Fault, Served, locked, process};
 
 pub(super) async fn accept(listener: TcpListener, served: Arc<Served>, trusted: PublicKey) {
@@ -22,7 +23,8 @@ pub(super) async fn accept(listener: TcpListener, served: Arc<Served>, trusted: 
         ..Config::default()
     });
     while let Ok((stream, _)) = listener.accept().await {
-        if served.esx.as_ref().is_some_and(Esx::is_down) {
+        let is_gone = served.windows.as_ref().is_some_and(|windows| !windows.is_reachable());
+        if is_gone || served.esx.as_ref().is_some_and(Esx::is_down) {
             // Closed without a word and with a reset: as near to a port where nobody listens as one that stays ours comes.
             let _ = stream.set_zero_linger();
             continue;
@@ -43,12 +45,14 @@ async fn serve(config: Arc<Config>, mut stream: TcpStream, connection: Connectio
     let _ = stream.set_nodelay(true);
     let cut = Arc::clone(&connection.cut);
     let fall = fall(connection.served.esx.as_ref().map(Esx::falls));
+    let cut_off = cut_off(connection.served.windows.clone());
     let (inside, mut outside) = tokio::io::duplex(1 << 16);
     tokio::spawn(async move {
         tokio::select! {
             _ = tokio::io::copy_bidirectional(&mut stream, &mut outside) => {}
             () = cut.notified() => {}
             () = fall => {}
+            () = cut_off => {}
         }
     });
     if let Ok(running) = run_stream(config, inside, connection).await {
@@ -65,6 +69,14 @@ async fn fall(falls: Option<watch::Receiver<u64>>) {
         return;
     }
     std::future::pending::<()>().await;
+}
+
+/// Returns when the machine has cut itself off; never where it does not.
+async fn cut_off(windows: Option<Arc<Windows>>) {
+    match windows {
+        Some(windows) => windows.falls().await,
+        None => std::future::pending().await,
+    }
 }
 
 struct Connection {
