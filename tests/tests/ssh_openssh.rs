@@ -21,6 +21,8 @@ mod kept;
 mod login;
 #[path = "ssh_openssh/old_servers.rs"]
 mod old_servers;
+#[path = "ssh_openssh/powershell.rs"]
+mod powershell;
 #[path = "ssh_openssh/rounds.rs"]
 mod rounds;
 #[path = "ssh_openssh/routes.rs"]

@@ -46,7 +46,7 @@ pub(crate) struct Collector {
     scanned: usize,
     overflow: bool,
     outcomes: Vec<Outcome>,
-    /// What was printed outside of answers.
+    /// What was printed on standard output outside of answers.
     noise: Words,
     stderr: Words,
 }
@@ -87,7 +87,7 @@ impl Collector {
         self.place == Place::Within && self.overflow
     }
 
-    /// Everything that was printed outside of answers on either output.
+    /// What was printed outside of answers on either output: before PowerShell began where it did not, else since then.
     pub(crate) fn said(&self) -> Vec<u8> {
         let unfinished = if self.place == Place::Within { &[] } else { self.buffer.as_slice() };
         [&self.noise.all(), unfinished, b"\n", &self.stderr.all()].concat()
@@ -127,7 +127,8 @@ impl Collector {
         let overflow = std::mem::take(&mut self.overflow);
         match self.place {
             Place::Before if label == "powershell" => {
-                self.noise.push(before);
+                // A login's greeting says nothing about what PowerShell does.
+                self.noise = Words::default();
                 self.place = Place::Between;
             }
             Place::Between if label == format!("{number} begin") => {
