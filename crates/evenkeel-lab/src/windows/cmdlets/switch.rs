@@ -28,3 +28,6 @@ pub(super) static CMDLETS: &[Cmdlet] = &[
     team::ADD_MEMBER,
     team::REMOVE_MEMBER,
 ];
+
+#[cfg(test)]
+mod tests;

@@ -29,3 +29,6 @@ pub(super) static CMDLETS: &[Cmdlet] = &[
     mapping::SET,
     mapping::REMOVE,
 ];
+
+#[cfg(test)]
+mod tests;

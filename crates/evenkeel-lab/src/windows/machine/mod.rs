@@ -23,6 +23,8 @@ pub(super) use addresses::{Address, Addresses, Origin, Route};
 pub use models::{Model, Port, Release};
 pub(super) use qos::{Policy, Qos, TrafficClass};
 pub(super) use registry::{Datum, Registry};
+#[cfg(test)]
+pub(super) use switches::tests as by_hand;
 pub(super) use switches::{
     Balancing, Bandwidth, NewSwitch, Switch, SwitchType, Switches, VirtualMachine, Vlan, Vnic,
 };

@@ -45,3 +45,6 @@ fn untagged_is(nic: &Adapter, vlan: u16) -> bool {
 fn carries(nic: &Adapter, tag: u16) -> bool {
     nic.hardware.as_ref().is_some_and(|hardware| hardware.port.carries(tag))
 }
+
+#[cfg(test)]
+mod tests;

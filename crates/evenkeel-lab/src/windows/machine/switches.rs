@@ -197,4 +197,4 @@ impl WindowsHost {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::windows) mod tests;
