@@ -184,8 +184,7 @@ impl Value {
         match self {
             Value::Null | Value::Nothing => false,
             Value::Bool(truth) => *truth,
-            Value::Int(number) => *number != 0,
-            Value::Enum { number, .. } => *number != 0,
+            Value::Int(number) | Value::Enum { number, .. } => *number != 0,
             Value::Text(text) => !text.is_empty(),
             Value::Bytes(bytes) => !bytes.is_empty(),
             Value::List(items) => match items.borrow().as_slice() {
@@ -202,8 +201,7 @@ impl Value {
         match self {
             Value::Null | Value::Nothing => Some(0),
             Value::Bool(truth) => Some(i64::from(*truth)),
-            Value::Int(number) => Some(*number),
-            Value::Enum { number, .. } => Some(*number),
+            Value::Int(number) | Value::Enum { number, .. } => Some(*number),
             Value::Text(text) if text.is_empty() => Some(0),
             Value::Text(text) => text.trim().parse().ok(),
             Value::List(items) => match items.borrow().as_slice() {
@@ -239,11 +237,13 @@ impl Object {
         let of = |name| find(&self.properties, name).unwrap_or(Value::Null).to_text();
         match self.of {
             PS_CUSTOM_OBJECT => {
-                let shown: Vec<String> = self
-                    .properties
-                    .iter()
-                    .map(|(name, value)| format!("{name}={}", value.to_text()))
-                    .collect();
+                // .NET says no more of a list within.
+                let text = |value: &Value| match value {
+                    Value::List(_) => "System.Object[]".to_owned(),
+                    other => other.to_text(),
+                };
+                let shown: Vec<String> =
+                    self.properties.iter().map(|(name, value)| format!("{name}={}", text(value))).collect();
                 format!("@{{{}}}", shown.join("; "))
             }
             "System.Version" => of("Text"),

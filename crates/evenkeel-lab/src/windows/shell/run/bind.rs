@@ -253,17 +253,15 @@ fn word(
     value: &Value,
 ) -> Result<Value, ErrorRecord> {
     let given = value.to_text();
-    match words.iter().find(|word| is_name(word, &given)) {
-        Some(word) => Ok(Value::text(*word)),
-        None => {
-            let message = format!(
-                "Cannot bind parameter '{name}'. Cannot convert value \"{given}\" to type \"{name}\". Error: \"Unable to match the \
-                 identifier name {given} to a valid enumerator name. Specify one of the following enumerator names and try again: {}\"",
-                words.join(", ")
-            );
-            Err(ErrorRecord::of(cmdlet, "InvalidArgument", "", "CannotConvertArgumentNoMessage", message))
-        }
+    if let Some(word) = words.iter().find(|word| is_name(word, &given)) {
+        return Ok(Value::text(*word));
     }
+    let message = format!(
+        "Cannot bind parameter '{name}'. Cannot convert value \"{given}\" to type \"{name}\". Error: \"Unable to match the identifier name \
+         {given} to a valid enumerator name. Specify one of the following enumerator names and try again: {}\"",
+        words.join(", ")
+    );
+    Err(ErrorRecord::of(cmdlet, "InvalidArgument", "", "CannotConvertArgumentNoMessage", message))
 }
 
 fn cannot_convert(cmdlet: &str, message: String) -> ErrorRecord {

@@ -172,7 +172,7 @@ impl Shell<'_> {
             }
             Value::Text(text) => {
                 let length = text.chars().count();
-                Ok(item(length).and_then(|at| text.chars().nth(at)).map_or(Value::Null, |c| Value::text(c)))
+                Ok(item(length).and_then(|at| text.chars().nth(at)).map_or(Value::Null, Value::text))
             }
             // A single value is a list of itself.
             other => Ok(if item(1).is_some() { other.clone() } else { Value::Null }),
