@@ -1,6 +1,6 @@
 //! Every registered driver keeps the contract.
 //!
-//! A failure prints its seed; `EVENKEEL_SEED=n` runs that seed alone.
+//! A failure prints its kind and seed; `EVENKEEL_KIND=k EVENKEEL_SEED=n` runs these alone.
 
 // Helpers of a test may fail loudly, like the test itself.
 #![allow(clippy::panic, clippy::expect_used)]
@@ -21,13 +21,17 @@ fn seeds(fixture: &Fixture) -> std::ops::Range<u64> {
 fn keeps(promise: &str) {
     let registry: Registry = evenkeel_drivers::registry();
     let check = checks().into_iter().find(|check| check.promise == promise).expect("there is such a promise");
+    let kind = std::env::var("EVENKEEL_KIND").ok();
     for fixture in fixtures() {
+        if kind.as_ref().is_some_and(|kind| kind != fixture.kind) {
+            continue;
+        }
         for seed in seeds(&fixture) {
             let broken = Stage::set(&registry, &fixture, seed).and_then(|stage| (check.run)(&stage, seed));
             if let Err(problem) = broken {
                 panic!(
-                    "{} breaks \"{promise}\" at seed {seed}: {problem}\nagain: EVENKEEL_SEED={seed} cargo nextest run -p evenkeel-lab --test contract",
-                    fixture.kind
+                    "{} breaks \"{promise}\" at seed {seed}: {problem}\nagain: EVENKEEL_KIND={} EVENKEEL_SEED={seed} cargo nextest run -p evenkeel-lab --test contract",
+                    fixture.kind, fixture.kind
                 );
             }
         }
