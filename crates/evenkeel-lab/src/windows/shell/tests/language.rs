@@ -102,7 +102,7 @@ fn texts_and_operators() {
         ("\"`$x \"\"q\"\" it's\"", json!("$x \"q\" it's")),
         ("'$x ''q'''", json!("$x 'q'")),
         ("\"$(@(1, 2))\"", json!("1 2")),
-        ("\"$Wanted.one\"", json!("@{none=; nul=; one=System.Object[]}.one")),
+        ("\"$Wanted.one\"", json!("@{none=System.Object[]; nul=; one=System.Object[]}.one")),
         ("'a b c' -split ' '", json!(["a", "b", "c"])),
         ("('a b c' -split ' ')[2]", json!("c")),
         ("@(1, 2) -join '; '", json!("1; 2")),

@@ -81,7 +81,7 @@ const CMDLETS: &[Signature] = cmdlets! {
 };
 
 /// Adapters as there are many of.
-fn adapters(count: usize) -> Vec<Value> {
+fn adapters(count: i64) -> Vec<Value> {
     (1..=count)
         .map(|number| {
             Value::object(
@@ -89,7 +89,7 @@ fn adapters(count: usize) -> Vec<Value> {
                 [
                     ("Name", Value::text(format!("イーサネット {number}"))),
                     ("Status", Value::Enum { name: "Up", number: 2 }),
-                    ("InterfaceIndex", Value::Int(number as i64)),
+                    ("InterfaceIndex", Value::Int(number)),
                     ("RegistryKeyword", Value::text("*JumboPacket")),
                     ("RegistryValue", Value::texts(["9014"])),
                     ("ValidRegistryValues", Value::texts(["1514", "4088", "9014"])),
