@@ -29,6 +29,9 @@ const LONGEST_LABEL: usize = 40;
 /// What is kept of what is printed outside of answers, at once.
 const NOISE_KEPT: usize = 64 << 10;
 
+/// How much of each output is looked at for why there are no answers, in bytes: the first thing that is said is the reason.
+const SAID: usize = 64 << 10;
+
 /// How much of what is no answer is told.
 const TOLD: usize = 400;
 
@@ -89,8 +92,11 @@ impl Collector {
 
     /// What was printed outside of answers on either output: before PowerShell began where it did not, else since then.
     pub(crate) fn said(&self) -> Vec<u8> {
-        let unfinished = if self.place == Place::Within { &[] } else { self.buffer.as_slice() };
-        [&self.noise.all(), unfinished, b"\n", &self.stderr.all()].concat()
+        let noise = if self.place == Place::Within { &[] } else { self.buffer.as_slice() };
+        let noise = [&self.noise.all(), noise].concat();
+        let stderr = self.stderr.all();
+        let beginning = |bytes: &[u8]| bytes.get(..bytes.len().min(SAID)).unwrap_or_default().to_vec();
+        [beginning(&noise), b"\n".to_vec(), beginning(&stderr)].concat()
     }
 
     /// The complete answers in order; there may be fewer than scripts.
@@ -111,7 +117,8 @@ impl Collector {
         let Some(length) = memchr(b'\n', label) else {
             return if label.len() > LONGEST_LABEL { Err(Unframed) } else { Ok(false) };
         };
-        let label = label.get(..length).and_then(|label| std::str::from_utf8(label).ok());
+        let label = label.get(..length).filter(|label| label.len() <= LONGEST_LABEL);
+        let label = label.and_then(|label| std::str::from_utf8(label).ok());
         let label = label.ok_or(Unframed)?.trim_end().to_owned();
         let rest = self.buffer.split_off(at + self.mark.len() + length + 1);
         let mut before = std::mem::replace(&mut self.buffer, rest);
@@ -137,8 +144,8 @@ impl Collector {
             }
             Place::Within if label == format!("{number} end") => {
                 let json = before.strip_prefix(b"\xef\xbb\xbf").unwrap_or(before).trim_ascii();
-                let outcome =
-                    if overflow || json.len() > self.limit { Outcome::TooLarge } else { outcome(json) };
+                let is_large = overflow || before.len() > self.limit;
+                let outcome = if is_large { Outcome::TooLarge } else { outcome(json) };
                 self.outcomes.push(outcome);
                 self.place = Place::Between;
             }
