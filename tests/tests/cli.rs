@@ -147,6 +147,23 @@ fn a_saved_plan_is_applied_as_it_was_shown_or_not_at_all() {
 }
 
 #[test]
+fn outside_of_its_window_what_interrupts_is_held_whatever_is_allowed() {
+    let site = Site::of_one();
+    let dataset = |window: &str| {
+        let spec = format!("dataset: tank/vm, properties: {{ atime: off, readonly: on }}, window: {window}");
+        Site::resource("ZfsDataset", "vm", &spec)
+    };
+    site.work.write("d.yaml", &dataset("{ calendar: 2199-01-01 22:00, timeZone: Asia/Tokyo, duration: 4h }"));
+    let why = "outside of its window: the next opens Tue 2199-01-01 22:00 JST (in ";
+    site.work.expect(2, &["plan", "--allow", "destructive"]).says(&[why, "1 held"]);
+    site.work.expect(2, &["apply", "--auto-approve", "--allow", "destructive"]).says(&[why]);
+    assert_eq!(site.writes("host"), Vec::<String>::new());
+    site.work.write("d.yaml", &dataset("{ every: 1d, timeZone: Asia/Tokyo, duration: 25h }"));
+    site.work.expect(0, &["apply", "--auto-approve"]).says(&["applied"]);
+    assert_eq!(site.writes("host").len(), 1);
+}
+
+#[test]
 fn a_saved_plan_takes_no_selection_and_no_company() {
     let site = site();
     site.work.expect(2, &["plan", "--out", "plan.json"]);
