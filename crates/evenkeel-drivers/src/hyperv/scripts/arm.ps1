@@ -25,7 +25,7 @@ $routes = @(
     }
 )
 $servers = @(
-    Get-DnsClientServerAddress | Where-Object { @($_.ServerAddresses).Count -gt 0 } | ForEach-Object {
+    Get-DnsClientServerAddress | Where-Object { $_.ServerAddresses } | ForEach-Object {
         @{ interface = $_.InterfaceAlias; servers = @($_.ServerAddresses) }
     }
 )

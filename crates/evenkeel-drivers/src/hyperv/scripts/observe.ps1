@@ -61,15 +61,16 @@ Read-Part 'addresses' {
     }
 }
 
-# The keyword, never the display name, which is in the host's language.
+# The keyword, never the display name, which is in the host's language. A list that is missing is $null, and @($null) is a
+# list of one.
 Read-Part 'properties' {
     Get-NetAdapterAdvancedProperty | Where-Object { $_.RegistryKeyword } | ForEach-Object {
         @{
             adapter = $_.Name
             keyword = $_.RegistryKeyword
             display = $_.DisplayName
-            values  = @($_.RegistryValue)
-            valid   = @($_.ValidRegistryValues)
+            values  = @($_.RegistryValue | Where-Object { $null -ne $_ })
+            valid   = @($_.ValidRegistryValues | Where-Object { $null -ne $_ })
         }
     }
 }
@@ -107,7 +108,7 @@ Read-Part 'offload' {
 # Network ATC sets what we would set, and sets it again.
 Read-Part 'intents' {
     if (Test-Cmdlet 'Get-NetIntent') {
-        Get-NetIntent | ForEach-Object { @{ name = $_.IntentName; adapters = @($_.NetAdapterNamesAsList) } }
+        Get-NetIntent | ForEach-Object { @{ name = $_.IntentName; adapters = @($_.NetAdapterNamesAsList | Where-Object { $null -ne $_ }) } }
     }
 }
 
@@ -129,7 +130,7 @@ if ($parts['host'] -and $parts['host'][0].dcb) {
                 name       = $_.Name
                 algorithm  = "$($_.Algorithm)"
                 bandwidth  = $_.BandwidthPercentage
-                priorities = @($_.Priority)
+                priorities = @($_.Priority | Where-Object { $null -ne $_ })
             }
         }
     }
@@ -160,7 +161,7 @@ if ($parts['host'] -and $parts['host'][0].hyperV) {
                 bandwidthMode     = "$($_.BandwidthReservationMode)"
                 allowManagementOS = $_.AllowManagementOS
                 notes             = "$($_.Notes)"
-                uplinks           = @($_.NetAdapterInterfaceDescriptions)
+                uplinks           = @($_.NetAdapterInterfaceDescriptions | Where-Object { $null -ne $_ })
             }
         }
     }
@@ -169,7 +170,7 @@ if ($parts['host'] -and $parts['host'][0].hyperV) {
             $team = Get-VMSwitchTeam -Name $_.Name
             @{
                 switch        = $team.Name
-                uplinks       = @($team.NetAdapterInterfaceDescription)
+                uplinks       = @($team.NetAdapterInterfaceDescription | Where-Object { $null -ne $_ })
                 mode          = "$($team.TeamingMode)"
                 loadBalancing = "$($team.LoadBalancingAlgorithm)"
             }
