@@ -60,7 +60,7 @@ impl WindowsHost {
 
     fn drift_balancing(&mut self, random: &mut Random) -> bool {
         use super::Balancing::{Dynamic, HyperVPort};
-        let Some(switch) = any(&mut self.switches.switches, random) else { return false };
+        let Some(switch) = any(&mut self.switches.all, random) else { return false };
         let may = switch.teaming && !switch.packet_direct;
         if may {
             switch.balancing = if switch.balancing == Dynamic { HyperVPort } else { Dynamic };
@@ -69,14 +69,14 @@ impl WindowsHost {
     }
 
     fn drift_notes(&mut self, random: &mut Random) -> bool {
-        let Some(switch) = any(&mut self.switches.switches, random) else { return false };
+        let Some(switch) = any(&mut self.switches.all, random) else { return false };
         switch.notes = format!("by hand {}", random.below(1000));
         true
     }
 
     /// A NIC leaves its team, or one that nobody uses comes into it.
     fn drift_team(&mut self, random: &mut Random) -> bool {
-        let Some(switch) = any(&mut self.switches.switches, random).filter(|switch| switch.teaming) else {
+        let Some(switch) = any(&mut self.switches.all, random).filter(|switch| switch.teaming) else {
             return false;
         };
         let (id, mut nics) = (switch.id.clone(), switch.uplinks.clone());
@@ -105,7 +105,7 @@ impl WindowsHost {
     /// A host adapter without an address of its own goes, or a new one comes.
     fn drift_host_adapter(&mut self, random: &mut Random) -> bool {
         if random.below(2) == 0 {
-            let Some(switch) = any(&mut self.switches.switches, random) else { return false };
+            let Some(switch) = any(&mut self.switches.all, random) else { return false };
             let (id, name) = (switch.id.clone(), format!("Hand{}", random.below(100)));
             self.add_host_adapter(&name, &id, None, None);
             return true;
@@ -143,7 +143,7 @@ impl WindowsHost {
 
     /// Switches, host adapters and the like, for the list of all objects.
     pub(super) fn switch_objects(&self) -> Vec<String> {
-        let switches = self.switches.switches.iter().map(|switch| format!("switch {}", switch.name));
+        let switches = self.switches.all.iter().map(|switch| format!("switch {}", switch.name));
         let hosts = self.switches.host_adapters.iter().map(|host| format!("host adapter {}", host.vnic.name));
         let guests = self.switches.machines.iter().map(|machine| format!("vm {}", machine.name));
         switches.chain(hosts).chain(guests).collect()

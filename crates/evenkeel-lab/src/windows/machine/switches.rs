@@ -14,7 +14,7 @@ use crate::windows::value::is_name;
 /// All of Hyper-V's network.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(in crate::windows) struct Switches {
-    pub(in crate::windows) switches: Vec<Switch>,
+    pub(in crate::windows) all: Vec<Switch>,
     /// In the order in which they came to be.
     pub(in crate::windows) host_adapters: Vec<HostAdapter>,
     pub(in crate::windows) machines: Vec<VirtualMachine>,
@@ -134,22 +134,22 @@ impl Vnic {
 impl Switches {
     /// The switch of this name, whatever its case.
     pub(in crate::windows) fn named(&self, name: &str) -> Option<&Switch> {
-        self.switches.iter().find(|switch| is_name(&switch.name, name))
+        self.all.iter().find(|switch| is_name(&switch.name, name))
     }
 
     /// The switch of this id.
     pub(in crate::windows) fn by_id(&self, id: &str) -> Option<&Switch> {
-        self.switches.iter().find(|switch| switch.id.eq_ignore_ascii_case(id))
+        self.all.iter().find(|switch| switch.id.eq_ignore_ascii_case(id))
     }
 
     /// The switch of this id, to be changed.
     pub(in crate::windows) fn by_id_mut(&mut self, id: &str) -> Option<&mut Switch> {
-        self.switches.iter_mut().find(|switch| switch.id.eq_ignore_ascii_case(id))
+        self.all.iter_mut().find(|switch| switch.id.eq_ignore_ascii_case(id))
     }
 
     /// The switch that a NIC is below of.
     pub(in crate::windows) fn above(&self, nic: &str) -> Option<&Switch> {
-        self.switches.iter().find(|switch| switch.uplinks.iter().any(|uplink| uplink == nic))
+        self.all.iter().find(|switch| switch.uplinks.iter().any(|uplink| uplink == nic))
     }
 
     /// The host adapters on a switch.

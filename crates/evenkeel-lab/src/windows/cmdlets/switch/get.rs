@@ -38,7 +38,7 @@ fn get(host: &mut WindowsHost, arguments: &Arguments) -> Given {
             && kind.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case(kind_of(switch.kind).0))
     };
     let found: Vec<Value> =
-        host.switches.switches.iter().filter(is_meant).map(|switch| as_value(host, switch)).collect();
+        host.switches.all.iter().filter(is_meant).map(|switch| as_value(host, switch)).collect();
     match name.or(id) {
         Some(wanted) if found.is_empty() && !has_wildcards(&wanted) => Err(missing("Get-VMSwitch", &wanted)),
         _ => Ok(found),
@@ -50,7 +50,7 @@ fn get_team(host: &mut WindowsHost, arguments: &Arguments) -> Given {
         Ok(ids) => ids,
         // Without any, all of them.
         Err(_) if arguments.given.is_empty() => {
-            host.switches.switches.iter().map(|switch| switch.id.clone()).collect()
+            host.switches.all.iter().map(|switch| switch.id.clone()).collect()
         }
         Err(error) => return Err(error),
     };
@@ -75,7 +75,7 @@ pub(super) fn chosen(
     let mut ids = Vec::new();
     for name in arguments.texts(given) {
         let before = ids.len();
-        let found = host.switches.switches.iter().filter(|switch| fits(&name, &switch.name));
+        let found = host.switches.all.iter().filter(|switch| fits(&name, &switch.name));
         ids.extend(found.map(|switch| switch.id.clone()));
         if ids.len() == before && !has_wildcards(&name) {
             return Err(missing(cmdlet, &name));

@@ -65,8 +65,8 @@ fn new(host: &mut WindowsHost, arguments: &Arguments) -> Given {
         SwitchType::Private => false,
     };
     let notes = arguments.text("Notes").unwrap_or_default();
-    let new = NewSwitch { name, kind, uplinks, teaming, iov, packet_direct, bandwidth, notes, for_host };
-    let id = host.make_switch(new);
+    let new = NewSwitch { name, kind, uplinks, teaming, iov, packet_direct, bandwidth, notes };
+    let id = host.make_switch(new, for_host);
     Ok(host.switches.by_id(&id).map(|switch| as_value(host, switch)).into_iter().collect())
 }
 

@@ -105,7 +105,7 @@ fn for_host(host: &WindowsHost, named: Option<String>) -> Result<String, ErrorRe
     let cmdlet = "Add-VMNetworkAdapter";
     let shared: Vec<&String> = host
         .switches
-        .switches
+        .all
         .iter()
         .filter(|switch| switch.kind != SwitchType::Private)
         .map(|switch| &switch.id)

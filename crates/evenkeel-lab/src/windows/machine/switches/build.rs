@@ -17,14 +17,13 @@ pub(in crate::windows) struct NewSwitch {
     pub(in crate::windows) packet_direct: bool,
     pub(in crate::windows) bandwidth: Bandwidth,
     pub(in crate::windows) notes: String,
-    /// With a host adapter of the switch's name.
-    pub(in crate::windows) for_host: bool,
 }
 
 impl WindowsHost {
-    /// Makes a switch. The first of its NICs that has addresses gives them to the host adapter, if there is one; those of the others, and
-    /// of all where there is none, are gone: a NIC below a switch has nothing to do with TCP/IP any more.
-    pub(in crate::windows) fn make_switch(&mut self, new: NewSwitch) -> String {
+    /// Makes a switch, and `for_host` a host adapter of its name on it. The first of its NICs that has addresses gives them to the host
+    /// adapter, if there is one; those of the others, and of all where there is none, are gone: a NIC below a switch has nothing to do with
+    /// TCP/IP any more.
+    pub(in crate::windows) fn make_switch(&mut self, new: NewSwitch, for_host: bool) -> String {
         let number = self.switches.take_number();
         let id = bare(&guid(&format!("{} switch", self.name), number));
         // Microsoft's documents disagree on this default; the first release had Dynamic, as the seed's article shows.
@@ -33,7 +32,7 @@ impl WindowsHost {
             _ => Balancing::HyperVPort,
         };
         let uplinks = new.uplinks.clone();
-        self.switches.switches.push(Switch {
+        self.switches.all.push(Switch {
             name: new.name.clone(),
             id: id.clone(),
             kind: new.kind,
@@ -45,7 +44,7 @@ impl WindowsHost {
             bandwidth: new.bandwidth,
             notes: new.notes,
         });
-        if new.for_host {
+        if for_host {
             self.add_heir(&new.name, &id, &uplinks);
         }
         self.unbind(&uplinks);
@@ -89,7 +88,7 @@ impl WindowsHost {
     /// Takes a switch away: its host adapters go, guests stand without a network, and what addresses a host adapter took over from a NIC go
     /// back to that NIC.
     pub(in crate::windows) fn unmake_switch(&mut self, switch: &str) {
-        self.switches.switches.retain(|one| one.id != switch);
+        self.switches.all.retain(|one| one.id != switch);
         self.drop_host_adapters(switch);
         for vnic in self.switches.machines.iter_mut().flat_map(|machine| &mut machine.adapters) {
             if vnic.switch.as_deref() == Some(switch) {
