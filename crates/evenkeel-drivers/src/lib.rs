@@ -19,6 +19,9 @@ pub fn registry() -> Registry {
         .with(pve::PveJob)
         .with(esxi::EsxiNfsDatastore)
         .with(esxi::EsxiPathPolicy)
+        .with(hyperv::NicSettings)
+        .with(hyperv::DcbPolicy)
+        .with(hyperv::HyperVSwitch)
 }
 
 #[cfg(test)]
@@ -28,8 +31,17 @@ mod tests {
         let registry = super::registry();
         assert_eq!(
             registry.kinds(),
-            ["BackupSchedule", "EsxiNfsDatastore", "EsxiPathPolicy", "ZfsDataset", "ZfsPool"]
+            [
+                "BackupSchedule",
+                "DcbPolicy",
+                "EsxiNfsDatastore",
+                "EsxiPathPolicy",
+                "HyperVSwitch",
+                "NicSettings",
+                "ZfsDataset",
+                "ZfsPool"
+            ]
         );
-        assert_eq!(registry.iter().count(), 7);
+        assert_eq!(registry.iter().count(), 10);
     }
 }

@@ -1,0 +1,155 @@
+//! What a spec wants that this host cannot have, or that would hurt it.
+
+use evenkeel_core::driver::ObserveError;
+
+use super::observe::{resolve, resolve_mapping};
+use super::spec::HyperVSwitchSpec;
+use crate::hyperv::ground::{refuse_intents, unfit};
+use crate::hyperv::host::{Adapter, Host, Switch};
+use crate::hyperv::way::same;
+
+/// Addresses that somebody gave to the adapter.
+const GIVEN: [&str; 2] = ["Manual", "Dhcp"];
+
+/// The manifest fits the host; `there` is the switch, where it is.
+pub(super) fn fits(spec: &HyperVSwitchSpec, host: &Host, there: Option<&Switch>) -> Result<(), ObserveError> {
+    let names = resolve(spec, host)?;
+    refuse_intents(host, &["uplinks"], names.iter().map(String::as_str))?;
+    if let Some(switch) = there.filter(|switch| switch.kind != "External") {
+        let message = format!("{} is there as an {} switch, which has no uplinks", switch.name, switch.kind);
+        let hint = "write another name, or remove that switch by hand: its VMs lose their network";
+        return Err(unfit(&["name"], &message, hint));
+    }
+    let nics: Vec<&Adapter> = host.nics()?.into_iter().filter(|nic| names.contains(&nic.name)).collect();
+    for nic in &nics {
+        free(spec, host, nic)?;
+    }
+    equal(spec, host, &nics, there)?;
+    for (name, adapter) in spec.present() {
+        if let Some(uplink) = &adapter.uplink {
+            resolve_mapping(spec, host, name, uplink)?;
+        }
+    }
+    for name in spec.host_adapters.keys() {
+        alone(spec, host, name)?;
+    }
+    if there.is_none() {
+        taken_over(spec, host, &nics)?;
+    }
+    Ok(())
+}
+
+/// The NIC is no other switch's, and can be used.
+fn free(spec: &HyperVSwitchSpec, host: &Host, nic: &Adapter) -> Result<(), ObserveError> {
+    let path = ["uplinks"];
+    let switch = host.switch_of(&nic.name)?;
+    if let Some(other) = switch.filter(|switch| !same(&switch.name, &spec.name)) {
+        let message = format!("{} is an uplink of the switch {}", nic.name, other.name);
+        return Err(unfit(&path, &message, "a NIC has one switch: write another, or free it by hand"));
+    }
+    if switch.is_none() && nic.status == "Disabled" {
+        let message = format!("{} is disabled", nic.name);
+        let hint = format!("`Enable-NetAdapter -Name '{}'` there, or write another NIC", nic.name);
+        return Err(unfit(&path, &message, &hint));
+    }
+    Ok(())
+}
+
+/// The NICs of a team are alike. Those that are in the team already were taken by the host.
+fn equal(
+    spec: &HyperVSwitchSpec,
+    host: &Host,
+    nics: &[&Adapter],
+    there: Option<&Switch>,
+) -> Result<(), ObserveError> {
+    let members = there.map(|switch| host.uplinks(switch)).transpose()?.unwrap_or_default();
+    let Some((first, others)) = nics.split_first().filter(|_| spec.embedded_teaming) else { return Ok(()) };
+    for other in others {
+        if members.contains(&first.name) && members.contains(&other.name) {
+            continue;
+        }
+        if let Some(difference) = difference(first, other) {
+            let hint =
+                "a team needs NICs of one model, speed and driver: write such, or bring them to the same";
+            return Err(unfit(&["uplinks"], &difference, hint));
+        }
+    }
+    Ok(())
+}
+
+/// How two NICs differ in what a team needs to be alike.
+pub(super) fn difference(first: &Adapter, other: &Adapter) -> Option<String> {
+    let told = |what: &str, one: &str, two: &str| {
+        format!("{} and {} are of different {what}: {one} and {two}", first.name, other.name)
+    };
+    if let (Some(one), Some(two)) = (&first.model, &other.model)
+        && !same(one, two)
+    {
+        let what = |nic: &Adapter, model: &str| format!("{} ({model})", nic.description);
+        return Some(told("models", &what(first, one), &what(other, two)));
+    }
+    if first.driver != other.driver {
+        return Some(told("drivers", &first.driver, &other.driver));
+    }
+    let speed = |nic: &Adapter| nic.bits_per_second.filter(|_| nic.status == "Up");
+    match (speed(first), speed(other)) {
+        (Some(one), Some(two)) if one != two => Some(told("speeds", &bits(one), &bits(two))),
+        _ => None,
+    }
+}
+
+/// `10 Gbit/s`
+pub(super) fn bits(per_second: u64) -> String {
+    match per_second {
+        1_000_000_000.. if per_second % 1_000_000_000 == 0 => {
+            format!("{} Gbit/s", per_second / 1_000_000_000)
+        }
+        _ => format!("{} Mbit/s", per_second / 1_000_000),
+    }
+}
+
+/// Cmdlets name a host adapter by its name alone, so that there must be no other of it.
+fn alone(spec: &HyperVSwitchSpec, host: &Host, name: &str) -> Result<(), ObserveError> {
+    let named: Vec<_> = host.host_adapters()?.iter().filter(|one| same(&one.name, name)).collect();
+    let path = ["hostAdapters", name];
+    let hint =
+        "give one of them another name: `Rename-VMNetworkAdapter -ManagementOS`, or write another here";
+    match named.as_slice() {
+        [] => Ok(()),
+        [one] if same(&one.switch, &spec.name) => Ok(()),
+        [one] => {
+            let message = format!("the host adapter {name} is on the switch {}", one.switch);
+            Err(unfit(&path, &message, hint))
+        }
+        several => {
+            let message = format!("the host has {} adapters called {name}", several.len());
+            Err(unfit(&path, &message, hint))
+        }
+    }
+}
+
+/// When the switch is made, a host adapter gets the addresses of its uplinks.
+fn taken_over(spec: &HyperVSwitchSpec, host: &Host, nics: &[&Adapter]) -> Result<(), ObserveError> {
+    if spec.taking_over().is_some() || makes_own(spec) {
+        return Ok(());
+    }
+    let given = given_addresses(host, nics)?;
+    let Some(first) = given.first() else { return Ok(()) };
+    let hint = "write `takesOver: true` at the host adapter that shall have it: `hostAdapters: { Management: { takesOver: true } }`";
+    Err(unfit(&["hostAdapters"], &format!("{first} would be lost: no host adapter takes it over"), hint))
+}
+
+/// True where the switch gets a host adapter of its own name.
+pub(super) fn makes_own(spec: &HyperVSwitchSpec) -> bool {
+    spec.allow_management_os == Some(true) && spec.present().next().is_none()
+}
+
+/// The addresses that somebody gave to these NICs: `192.168.1.10/24 of NIC1`.
+pub(super) fn given_addresses(host: &Host, nics: &[&Adapter]) -> Result<Vec<String>, ObserveError> {
+    let addresses = host.addresses()?.iter().filter(|one| GIVEN.contains(&one.origin.as_str()));
+    let told = addresses.filter_map(|one| {
+        let nic = nics.iter().find(|nic| nic.index == one.index)?;
+        Some(format!("{}/{} of {}", one.address, one.prefix, nic.name))
+    });
+    Ok(told.collect())
+}
