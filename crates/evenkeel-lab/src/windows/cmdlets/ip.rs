@@ -127,17 +127,14 @@ fn interface<'a>(
 ) -> Result<&'a Adapter, ErrorRecord> {
     let is_named = arguments.get("InterfaceAlias").is_some() || arguments.get("InterfaceIndex").is_some();
     let found = if is_named { interfaces(host, arguments, cmdlet, class) } else { Ok(Vec::new()) };
-    match found.unwrap_or_default().as_slice() {
-        [one] => Ok(one),
-        _ => {
-            let given = ["InterfaceAlias", "InterfaceIndex"]
-                .into_iter()
-                .find_map(|parameter| Some(format!("{parameter} {}", arguments.text(parameter)?)));
-            let text =
-                format!("Invalid parameter {}", given.unwrap_or_else(|| "InterfaceIndex 0".to_owned()));
-            Err(refused(cmdlet, class, "Windows System Error 87", text))
-        }
+    if let [one] = found.unwrap_or_default().as_slice() {
+        return Ok(one);
     }
+    let given = ["InterfaceAlias", "InterfaceIndex"]
+        .into_iter()
+        .find_map(|parameter| Some(format!("{parameter} {}", arguments.text(parameter)?)));
+    let text = format!("Invalid parameter {}", given.unwrap_or_else(|| "InterfaceIndex 0".to_owned()));
+    Err(refused(cmdlet, class, "Windows System Error 87", text))
 }
 
 fn is_v6(address: &str) -> bool {
@@ -194,9 +191,10 @@ fn origin_of(origin: Origin) -> Value {
 }
 
 fn family_of(address: &str) -> Value {
-    match is_v6(address) {
-        true => Value::Enum { name: "IPv6", number: 23 },
-        false => Value::Enum { name: "IPv4", number: 2 },
+    if is_v6(address) {
+        Value::Enum { name: "IPv6", number: 23 }
+    } else {
+        Value::Enum { name: "IPv4", number: 2 }
     }
 }
 

@@ -15,6 +15,8 @@ mod registry;
 mod smb;
 mod switch;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod vm;
 
 use std::collections::HashMap;

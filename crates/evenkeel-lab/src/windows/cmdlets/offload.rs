@@ -9,14 +9,12 @@ const SWITCHED: Takes = Takes::Word(&["Disabled", "Enabled"]);
 /// The cmdlets of this file.
 pub(super) static CMDLETS: &[Cmdlet] = &[
     Cmdlet::new("Get-NetOffloadGlobalSetting", &[], |host, _| {
-        let switched = |on| match on {
-            true => Value::Enum { name: "Enabled", number: 1 },
-            false => Value::Enum { name: "Disabled", number: 0 },
+        let word = |is_on: bool, words: [&'static str; 2]| {
+            let [no, yes] = words;
+            Value::Enum { name: if is_on { yes } else { no }, number: i64::from(is_on) }
         };
-        let across = match host.offload.across_subnets {
-            true => Value::Enum { name: "Allowed", number: 1 },
-            false => Value::Enum { name: "Blocked", number: 0 },
-        };
+        let switched = |is_on| word(is_on, ["Disabled", "Enabled"]);
+        let across = word(host.offload.across_subnets, ["Blocked", "Allowed"]);
         Ok(vec![Value::object(
             "Microsoft.Management.Infrastructure.CimInstance#root/StandardCimv2/MSFT_NetOffloadGlobalSetting",
             [

@@ -259,9 +259,10 @@ fn default_class(qos: &Qos) -> TrafficClass {
 }
 
 fn class_row(class: &TrafficClass) -> Value {
-    let algorithm = match class.strict {
-        true => Value::Enum { name: "Strict", number: 0 },
-        false => Value::Enum { name: "ETS", number: 2 },
+    let algorithm = if class.strict {
+        Value::Enum { name: "Strict", number: 0 }
+    } else {
+        Value::Enum { name: "ETS", number: 2 }
     };
     let priorities = class.priorities.iter().map(|priority| Value::Int(i64::from(*priority)));
     let bandwidth = if class.strict { Value::Null } else { Value::Int(i64::from(class.bandwidth)) };
@@ -284,18 +285,17 @@ fn priorities(arguments: &Arguments, cmdlet: &str) -> Result<Option<Vec<u8>>, Er
     let Some(given) = arguments.get("Priority") else { return Ok(None) };
     let mut priorities = Vec::new();
     for value in given.items() {
-        match value.as_int().and_then(|number| u8::try_from(number).ok()).filter(|number| *number < 8) {
-            Some(priority) => priorities.push(priority),
-            None => {
-                let message = format!(
-                    "Cannot validate argument on parameter 'Priority'. The {} argument is greater than the maximum allowed range of 7. \
-                     Supply an argument that is less than or equal to 7 and then try the command again.",
-                    value.to_text()
-                );
-                let id = "ParameterArgumentValidationError";
-                return Err(ErrorRecord::of(cmdlet, "InvalidData", "", id, message));
-            }
-        }
+        let priority = value.as_int().and_then(|number| u8::try_from(number).ok());
+        let Some(priority) = priority.filter(|number| *number < 8) else {
+            let message = format!(
+                "Cannot validate argument on parameter 'Priority'. The {} argument is greater than the maximum allowed range of 7. \
+                 Supply an argument that is less than or equal to 7 and then try the command again.",
+                value.to_text()
+            );
+            let id = "ParameterArgumentValidationError";
+            return Err(ErrorRecord::of(cmdlet, "InvalidData", "", id, message));
+        };
+        priorities.push(priority);
     }
     priorities.sort_unstable();
     priorities.dedup();
@@ -392,7 +392,7 @@ fn set_flow_control(host: &mut WindowsHost, arguments: &Arguments, cmdlet: &str,
     Ok(Vec::new())
 }
 
-/// The priorities whose flow control works on an adapter: QoS is on, what is set here counts, and the physical switch takes part.
+/// The priorities whose flow control works on an adapter: `QoS` is on, what is set here counts, and the physical switch takes part.
 pub(super) fn operational_flow_control(host: &WindowsHost, adapter: &Adapter) -> Vec<u8> {
     let Some(hardware) = &adapter.hardware else { return Vec::new() };
     let works = host.dcb && !host.qos.willing && hardware.peer_pfc && adapter.active(KEYWORD) == Some("1");
@@ -459,7 +459,7 @@ fn set_adapters(host: &mut WindowsHost, arguments: &Arguments, cmdlet: &str, ena
     let Some(enabled) = enabled else { return Ok(Vec::new()) };
     for name in names {
         if let Some(property) = host.adapter_mut(&name).and_then(|adapter| adapter.property_mut(KEYWORD)) {
-            property.value = if enabled { "1" } else { "0" }.to_owned();
+            if enabled { "1" } else { "0" }.clone_into(&mut property.value);
         }
         if !arguments.is_on("NoRestart") {
             host.restart(&name);

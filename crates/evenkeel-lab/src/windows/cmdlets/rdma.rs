@@ -63,7 +63,7 @@ fn set(host: &mut WindowsHost, arguments: &Arguments, cmdlet: &str, enabled: Opt
     let Some(enabled) = enabled else { return Ok(Vec::new()) };
     for name in names {
         if let Some(property) = host.adapter_mut(&name).and_then(|adapter| adapter.property_mut(KEYWORD)) {
-            property.value = if enabled { "1" } else { "0" }.to_owned();
+            if enabled { "1" } else { "0" }.clone_into(&mut property.value);
         }
         if !arguments.is_on("NoRestart") {
             host.restart(&name);

@@ -1,15 +1,15 @@
 //! SMB's view of the interfaces, and its own settings.
 
 use super::super::machine::WindowsHost;
-use super::super::shell::{Arguments, Takes};
+use super::super::shell::Takes;
 use super::super::value::Value;
 use super::nic::is_up;
 use super::rdma::is_operational;
-use super::{Cmdlet, Given, named};
+use super::{Cmdlet, named};
 
 /// The cmdlets of this file.
 pub(super) static CMDLETS: &[Cmdlet] = &[
-    Cmdlet::new("Get-SmbClientNetworkInterface", &[], interfaces),
+    Cmdlet::new("Get-SmbClientNetworkInterface", &[], |host, _| Ok(interfaces(host))),
     Cmdlet::new("Get-SmbClientConfiguration", &[], |host, _| {
         Ok(vec![Value::object(
             "Microsoft.Management.Infrastructure.CimInstance#ROOT/Microsoft/Windows/SMB/MSFT_SmbClientConfiguration",
@@ -33,7 +33,7 @@ pub(super) static CMDLETS: &[Cmdlet] = &[
 ];
 
 /// What SMB can talk over: not a NIC that a switch has.
-fn interfaces(host: &mut WindowsHost, _: &Arguments) -> Given {
+fn interfaces(host: &WindowsHost) -> Vec<Value> {
     let has_stack = host.adapters.iter().filter(|adapter| adapter.enabled && !host.in_switch(&adapter.guid));
     let rows = has_stack.map(|adapter| {
         let of = |index| host.addresses.addresses.iter().filter(move |address| address.index == index);
@@ -50,5 +50,5 @@ fn interfaces(host: &mut WindowsHost, _: &Arguments) -> Given {
             ],
         )
     });
-    Ok(rows.collect())
+    rows.collect()
 }

@@ -162,9 +162,10 @@ fn unregister(host: &mut WindowsHost, arguments: &Arguments) -> Given {
 }
 
 fn row(task: &Task) -> Value {
-    let state = match task.is_running {
-        true => Value::Enum { name: "Running", number: 4 },
-        false => Value::Enum { name: "Ready", number: 3 },
+    let state = if task.is_running {
+        Value::Enum { name: "Running", number: 4 }
+    } else {
+        Value::Enum { name: "Ready", number: 3 }
     };
     Value::object(
         "Microsoft.Management.Infrastructure.CimInstance#Root/Microsoft/Windows/TaskScheduler/MSFT_ScheduledTask",

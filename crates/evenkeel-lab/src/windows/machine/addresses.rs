@@ -13,7 +13,8 @@ pub(in crate::windows) enum Origin {
     Dhcp,
 }
 
-/// An address.
+/// An address, as `Get-NetIPAddress` lists it.
+#[expect(clippy::struct_field_names, reason = "the address of an address has no better name")]
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(in crate::windows) struct Address {
     pub(in crate::windows) index: u32,
@@ -33,6 +34,7 @@ pub(in crate::windows) struct Route {
 }
 
 /// All of them.
+#[expect(clippy::struct_field_names, reason = "the addresses are one of three kinds of things here")]
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(in crate::windows) struct Addresses {
     pub(in crate::windows) addresses: Vec<Address>,

@@ -89,10 +89,18 @@ fn reply(result: Result<serde_json::Value, ErrorRecord>) -> Reply {
     }
 }
 
-/// `Set-VMSwitchTeam: ObjectNotFound (NIC9): …`
+/// In one line: `Set-VMSwitchTeam: ObjectNotFound (NIC9): …`, without what is empty. What a script throws itself is its message only.
 fn told(error: &ErrorRecord) -> String {
-    let target = if error.target.is_empty() { String::new() } else { format!(" ({})", error.target) };
-    format!("{}: {}{target}: {}\n", error.cmdlet, error.category, error.message)
+    let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let [cmdlet, category, target, message] =
+        [&error.cmdlet, error.category, &error.target, &error.message].map(line);
+    if cmdlet.is_empty() && category == "OperationStopped" && !message.is_empty() {
+        return format!("{message}\n");
+    }
+    let target = if target.is_empty() || target == message { String::new() } else { format!("({target})") };
+    let about = line(&format!("{category} {target}"));
+    let parts = [cmdlet, about, message].into_iter().filter(|part| !part.is_empty());
+    format!("{}\n", parts.collect::<Vec<_>>().join(": "))
 }
 
 impl WindowsHost {

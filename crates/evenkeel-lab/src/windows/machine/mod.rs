@@ -33,6 +33,7 @@ pub(super) use tasks::Task;
 use super::shell::Edition;
 
 /// A Windows Server.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Clone)]
 pub struct WindowsHost {
     pub(super) name: String,

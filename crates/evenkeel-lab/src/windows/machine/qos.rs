@@ -18,7 +18,7 @@ impl Default for Qos {
     }
 }
 
-/// A QoS policy.
+/// A policy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(in crate::windows) struct Policy {
     pub(in crate::windows) name: String,
