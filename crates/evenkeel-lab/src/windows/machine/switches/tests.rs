@@ -188,3 +188,29 @@ fn drifts_never_cut_us_off() {
     }
     assert!(changed > 100, "{changed}");
 }
+
+/// What the drivers read.
+fn observed(host: &mut WindowsHost) -> Value {
+    let script = include_str!("../../../../../evenkeel-drivers/src/hyperv/scripts/observe.ps1");
+    crate::windows::shell::run_script(host, script, &json!({})).expect("a look fails in parts only")
+}
+
+#[test]
+fn a_look_tells_of_every_part() {
+    let mut host = seeded();
+    host.run_vm("web", "SETswitch");
+    let seen = observed(&mut host);
+    assert_eq!(seen["failed"], json!({}));
+    let uplinks = json!(["Mellanox ConnectX-5 Adapter", "Mellanox ConnectX-5 Adapter #2"]);
+    assert_eq!(seen["parts"]["switches"][0]["uplinks"], uplinks);
+    assert_eq!(seen["parts"]["switches"][0]["bandwidthMode"], json!("Weight"));
+    assert_eq!(seen["parts"]["teams"][0]["loadBalancing"], json!("HyperVPort"));
+    let vlan = json!({ "adapter": "S2D1", "mode": "Access", "vlan": 100 });
+    assert_eq!(seen["parts"]["vlans"][1], vlan);
+    assert_eq!(seen["parts"]["mappings"][1], json!({ "adapter": "S2D2", "uplink": "NIC2" }));
+    assert_eq!(seen["parts"]["running"], json!([{ "vm": "web" }]));
+    let side = &seen["parts"]["hostAdapters"][1]["device"];
+    let is_side = |adapter: &&Value| &adapter["guid"] == side;
+    let adapters = seen["parts"]["adapters"].as_array().expect("a list");
+    assert_eq!(adapters.iter().find(is_side).expect("it is there")["name"], json!("vEthernet (S2D1)"));
+}
