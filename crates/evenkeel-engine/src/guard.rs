@@ -22,6 +22,9 @@ type Answer = Result<Reply, TransportError>;
 /// A new connection is tried for so much longer than the target waits: by then it has put back what was there, and says so.
 const GRACE: Duration = Duration::from_secs(120);
 
+/// So many characters of a command are told in a sentence.
+const LONGEST: usize = 160;
+
 /// The time between two tries.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -53,11 +56,11 @@ impl Engine {
         changes: &[Change],
         batch: &Batch,
     ) -> Delivered {
-        let command = batch.request.display();
+        let command = brief(&batch.request.display());
         let halted = |broken: String| (End::Halted, format!("{broken}, after `{command}`"));
         let Some(guard) = &batch.guard else {
             let (answer, broken) = self.deliver_and_prove(part, changes, batch).await;
-            let sent = vec![told(batch, command.clone(), &answer)];
+            let sent = vec![told(batch, batch.request.display(), &answer)];
             return Delivered { answer, sent, end: broken.map(halted) };
         };
         let mut delivered = self.deliver_guarded(part, batch, guard).await;
@@ -91,7 +94,7 @@ impl Engine {
         match confirmation {
             Confirmation::Done => Delivered { answer: done(answer), sent, end: None },
             Confirmation::RolledBack(said) => {
-                let found = format!("{said}, after `{}`", batch.request.display());
+                let found = format!("{said}, after `{}`", brief(&batch.request.display()));
                 Delivered { answer, sent, end: Some((End::RolledBack, found)) }
             }
             Confirmation::Silent(error) => {
@@ -117,6 +120,14 @@ impl Engine {
     async fn ask_one(&self, target: &Target, request: &Request) -> Answer {
         let answer = self.exchange(target, std::slice::from_ref(request)).await.pop();
         answer.unwrap_or_else(|| Err(unknown_target(Some(&target.name))))
+    }
+}
+
+/// A command in a sentence. All of it stands in the plan and in the run.
+pub(crate) fn brief(command: &str) -> String {
+    match command.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} …", command.get(..end).unwrap_or_default()),
+        None => command.to_owned(),
     }
 }
 

@@ -7,6 +7,7 @@ use evenkeel_core::plan::{Batch, Change, batches};
 use evenkeel_core::request::{Reply, Request};
 use evenkeel_core::transport::{TransportError, Watch};
 
+use crate::guard::brief;
 use crate::observe::unknown_target;
 use crate::progress::Event;
 use crate::prove::end;
@@ -61,7 +62,7 @@ impl Engine {
                 && let Some(broken) = self.broken_before(part, changes, &batch).await
             {
                 lost.all = true;
-                end(&mut works, &batch, End::Halted, &format!("before `{command}` {broken}"));
+                end(&mut works, &batch, End::Halted, &format!("before `{}` {broken}", brief(&command)));
                 continue;
             }
             if let Some(complaint) = self.not_journaled(&batch).await {
