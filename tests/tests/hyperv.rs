@@ -227,7 +227,7 @@ fn a_wrong_uplink_that_cuts_management_is_rolled_back_by_the_host() {
             .replace("uplink: NIC2", "uplink: NIC3"),
     );
     let plan = work.expect(2, &["plan", "--show-commands"]);
-    plan.says(&["(guarded)", "puts back", "2m"]);
+    plan.says(&["(guarded)", "the host itself puts back", "2m"]);
     let ran = work.expect(1, &APPLY);
     ran.says(&["rolled back", "no new connection came in time"]);
     assert!(host(&site, name, |host| host.is_reachable()), "the host has put its network back");

@@ -20,7 +20,7 @@ use crate::verify::Part;
 type Answer = Result<Reply, TransportError>;
 
 /// A new connection is tried for so much longer than the target waits: by then it has put back what was there, and says so.
-const GRACE: Duration = Duration::from_secs(120);
+const GRACE: Duration = Duration::from_mins(2);
 
 /// So many characters of a command are told in a sentence.
 const LONGEST: usize = 160;

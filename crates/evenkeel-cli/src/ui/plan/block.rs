@@ -148,7 +148,7 @@ fn guards(members: &[&Change]) -> Vec<String> {
     let told = |(seconds, restores): (u64, &str)| {
         let within = Period::seconds(seconds);
         format!(
-            "guarded: the host puts back {restores} by itself, unless a new connection confirms it within {within}"
+            "guarded: unless a new connection confirms it within {within}, the host itself puts back: {restores}"
         )
     };
     guards.into_iter().map(told).collect()
