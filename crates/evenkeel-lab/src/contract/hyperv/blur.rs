@@ -22,6 +22,11 @@ pub(super) fn blur(told: &mut Value) {
                 _ => {}
             }
         }
+        // Made of the MAC.
+        rows.retain(|row| {
+            part != "addresses"
+                || !row.get("address").is_some_and(|address| text(address).starts_with("fe80::"))
+        });
         // No armed guard is as good as none ever.
         rows.retain(|row| {
             part != "guard"

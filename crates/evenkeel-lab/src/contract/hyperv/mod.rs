@@ -10,11 +10,13 @@ pub(super) use dcb::FIXTURE as DCB;
 pub(super) use nics::FIXTURE as NICS;
 pub(super) use switch::FIXTURE as SWITCH;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use evenkeel_core::request::{Reply, Request};
 use serde_json::Value;
 
 use super::{Scenario, TARGET};
+use crate::machine::Machine;
 use crate::random::Random;
 use crate::windows::{Edition, Model, Port, Release, WindowsHost};
 
@@ -139,6 +141,59 @@ fn manifest(kind: &str, name: &str, spec: &Value) -> String {
 
 fn scenario(drawn: Drawn, manifests: &[String]) -> Scenario {
     Scenario { machine: Box::new(drawn.host), manifests: manifests.join("---\n"), secrets: Vec::new() }
+}
+
+/// A host whose team nobody changes by hand: manifests are about its uplinks, whichever these are.
+#[derive(Clone)]
+struct Teamed(WindowsHost);
+
+impl Teamed {
+    fn team(&self) -> Option<Value> {
+        let list = "@{ uplinks = @(Get-VMSwitch | ForEach-Object { $_.NetAdapterInterfaceDescriptions }) }";
+        self.0.clone().by_hand(list).ok()
+    }
+}
+
+impl Machine for Teamed {
+    fn run(&mut self, argv: &[String]) -> Reply {
+        self.0.run(argv)
+    }
+
+    fn answer(&mut self, target: &str, request: &Request) -> Reply {
+        self.0.answer(target, request)
+    }
+
+    fn answer_in_part(&mut self, target: &str, request: &Request, random: &mut Random) {
+        self.0.answer_in_part(target, request, random);
+    }
+
+    fn is_reachable(&self) -> bool {
+        self.0.is_reachable()
+    }
+
+    fn pass(&mut self) {
+        Machine::pass(&mut self.0);
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.0.fingerprint()
+    }
+
+    fn drift(&mut self, random: &mut Random) {
+        let mut next = self.clone();
+        next.0.drift(random);
+        if next.team() == self.team() {
+            *self = next;
+        }
+    }
+
+    fn objects(&self) -> BTreeMap<String, Option<String>> {
+        self.0.objects()
+    }
+
+    fn copy(&self) -> Box<dyn Machine> {
+        Box::new(self.clone())
+    }
 }
 
 /// Priorities or other numbers, each once.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::{Fixture, Lists, Scenario, TARGET};
 use super::blur::blur;
-use super::{Drawn, SWITCH_NAME, draw, manifest, reference, scenario as staged, some_of};
+use super::{Drawn, SWITCH_NAME, Teamed, draw, manifest, reference, some_of};
 use crate::random::Random;
 use crate::windows::Model;
 
@@ -28,7 +28,8 @@ fn scenario(seed: u64) -> Scenario {
         Map::from_iter([("target".to_owned(), json!(TARGET)), ("confirmWithin".to_owned(), json!("10m"))]);
     select(&mut spec, &mut drawn, &mut random);
     wish(&mut spec, drawn.model, &mut random);
-    staged(drawn, &[manifest("NicSettings", "nics", &Value::Object(spec))])
+    let manifests = manifest("NicSettings", "nics", &Value::Object(spec));
+    Scenario { machine: Box::new(Teamed(drawn.host)), manifests, secrets: Vec::new() }
 }
 
 fn select(spec: &mut Map<String, Value>, drawn: &mut Drawn, random: &mut Random) {
@@ -71,7 +72,9 @@ fn wish(spec: &mut Map<String, Value>, model: Model, random: &mut Random) {
     if random.one_in(3) {
         properties.insert("*ReceiveBuffers".to_owned(), json!(1024));
     }
-    spec.insert("properties".to_owned(), Value::Object(properties));
+    if !properties.is_empty() {
+        spec.insert("properties".to_owned(), Value::Object(properties));
+    }
     if random.one_in(2) {
         spec.insert("rdma".to_owned(), json!(random.one_in(2)));
     }
@@ -81,8 +84,9 @@ fn wish(spec: &mut Map<String, Value>, model: Model, random: &mut Random) {
             json!({ "enabled": true, "acrossSubnets": random.one_in(2) }),
         );
     }
-    // There is always something that is wanted.
-    if random.one_in(3) || spec.len() < 5 {
+    // There is always something that is wanted of them.
+    let wants_nothing = !spec.contains_key("properties") && !spec.contains_key("rdma");
+    if wants_nothing || random.one_in(3) {
         spec.insert("setIncompatible".to_owned(), json!("off"));
     }
 }

@@ -40,16 +40,18 @@ fn spec(drawn: &mut Drawn, random: &mut Random) -> Value {
     if is_team && random.one_in(2) {
         put("loadBalancing", json!(random.pick(&["HyperVPort", "Dynamic"])));
     }
-    if random.one_in(3) {
-        put("minimumBandwidthMode", json!(random.pick(&["Weight", "Absolute", "None"])));
-    }
-    if random.one_in(4) {
-        put("iov", json!(random.one_in(2)));
+    // With SR-IOV there is no minimum bandwidth.
+    match random.below(6) {
+        0 => put("iov", json!(random.one_in(2))),
+        1 | 2 => put("minimumBandwidthMode", json!(random.pick(&["Weight", "Absolute", "None"]))),
+        _ => {}
     }
     if random.one_in(2) {
         put("notes", json!(random.pick(&["by evenkeel", "記憶域用", ""])));
     }
-    let adapters = host_adapters(drawn, &uplinks, random);
+    // Only a team has several uplinks to choose from.
+    let choice: &[&str] = if is_team { &uplinks } else { &[] };
+    let adapters = host_adapters(drawn, choice, random);
     let has_adapters = adapters.values().any(|adapter| adapter.get("absent").is_none());
     if has_adapters && random.one_in(2) {
         put("allowManagementOS", json!(true));
@@ -64,11 +66,9 @@ fn host_adapters(drawn: &Drawn, uplinks: &[&str], random: &mut Random) -> Map<St
     if random.one_in(2) {
         management.insert("vlan".to_owned(), json!("untagged"));
     }
-    if random.one_in(3) {
-        management.insert(
-            "uplink".to_owned(),
-            json!(random.pick(&[uplinks.first(), None]).copied().flatten().unwrap_or(&"none")),
-        );
+    if !uplinks.is_empty() && random.one_in(3) {
+        let uplink = random.pick(&[uplinks.first(), None]).copied().flatten().unwrap_or(&"none");
+        management.insert("uplink".to_owned(), json!(uplink));
     }
     let mut adapters = Map::from_iter([("Management".to_owned(), Value::Object(management))]);
     for (name, vlan) in ["S2D1", "記憶域 2"].into_iter().zip(STORAGE) {
@@ -87,7 +87,7 @@ fn storage(drawn: &Drawn, uplinks: &[&str], vlan: u16, random: &mut Random) -> V
     if drawn.model != Model::Onboard && random.one_in(2) {
         adapter.insert("rdma".to_owned(), json!(random.one_in(2)));
     }
-    if random.one_in(2) {
+    if !uplinks.is_empty() && random.one_in(2) {
         adapter.insert("uplink".to_owned(), json!(random.pick(uplinks)));
     }
     if random.one_in(2) {
