@@ -175,7 +175,7 @@ fn what_set_vmswitchteam_refuses() {
         id,
         "at least one physical network adapter.",
     );
-    let team = r#"Get-VMSwitchTeam SETswitch | ForEach-Object { $_.NetAdapterInterfaceDescription }"#;
+    let team = "Get-VMSwitchTeam SETswitch | ForEach-Object { $_.NetAdapterInterfaceDescription }";
     let both = json!(["Mellanox ConnectX-5 Adapter", "Mellanox ConnectX-5 Adapter #2"]);
     assert_eq!(all(&mut host, team), both);
     type_in(&mut host, &["Remove-VMSwitchTeamMember -VMSwitchName SETswitch -NetAdapterName NIC1"]);

@@ -54,7 +54,7 @@ fn a_host_adapter_is_found_by_its_device() {
     let mut host = seeded();
     let both = all(
         &mut host,
-        r#"Get-VMNetworkAdapter -ManagementOS -Name S2D1 | ForEach-Object { $device = $_.DeviceId; Get-NetAdapter | Where-Object { $_.InterfaceGuid -eq $device } | ForEach-Object { $_.Name } }"#,
+        "Get-VMNetworkAdapter -ManagementOS -Name S2D1 | ForEach-Object { $device = $_.DeviceId; Get-NetAdapter | Where-Object { $_.InterfaceGuid -eq $device } | ForEach-Object { $_.Name } }",
     );
     assert_eq!(both, json!(["vEthernet (S2D1)"]));
     let of_switch =
@@ -100,7 +100,7 @@ fn mappings() {
     let (_, _, message) = refusal(&mut host, &format!("{set} NIC9"));
     assert_eq!(message, "Physical network adapter 'NIC9' not found.");
     let now =
-        r#"Get-VMNetworkAdapterTeamMapping -ManagementOS -Name S2D1 | ForEach-Object { $_.NetAdapterName }"#;
+        "Get-VMNetworkAdapterTeamMapping -ManagementOS -Name S2D1 | ForEach-Object { $_.NetAdapterName }";
     type_in(&mut host, &[&format!("{set} nic2")]);
     assert_eq!(all(&mut host, now), json!(["NIC2"]));
     // It holds to the NIC, not to its name.

@@ -104,8 +104,8 @@ fn the_team_was_dynamic_in_2016() {
 
 /// Where the management address and the default route are, by the alias of the interface.
 fn interface(host: &mut WindowsHost) -> Value {
-    let address = r#"Get-NetIPAddress | Where-Object { $_.IPAddress -eq '192.168.1.10' } | ForEach-Object { $_.InterfaceAlias }"#;
-    let route = r#"Get-NetRoute | Where-Object { $_.DestinationPrefix -eq '0.0.0.0/0' } | ForEach-Object { $_.InterfaceAlias }"#;
+    let address = "Get-NetIPAddress | Where-Object { $_.IPAddress -eq '192.168.1.10' } | ForEach-Object { $_.InterfaceAlias }";
+    let route = "Get-NetRoute | Where-Object { $_.DestinationPrefix -eq '0.0.0.0/0' } | ForEach-Object { $_.InterfaceAlias }";
     json!([all(host, address), all(host, route)])
 }
 
