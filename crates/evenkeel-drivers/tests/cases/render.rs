@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use evenkeel_core::diagnostic::{Diagnostic, Severity};
-use evenkeel_core::driver::{Fate, Proof, Report, Step};
+use evenkeel_core::driver::{Fate, Guard, Proof, Report, Step};
 use evenkeel_core::plan::{Change, Gate, Plan};
 use evenkeel_core::request::Request;
 
@@ -35,11 +35,15 @@ fn change(change: &Change) -> String {
         }
         return out;
     }
+    if let Some(busy) = &change.busy {
+        let _ = writeln!(out, "  busy: {busy}");
+    }
     for field in &change.fields {
         let _ = writeln!(out, "  {}: {} -> {}", field.change.path, field.before_text, field.after_text);
     }
     for one in &change.steps {
         let _ = writeln!(out, "  $ {}", step(one));
+        out += &one.guard.as_deref().map(guard).unwrap_or_default();
         out += &one.proof.as_ref().map(proof).unwrap_or_default();
     }
     if let Some(withheld) = &change.withheld {
@@ -62,6 +66,11 @@ fn change(change: &Change) -> String {
 fn step(step: &Step) -> String {
     let at = step.target.as_deref().filter(|name| *name != HOST);
     format!("{}{}", at.map(|name| format!("{name}: ")).unwrap_or_default(), step.request.display())
+}
+
+/// What puts the host back where a step cuts it off.
+fn guard(guard: &Guard) -> String {
+    format!("    guarded: {} ({})\n", guard.restores, guard.arm.display())
 }
 
 /// What must be so after a step.

@@ -172,6 +172,13 @@ impl Build {
         all
     }
 
+    /// Removes it. A host refuses that while a running guest is connected.
+    pub(super) fn removal(&self) -> Vec<Call> {
+        let disconnect = |(vm, adapter): &(String, String)| calls::disconnect(vm, adapter);
+        let remove = std::iter::once(calls::remove_switch(&self.name));
+        self.guests.iter().map(disconnect).chain(remove).collect()
+    }
+
     /// The host adapters but the one that is made with the switch.
     pub(super) fn others(&self) -> impl Iterator<Item = &String> {
         let first = self.takes_over.as_ref();

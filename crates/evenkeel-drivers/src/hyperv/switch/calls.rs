@@ -79,6 +79,10 @@ pub(super) fn rdma(alias: &str, on: bool) -> [Call; 2] {
     ]
 }
 
+pub(super) fn disconnect(vm: &str, adapter: &str) -> Call {
+    Call::new("Disconnect-VMNetworkAdapter").with("VMName", vm).with("Name", adapter)
+}
+
 pub(super) fn connect(vm: &str, adapter: &str, switch: &str) -> Call {
     Call::new("Connect-VMNetworkAdapter").with("VMName", vm).with("Name", adapter).with("SwitchName", switch)
 }

@@ -101,7 +101,7 @@ fn create(spec: &HyperVSwitchSpec, host: &Host) -> Steps {
 fn replace(site: &Site<'_>) -> Steps {
     let Site { spec, host, switch } = *site;
     let (old, new) = (Build::seen(host, switch)?, Build::instead(spec, host, switch)?);
-    let remove = [calls::remove_switch(&switch.name)];
+    let remove = old.removal();
     let all: Vec<Call> = remove.iter().cloned().chain(new.all_calls()).collect();
     let back: Vec<Call> = remove.into_iter().chain(old.all_calls()).collect();
     let up = names_up(host, &new.uplinks)?;
@@ -203,7 +203,7 @@ fn uplinks(site: &Site<'_>, wanted: &BTreeSet<String>) -> Result<(Vec<Step>, Vec
     if !switch.embedded_teaming {
         let back: Vec<Call> = members.iter().map(|old| calls::set_uplink(&switch.name, old)).collect();
         let call = wanted.iter().map(|nic| calls::set_uplink(&switch.name, nic)).collect::<Vec<_>>();
-        return Ok((vec![team_step(site, &call, wanted, back)?], Vec::new()));
+        return Ok((vec![team_step(site, &call, wanted, &seen, back)?], Vec::new()));
     }
     let missing: Vec<&String> = wanted.difference(&seen).collect();
     let mut extra: Vec<String> = members.difference(wanted).cloned().collect();
@@ -239,8 +239,8 @@ fn member_step(
     let set = |members: &BTreeSet<String>| calls::set_team(name, &Vec::from_iter(members.iter().cloned()));
     let back: Vec<Call> = if members.is_empty() { Vec::new() } else { vec![set(members)] };
     let had_any = !names_up(site.host, &*members)?.is_empty();
-    *members = next;
-    let step = team_step(site, &[set(members)], members, back)?;
+    let before = std::mem::replace(members, next);
+    let step = team_step(site, &[set(members)], members, &before, back)?;
     if !had_any || !names_up(site.host, &*members)?.is_empty() {
         return Ok(step);
     }
@@ -256,6 +256,7 @@ fn team_step(
     site: &Site<'_>,
     change: &[Call],
     members: &BTreeSet<String>,
+    old: &BTreeSet<String>,
     back: Vec<Call>,
 ) -> Result<Step, ObserveError> {
     let name = &site.switch.name;
@@ -263,8 +264,7 @@ fn team_step(
     let says = format!("traffic of {name} moves to other NICs{}", of_vms(site)?);
     let cuts = std::iter::once(Touch::Switch(name)).chain(members.iter().map(|nic| Touch::Nic(nic)));
     let cut = cuts.into_iter().find(|touch| site.host.may_cut(*touch)).unwrap_or(Touch::Switch(name));
-    let old = site.host.uplinks(site.switch)?;
-    let restores = format!("the uplinks of {name} ({})", old.into_iter().collect::<Vec<_>>().join(", "));
+    let restores = format!("the uplinks of {name} ({})", old.iter().cloned().collect::<Vec<_>>().join(", "));
     let step = site.step(change, &up, cut, (back, restores));
     Ok(step.hazard(Risk::Disruptive, UPLINKS, says))
 }

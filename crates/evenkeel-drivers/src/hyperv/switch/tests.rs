@@ -107,8 +107,11 @@ impl Model {
             return self.make(given);
         }
         if cmdlet == "Remove-VMSwitch" {
-            self.guests.clear();
-            return self.switch.take().map(drop);
+            return if self.guests.is_empty() { self.switch.take().map(drop) } else { None };
+        }
+        if cmdlet == "Disconnect-VMNetworkAdapter" {
+            self.guests.remove(&text("VMName")?);
+            return Some(());
         }
         let switch = self.switch.as_mut()?;
         match cmdlet {
@@ -304,7 +307,10 @@ fn spec() -> impl Strategy<Value = HyperVSwitchSpec> {
         };
         write(0, "minimumBandwidthMode", json!(wanted.mode));
         write(1, "iov", json!(wanted.iov));
-        write(2, "packetDirect", json!(wanted.packet_direct));
+        let is_at_odds = wanted.packet_direct && wanted.teaming && wanted.load_balancing == "Dynamic";
+        if !is_at_odds {
+            write(2, "packetDirect", json!(wanted.packet_direct));
+        }
         write(3, "notes", json!(wanted.notes));
         if wanted.teaming {
             write(4, "loadBalancing", json!(wanted.load_balancing));
@@ -389,7 +395,9 @@ proptest! {
     #[test]
     fn any_order_comes_to_the_same(spec in spec(), model in model(), order in any::<prop::sample::Index>()) {
         let (action, steps) = plan(&spec, &model);
-        prop_assume!(action == Some(Action::Update));
+        if action != Some(Action::Update) {
+            return Ok(());
+        }
         let mut other = model;
         for at in 0..steps.len() {
             other.send(&steps[(at + order.index(steps.len())) % steps.len()]);
