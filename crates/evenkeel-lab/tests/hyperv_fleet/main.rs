@@ -139,7 +139,7 @@ fn strike(fleet: &Fleet, crossed: &BTreeSet<String>, random: &mut Random) {
         // Nobody sits at a host that has no network.
         3 => fleet.host(name, |host| {
             if host.is_reachable() {
-                host.drift(random)
+                host.drift(random);
             }
         }),
         _ => fleet.line.set_trouble(random.next_u64(), 4 + random.below(20)),
@@ -158,8 +158,12 @@ fn mend(fleet: &Fleet) {
     for name in fleet.hosts.keys() {
         let nics = nics(fleet, name);
         fleet.host(name, |host| {
-            nics.iter().for_each(|nic| host.plug(nic));
-            CMDLETS.iter().for_each(|cmdlet| host.heal(cmdlet));
+            for nic in &nics {
+                host.plug(nic);
+            }
+            for cmdlet in CMDLETS {
+                host.heal(cmdlet);
+            }
         });
     }
 }
@@ -239,7 +243,7 @@ async fn play(seed: u64) -> BTreeSet<String> {
     let mut random = Random::derive(seed, 80);
     let Scene { hosts, manifests, crossed } = scene(&mut random);
     let fleet = Fleet::new(hosts, &crossed, &manifests);
-    let mut seen = BTreeSet::new();
+    let mut met = BTreeSet::new();
     for _ in 0..=random.below(3) {
         for _ in 0..random.below(3) {
             strike(&fleet, &crossed, &mut random);
@@ -248,14 +252,14 @@ async fn play(seed: u64) -> BTreeSet<String> {
         match &run {
             Some(run) => {
                 judge(run, &log);
-                seen.extend(verdicts(run));
+                met.extend(verdicts(run));
             }
-            None => drop(seen.insert("killed".to_owned())),
+            None => drop(met.insert("killed".to_owned())),
         }
         nobody_is_left_alone(&fleet);
     }
     settles(&fleet, &crossed).await;
-    seen
+    met
 }
 
 #[test]
