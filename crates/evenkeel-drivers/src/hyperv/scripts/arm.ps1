@@ -13,14 +13,21 @@ if ($kept.Guard) {
     if ($now -lt $other.fires + 600) { throw "another run is being tried out on this host (guard $($other.id))" }
 }
 
-# Adapters come and go with a switch, and their addresses with them.
+# Adapters come and go with a switch, and their addresses with them. Only what was set for good is ours to put back: an
+# address of a cluster may be on another node by then.
+$persistent = @()
+try { $persistent = @(Get-NetIPAddress -PolicyStore PersistentStore) }
+catch { if ("$($_.CategoryInfo.Category)" -ne 'ObjectNotFound') { throw "$($_.Exception.Message)" } }
+$routes = @()
+try { $routes = @(Get-NetRoute -PolicyStore PersistentStore) }
+catch { if ("$($_.CategoryInfo.Category)" -ne 'ObjectNotFound') { throw "$($_.Exception.Message)" } }
 $addresses = @(
-    Get-NetIPAddress | Where-Object { "$($_.PrefixOrigin)" -eq 'Manual' } | ForEach-Object {
+    $persistent | Where-Object { "$($_.PrefixOrigin)" -eq 'Manual' } | ForEach-Object {
         @{ interface = $_.InterfaceAlias; address = $_.IPAddress; prefix = $_.PrefixLength }
     }
 )
 $routes = @(
-    Get-NetRoute | Where-Object { "$($_.NextHop)" -ne '0.0.0.0' -and "$($_.NextHop)" -ne '::' } | ForEach-Object {
+    $routes | Where-Object { "$($_.NextHop)" -ne '0.0.0.0' -and "$($_.NextHop)" -ne '::' } | ForEach-Object {
         @{ interface = $_.InterfaceAlias; prefix = $_.DestinationPrefix; hop = $_.NextHop }
     }
 )
@@ -41,17 +48,22 @@ $guard = @{
     servers   = $servers
 }
 Set-ItemProperty -Path $key -Name 'Restore' -Value $Wanted.restore
-Set-ItemProperty -Path $key -Name 'RolledBack' -Value ''
-Set-ItemProperty -Path $key -Name 'Change' -Value ''
+foreach ($name in @('RolledBack', 'Change', 'Firing')) {
+    Set-ItemProperty -Path $key -Name $name -Value ''
+}
 Set-ItemProperty -Path $key -Name 'Guard' -Value (ConvertTo-Json -InputObject $guard -Depth 12 -Compress)
 
-$run = '& ([ScriptBlock]::Create((Get-ItemProperty -Path ''HKLM:\SOFTWARE\Evenkeel'').Restore))'
+# The preferences stand outside of the block: cmdlets that are functions of a module see only global ones.
+$run = '$ErrorActionPreference = ''Stop''; $ProgressPreference = ''SilentlyContinue''; & ([ScriptBlock]::Create((Get-ItemProperty -Path ''HKLM:\SOFTWARE\Evenkeel'').Restore))'
 $encoded = [Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes($run))
 $action = New-ScheduledTaskAction -Execute 'powershell.exe' -Argument "-NoProfile -NonInteractive -EncodedCommand $encoded"
-$trigger = New-ScheduledTaskTrigger -Once -At ([DateTime]::Now.AddSeconds($Wanted.seconds))
+# Also when the host starts: it may have been restarted to get it back.
+$triggers = @(
+    (New-ScheduledTaskTrigger -Once -At ([DateTime]::Now.AddSeconds($Wanted.seconds))),
+    (New-ScheduledTaskTrigger -AtStartup)
+)
 $who = New-ScheduledTaskPrincipal -UserId 'SYSTEM' -LogonType ServiceAccount -RunLevel Highest
-# Also where the host was off at that time, and on a laptop's battery.
-$how = New-ScheduledTaskSettingsSet -StartWhenAvailable -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries
-Register-ScheduledTask -TaskPath '\Evenkeel\' -TaskName 'Guard' -Action $action -Trigger $trigger -Principal $who -Settings $how -Force | Out-Null
+$how = New-ScheduledTaskSettingsSet -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries
+Register-ScheduledTask -TaskPath '\Evenkeel\' -TaskName 'Guard' -Action $action -Trigger $triggers -Principal $who -Settings $how -Force | Out-Null
 
 @{ id = $Wanted.id; fires = $fires }

@@ -3,50 +3,57 @@
 param($Wanted)
 
 $key = 'HKLM:\SOFTWARE\Evenkeel'
+$id = $Wanted.id
 $why = 'no new connection came in time'
 
 $kept = Get-ItemProperty -Path $key
 # Asked again, because the answer was lost.
-if ("$($kept.Change)" -eq "$($Wanted.id) disarmed") { return @{ id = $Wanted.id } }
+if ("$($kept.Change)" -eq "$id disarmed") { return @{ id = $id } }
 if ($kept.Guard) {
     $guard = ConvertFrom-Json -InputObject $kept.Guard
-    if ($guard.id -ne $Wanted.id) { throw "another run has armed its own guard ($($guard.id)) on this host" }
+    if ($guard.id -ne $id) { throw "another run has armed its own guard ($($guard.id)) on this host" }
 
-    # The change may still be at work: the connection that it came by is gone.
-    while ("$((Get-ItemProperty -Path $key).Change)" -notlike "$($guard.id) *") {
+    # The change may still be at work, or not yet: the connection that it came by is gone.
+    $waited = 0
+    while ($true) {
+        $change = "$((Get-ItemProperty -Path $key).Change)"
+        if ($change -eq "$id done" -or $change -eq "$id failed") { break }
+        if ($change -ne "$id begun" -and $waited -ge 30) { break }
         if ([DateTimeOffset]::UtcNow.ToUnixTimeSeconds() -ge $guard.fires - 10) { break }
         Start-Sleep -Seconds 1
+        $waited++
     }
-    $change = "$((Get-ItemProperty -Path $key).Change)"
-    if ($change -eq "$($guard.id) done") {
-        $task = @(Get-ScheduledTask -TaskPath '\Evenkeel\' -TaskName 'Guard' -ErrorAction SilentlyContinue)
-        if ($task.Count -gt 0 -and "$($task[0].State)" -ne 'Running') {
+
+    if ($change -eq "$id done") {
+        # First this, then the look whether the task has begun; restore.ps1 does it the other way round. So one of the two
+        # sees the other, however they meet.
+        Set-ItemProperty -Path $key -Name 'Guard' -Value ''
+        if (-not (Get-ItemProperty -Path $key).Firing) {
+            Set-ItemProperty -Path $key -Name 'Change' -Value "$id disarmed"
             Unregister-ScheduledTask -TaskPath '\Evenkeel\' -TaskName 'Guard' -Confirm:$false
-            Set-ItemProperty -Path $key -Name 'Guard' -Value ''
-            Set-ItemProperty -Path $key -Name 'Change' -Value "$($guard.id) disarmed"
-            return @{ id = $guard.id }
+            return @{ id = $id }
         }
     }
     else {
         $why = 'the change did not come to its end'
-        if ($change -eq "$($guard.id) failed") { $why = 'the change failed' }
+        if ($change -eq "$id failed") { $why = 'the change failed' }
         Start-ScheduledTask -TaskPath '\Evenkeel\' -TaskName 'Guard'
     }
 }
 
-# restore.ps1 empties Guard first of all and writes RolledBack last.
 $waited = 0
 while ($true) {
-    $text = (Get-ItemProperty -Path $key).RolledBack
-    if ($text) {
-        $done = ConvertFrom-Json -InputObject $text
-        if ($done.id -eq $Wanted.id) {
+    $kept = Get-ItemProperty -Path $key
+    if ("$($kept.Change)" -eq "$id never") { throw 'nothing was changed, since the change did not begin' }
+    if ($kept.RolledBack) {
+        $done = ConvertFrom-Json -InputObject $kept.RolledBack
+        if ($done.id -eq $id) {
             $trouble = ''
             if (@($done.errors).Count -gt 0) { $trouble = "; not all of it: $(@($done.errors) -join '; ')" }
             throw "the host put back what was there before, since $why$trouble"
         }
     }
-    if ($waited -ge 90) { throw "the guard $($Wanted.id) is gone, and the host did not say that it put anything back" }
+    if ($waited -ge 240) { throw "the guard $id is gone, and the host did not say that it put anything back" }
     Start-Sleep -Seconds 1
     $waited++
 }

@@ -1,9 +1,29 @@
 # Calls cmdlets one after the other, each with its parameters by name. The first that fails ends it.
 param($Wanted)
 
+$key = 'HKLM:\SOFTWARE\Evenkeel'
+
+# How far it came is told to disarm.ps1 and restore.ps1: our own connection may be gone, and nobody hear how it ended.
+function Set-Change($Word) {
+    if ($Wanted.guard) { Set-ItemProperty -Path $key -Name 'Change' -Value "$($Wanted.guard) $Word" }
+}
+
+# What is put back already must not be changed any more.
+function Assert-Guard {
+    if ($Wanted.guard) {
+        $kept = Get-ItemProperty -Path $key
+        if ($kept.Firing -or "$($kept.Guard)" -notlike "*$($Wanted.guard)*") {
+            throw "the guard $($Wanted.guard) is not armed any more"
+        }
+    }
+}
+
 $ended = 'failed'
+Assert-Guard
+Set-Change 'begun'
 try {
     foreach ($call in @($Wanted.calls)) {
+        Assert-Guard
         $parameters = @{ ErrorAction = 'Stop' }
         foreach ($given in $call.parameters.PSObject.Properties) {
             $parameters[$given.Name] = $given.Value
@@ -24,10 +44,7 @@ try {
     $ended = 'done'
 }
 finally {
-    # disarm.ps1 waits for this: our own connection may be gone, and nobody hear how it ended.
-    if ($Wanted.guard) {
-        Set-ItemProperty -Path 'HKLM:\SOFTWARE\Evenkeel' -Name 'Change' -Value "$($Wanted.guard) $ended"
-    }
+    Set-Change $ended
 }
 
 @{ called = @($Wanted.calls).Count }

@@ -1,4 +1,4 @@
-//! Scheduled tasks. A task here has one action and one trigger: once, at a time.
+//! Scheduled tasks. A task here has one action, and of its triggers counts the one that says a time.
 
 use super::super::machine::{Task, WindowsHost};
 use super::super::shell::{Arguments, Parameter, Takes};
@@ -23,7 +23,7 @@ pub(super) static CMDLETS: &[Cmdlet] = &[
     ),
     Cmdlet::new(
         "New-ScheduledTaskTrigger",
-        &[named("Once", Takes::Switch), named("At", Takes::Any)],
+        &[named("Once", Takes::Switch), named("At", Takes::Any), named("AtStartup", Takes::Switch)],
         |_, arguments| Ok(vec![kept("MSFT_TaskTimeTrigger", arguments)]),
     ),
     Cmdlet::new(
@@ -103,7 +103,9 @@ fn register(host: &mut WindowsHost, arguments: &Arguments) -> Given {
             "The task XML is missing a required element or attribute.",
         );
     };
-    let due = part("Trigger", "At").as_ref().and_then(instant);
+    // Of several triggers that one counts here that says a time: this host never starts anew.
+    let triggers = arguments.get("Trigger").map(|given| given.items()).unwrap_or_default();
+    let due = triggers.iter().find_map(|trigger| instant(&trigger.get("At")?));
     if host.task_mut(&path, &name).is_some() && !arguments.is_on("Force") {
         let message = "Cannot create a file when that file already exists.";
         return refuse("NotSpecified", "HRESULT 0x800700b7", message);
