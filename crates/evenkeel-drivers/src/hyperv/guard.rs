@@ -10,11 +10,42 @@ use super::scripts::{ARM, DISARM, RESTORE, as_json, invoke};
 /// A host that is not disarmed puts back what it was after so many seconds, where the manifest says nothing else.
 pub(super) const DEFAULT_SECONDS: u64 = 300;
 
+/// Putting back may take so many seconds.
+const RESTORE_SECONDS: u64 = 300;
+/// A host must have so many seconds for each call of a step, at least, before it puts anything back.
+const SECONDS_PER_CALL: u64 = 4;
+
+/// A call of the way back.
+#[derive(Debug, Clone)]
+pub(super) struct Back {
+    call: Call,
+    /// It is made only where this call of the step was begun; 1 is the first.
+    after: usize,
+}
+
+impl Back {
+    /// Only where the step came as far as its call number `number`; 1 is the first.
+    pub(super) fn after(mut self, number: usize) -> Self {
+        self.after = number;
+        self
+    }
+
+    fn to_json(&self) -> Value {
+        json!({ "call": self.call.to_json(), "after": self.after })
+    }
+}
+
+impl From<Call> for Back {
+    fn from(call: Call) -> Self {
+        Back { call, after: 1 }
+    }
+}
+
 /// What can be undone, and how: the calls that put back what was there, each as far as it works, and what that is in words.
 #[derive(Debug, Clone)]
 pub(super) struct Undo {
     /// The inverse of a step, whatever of it was done.
-    pub(super) calls: Vec<Call>,
+    pub(super) calls: Vec<Back>,
     /// `SETswitch and its addresses`
     pub(super) restores: String,
     /// The host puts it back so many seconds after the step began, unless we come back before.
@@ -26,16 +57,17 @@ pub(super) struct Undo {
 /// have to be up again afterwards.
 pub(super) fn step(calls: &[Call], up: &[&str], undo: Option<&Undo>) -> Step {
     let Some(undo) = undo else { return Step::new(invoke(calls, up, None)) };
-    let back = as_json(&undo.calls);
+    let back: Vec<Value> = undo.calls.iter().map(Back::to_json).collect();
     let id = id(calls, &back);
-    let arm = json!({ "id": id, "seconds": undo.seconds, "calls": back, "restore": RESTORE });
-    let shown: Vec<String> = undo.calls.iter().map(Call::display).collect();
-    let shown = format!("hyperv/arm.ps1: in {} s {}", undo.seconds, shown.join("; "));
-    let patience = undo.seconds + 120;
-    Step::new(invoke(calls, up, Some(&id))).guarded(Guard {
+    let seconds = undo.seconds.max(SECONDS_PER_CALL * calls.len() as u64);
+    let arm = json!({ "id": id, "seconds": seconds, "calls": back, "restore": RESTORE });
+    let shown: Vec<String> = undo.calls.iter().map(|back| back.call.display()).collect();
+    let shown = format!("hyperv/arm.ps1: in {seconds} s {}", shown.join("; "));
+    let patience = seconds + RESTORE_SECONDS;
+    Step::new(invoke(calls, up, Some((&id, seconds)))).guarded(Guard {
         arm: Request::PowerShell(Box::new(PowerShell::new(ARM, arm).shown(shown))),
         disarm: Request::PowerShell(Box::new(PowerShell::new(DISARM, json!({ "id": id })).within(patience))),
-        seconds: undo.seconds,
+        seconds,
         restores: undo.restores.clone(),
     })
 }

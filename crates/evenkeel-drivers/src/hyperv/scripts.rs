@@ -23,11 +23,12 @@ pub(super) fn observe() -> Query {
 }
 
 /// Calls cmdlets one after the other. `up` are adapters (by name) whose links have to be up again afterwards. `guard` is
-/// the id of the guard that waits for the end of it.
-pub(super) fn invoke(calls: &[Call], up: &[&str], guard: Option<&str>) -> Request {
-    let input = json!({ "calls": as_json(calls), "up": up, "guard": guard });
+/// the guard that waits for the end of it: its id, and after how many seconds it ends the waiting.
+pub(super) fn invoke(calls: &[Call], up: &[&str], guard: Option<(&str, u64)>) -> Request {
+    let input = json!({ "calls": as_json(calls), "up": up, "guard": guard.map(|(id, _)| id) });
     let shown: Vec<String> = calls.iter().map(Call::display).collect();
-    let powershell = PowerShell::new(INVOKE, input).shown(shown.join("; ")).within(INVOKE_SECONDS);
+    let seconds = guard.map_or(INVOKE_SECONDS, |(_, seconds)| seconds.max(INVOKE_SECONDS));
+    let powershell = PowerShell::new(INVOKE, input).shown(shown.join("; ")).within(seconds);
     Request::PowerShell(Box::new(powershell))
 }
 

@@ -131,7 +131,7 @@ fn adapter(spec: &DcbPolicySpec, evidence: &Evidence, nic: &str) -> Step {
     let is_up = adapters.iter().any(|adapter| same(&adapter.name, nic) && adapter.status == "Up");
     let up: &[&str] = if is_up { &[nic] } else { &[] };
     let undo = host.may_cut(Touch::Nic(nic)).then(|| Undo {
-        calls: vec![Call::new("Disable-NetAdapterQos").with("Name", nic)],
+        calls: vec![Call::new("Disable-NetAdapterQos").with("Name", nic).into()],
         restores: format!("data center bridging of {nic}, which was off"),
         seconds: seconds(spec.confirm_within),
     });

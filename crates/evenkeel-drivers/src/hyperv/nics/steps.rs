@@ -11,7 +11,7 @@ use super::spec::NicSettingsSpec;
 use super::state::{Evidence, NicSettingsState, NicState};
 use super::team::Team;
 use crate::hyperv::ground::seconds;
-use crate::hyperv::guard::{self, Undo};
+use crate::hyperv::guard::{self, Back, Undo};
 use crate::hyperv::host::{Host, Property};
 use crate::hyperv::way::{Touch, same};
 
@@ -95,7 +95,10 @@ fn restarted(spec: &NicSettingsSpec, evidence: &Evidence, nic: &str, fields: &Fi
     let undo = host.may_cut(Touch::Nic(nic)).then(|| {
         let back = Fields { was: fields.wanted, wanted: fields.was, changed: fields.changed };
         Undo {
-            calls: writes(nic, &back, |keyword| old_value(host, nic, keyword)),
+            calls: writes(nic, &back, |keyword| old_value(host, nic, keyword))
+                .into_iter()
+                .map(Back::from)
+                .collect(),
             restores: format!("the settings of {nic}"),
             seconds: seconds(spec.confirm_within),
         }

@@ -162,14 +162,18 @@ impl Build {
         all
     }
 
-    /// Makes all of it, and connects who was connected.
-    pub(super) fn all_calls(&self) -> Vec<Call> {
+    /// Makes it with all of its host adapters.
+    pub(super) fn made_calls(&self) -> Vec<Call> {
         let mut all = self.first_calls();
         for name in self.others() {
             all.extend(self.add_calls(name));
         }
-        all.extend(self.guests.iter().map(|(vm, adapter)| calls::connect(vm, adapter, &self.name)));
         all
+    }
+
+    /// Connects who was connected.
+    pub(super) fn connect_calls(&self) -> Vec<Call> {
+        self.guests.iter().map(|(vm, adapter)| calls::connect(vm, adapter, &self.name)).collect()
     }
 
     /// Removes it. A host refuses that while a running guest is connected.

@@ -16,7 +16,7 @@ use super::fits::given_addresses;
 use super::spec::HyperVSwitchSpec;
 use super::state::HyperVSwitchState;
 use crate::hyperv::ground::seconds;
-use crate::hyperv::guard::{self, Undo};
+use crate::hyperv::guard::{self, Back, Undo};
 use crate::hyperv::host::{Adapter, Host, Switch};
 use crate::hyperv::way::{Touch, Way, same};
 
@@ -48,7 +48,11 @@ impl Site<'_> {
 }
 
 fn undo(spec: &HyperVSwitchSpec, calls: Vec<Call>, restores: String) -> Undo {
-    Undo { calls, restores, seconds: seconds(spec.confirm_within) }
+    Undo {
+        calls: calls.into_iter().map(Back::from).collect(),
+        restores,
+        seconds: seconds(spec.confirm_within),
+    }
 }
 
 /// A step that nobody notices, and that cuts nothing.
@@ -102,12 +106,15 @@ fn replace(site: &Site<'_>) -> Steps {
     let Site { spec, host, switch } = *site;
     let (old, new) = (Build::seen(host, switch)?, Build::instead(spec, host, switch)?);
     let remove = old.removal();
-    let all: Vec<Call> = remove.iter().cloned().chain(new.all_calls()).collect();
-    let back: Vec<Call> = remove.into_iter().chain(old.all_calls()).collect();
+    let all: Vec<Call> = remove.into_iter().chain(new.made_calls()).chain(new.connect_calls()).collect();
     let up = names_up(host, &new.uplinks)?;
     let gone = |name: &&String| !new.adapters.keys().any(|one| same(one, name));
     let gone: Vec<&String> = old.adapters.keys().filter(gone).collect();
-    let undo = undo(spec, back, format!("{} as it was, with its host adapters and guests", switch.name));
+    let undo = Undo {
+        calls: way_back(&old),
+        restores: format!("{} as it was, with its host adapters and guests", switch.name),
+        seconds: seconds(spec.confirm_within),
+    };
     let step = guard::step(&all, &texts(&up), Some(&undo));
     let step = step.hazard(Risk::Destructive, "switch", cost(site, &new, &gone)?);
     if let Some(ours) = gone.iter().find(|name| is_ours(host, name)) {
@@ -120,6 +127,15 @@ fn replace(site: &Site<'_>) -> Steps {
         None => step,
     };
     Ok(vec![step])
+}
+
+/// Makes `old` again. A switch that was not yet to be removed stays, and only its guests come back to it.
+fn way_back(old: &Build) -> Vec<Back> {
+    let removal = old.removal();
+    let removed = removal.len();
+    let (made, connected) = (old.made_calls(), old.connect_calls());
+    let late = removal.into_iter().chain(made).map(|call| Back::from(call).after(removed));
+    late.chain(connected.into_iter().map(Back::from)).collect()
 }
 
 /// Why nothing is tried that would surely cut our connection.
