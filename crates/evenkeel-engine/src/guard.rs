@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use evenkeel_core::driver::Guard;
+use evenkeel_core::driver::{Guard, GuardOutcome};
 use evenkeel_core::plan::{Batch, Change};
 use evenkeel_core::request::{Reply, Request};
 use evenkeel_core::target::Target;
@@ -36,16 +36,6 @@ pub(crate) struct Delivered {
     pub(crate) sent: Vec<Sent>,
     /// Why nothing more may be sent to the target.
     pub(crate) end: Option<(End, String)>,
-}
-
-/// Whether a guard was disarmed.
-enum Confirmation {
-    /// It was, and the write is done.
-    Done,
-    /// The target puts back what was there, or has done so; in its words.
-    RolledBack(String),
-    /// The target could not be reached.
-    Silent(TransportError),
 }
 
 impl Engine {
@@ -84,36 +74,34 @@ impl Engine {
         sent.push(told(batch, batch.request.display(), &answer));
         // Whatever came of it: only the target knows, and only a new connection tells whether it can still be reached.
         self.progress.on(&Event::Confirming { target: &part.target.name, seconds: guard.seconds });
-        let confirmation = self.confirm(target, guard).await;
-        let said = match &confirmation {
-            Confirmation::Done => Some(0),
-            Confirmation::RolledBack(_) => Some(1),
-            Confirmation::Silent(_) => None,
-        };
-        sent.push(Sent { target: batch.target.clone(), command: guard.disarm.display(), exit: said });
-        match confirmation {
-            Confirmation::Done => Delivered { answer: done(answer), sent, end: None },
-            Confirmation::RolledBack(said) => {
+        let outcome = self.confirm(target, guard).await;
+        let exit = outcome.is_ok().then_some(0);
+        sent.push(Sent { target: batch.target.clone(), command: guard.disarm.display(), exit });
+        let (answer, end) = match outcome {
+            Ok(GuardOutcome::Confirmed) => (done(answer), None),
+            Ok(GuardOutcome::RolledBack { said }) => {
                 let found = format!("{said}, after `{}`", brief(&batch.request.display()));
-                Delivered { answer, sent, end: Some((End::RolledBack, found)) }
+                (answer, Some((End::RolledBack, found)))
             }
-            Confirmation::Silent(error) => {
-                Delivered { answer: Err(silent(&batch.target, guard, &error)), sent, end: None }
-            }
-        }
+            Ok(GuardOutcome::NeverBegun { said }) => (never_begun(answer, &said), None),
+            Err(problem) => (Err(silent(&batch.target, guard, &problem)), None),
+        };
+        Delivered { answer, sent, end }
     }
 
     /// Disarms a guard over a new connection, again and again until the target must have put back what was there.
-    async fn confirm(&self, target: &Target, guard: &Guard) -> Confirmation {
+    async fn confirm(&self, target: &Target, guard: &Guard) -> Result<GuardOutcome, String> {
         let deadline = Instant::now() + Duration::from_secs(guard.seconds) + GRACE;
         loop {
             self.transport.renew(target).await;
-            match self.ask_one(target, &guard.disarm).await {
-                Ok(reply) if reply.exit == 0 => return Confirmation::Done,
-                Ok(reply) => return Confirmation::RolledBack(reply.stderr_text()),
-                Err(error) if Instant::now() >= deadline => return Confirmation::Silent(error),
-                Err(_) => sleep(PAUSE).await,
+            let outcome = match self.ask_one(target, &guard.disarm).await {
+                Ok(reply) => GuardOutcome::of(&reply),
+                Err(error) => Err(error.message),
+            };
+            if outcome.is_ok() || Instant::now() >= deadline {
+                return outcome;
             }
+            sleep(PAUSE).await;
         }
     }
 
@@ -141,6 +129,14 @@ fn done(answer: Answer) -> Answer {
     answer.or_else(|_| Ok(Reply { exit: 0, stdout: Vec::new(), stderr: Vec::new() }))
 }
 
+/// The write itself says best why it was not begun, where it came to be heard.
+fn never_begun(answer: Answer, said: &str) -> Answer {
+    match answer {
+        Ok(reply) if reply.exit != 0 => Ok(reply),
+        _ => Ok(Reply { exit: 1, stdout: Vec::new(), stderr: said.as_bytes().to_vec() }),
+    }
+}
+
 fn not_armed(armed: Answer) -> Answer {
     const WHY: &str = "nothing was changed, because the guard could not be armed: ";
     match armed {
@@ -149,11 +145,11 @@ fn not_armed(armed: Answer) -> Answer {
     }
 }
 
-fn silent(target: &str, guard: &Guard, error: &TransportError) -> TransportError {
+fn silent(target: &str, guard: &Guard, problem: &str) -> TransportError {
     let tried = guard.seconds + GRACE.as_secs();
     let message = format!(
-        "no new connection to {target} came about within {tried} s ({}); after {} s it puts back {} by itself",
-        error.message, guard.seconds, guard.restores
+        "{target} did not say over a new connection within {tried} s what became of it ({problem}); after {} s it puts back {} by itself",
+        guard.seconds, guard.restores
     );
     TransportError::new(TransportErrorKind::ConnectionLost, message)
         .hint("look at its console, then apply again: what is there is looked at first")

@@ -94,6 +94,7 @@ struct Inner {
     /// What a guard puts back, and when.
     armed: Option<(String, Instant)>,
     rolled_back: bool,
+    begun: bool,
     done: bool,
     /// The connection that stands is of before the last change.
     connected: bool,
@@ -129,7 +130,7 @@ impl Inner {
             self.faults.iter().position(|(verb, _)| *verb == words[0]).map(|at| self.faults.remove(at).1);
         match fault {
             Some(Fault::Refused) => {
-                self.done = words[0] != "set" && self.done;
+                self.begun |= words[0] == "set";
                 return Ok(Reply { exit: 1, stdout: Vec::new(), stderr: b"no".to_vec() });
             }
             Some(Fault::LostBefore) => return Err("lost".to_owned()),
@@ -139,18 +140,27 @@ impl Inner {
             ["get"] => return ok(&format!("{} {}", self.uplink, self.note)),
             ["arm", old] => {
                 self.armed = Some(((*old).to_owned(), Instant::now() + Duration::from_secs(60)));
-                (self.rolled_back, self.done) = (false, false);
+                (self.rolled_back, self.begun, self.done) = (false, false, false);
             }
             ["set", new] => {
                 (*new).clone_into(&mut self.uplink);
-                self.done = true;
+                (self.begun, self.done) = (true, true);
             }
-            ["disarm"] if self.done && !self.rolled_back => self.armed = None,
+            ["disarm"] if !self.begun => {
+                self.armed = None;
+                return ok(r#"{"outcome": "neverBegun", "said": "nothing was begun"}"#);
+            }
+            ["disarm"] if self.done && !self.rolled_back => {
+                self.armed = None;
+                if fault != Some(Fault::LostAfter) {
+                    return ok(r#"{"outcome": "confirmed"}"#);
+                }
+            }
             ["disarm"] => {
                 if let Some((old, _)) = self.armed.take() {
                     (self.uplink, self.rolled_back) = (old, true);
                 }
-                return Ok(Reply { exit: 1, stdout: Vec::new(), stderr: b"put back".to_vec() });
+                return ok(r#"{"outcome": "rolledBack", "said": "put back"}"#);
             }
             ["note", text] => (*text).clone_into(&mut self.note),
             _ => panic!("{words:?}"),
@@ -201,6 +211,7 @@ async fn apply(uplink: &str, faults: &[(&'static str, Fault)]) -> (Run, Vec<Stri
         note: "by-good".to_owned(),
         armed: None,
         rolled_back: false,
+        begun: false,
         done: false,
         connected: false,
         log: Vec::new(),
@@ -248,7 +259,7 @@ async fn what_cuts_the_way_is_put_back_by_the_host_and_nothing_more_is_sent() {
     assert_eq!(uplink, "good");
     assert!(!log.iter().any(|line| line.starts_with("note")), "{log:?}");
     assert!((60..70).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
-    assert_eq!(commands(&run), [("arm good", Some(0)), ("set bad", Some(0)), ("disarm", Some(1))]);
+    assert_eq!(commands(&run), [("arm good", Some(0)), ("set bad", Some(0)), ("disarm", Some(0))]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -261,10 +272,15 @@ async fn a_write_whose_answer_is_lost_is_confirmed_by_the_host() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_write_that_never_began_has_failed_and_the_rest_may_go_on() {
+    let (run, log, uplink) = apply("other", &[("set", Fault::LostBefore)]).await;
+    let Verdict::Failed { message, .. } = verdict(&run) else { panic!("{run:#?}") };
+    assert_eq!((message.as_str(), uplink.as_str()), ("nothing was begun", "good"));
+    assert_eq!(log, ["arm good", "set other", "renew", "disarm"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_write_that_did_not_come_to_its_end_is_put_back() {
-    let (run, _, uplink) = apply("other", &[("set", Fault::LostBefore)]).await;
-    assert!(matches!(verdict(&run), Verdict::RolledBack { .. }), "{run:#?}");
-    assert_eq!(uplink, "good");
     let (run, _, _) = apply("other", &[("set", Fault::Refused)]).await;
     let Verdict::RolledBack { message, .. } = verdict(&run) else { panic!("{run:#?}") };
     assert_eq!(message, "put back, after `set other`; it was refused: no: nothing more was sent to hv01");
@@ -272,7 +288,8 @@ async fn a_write_that_did_not_come_to_its_end_is_put_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_confirmation_whose_answer_is_lost_is_asked_for_again() {
-    for fault in [Fault::LostBefore, Fault::LostAfter] {
+    // What a host does not know is asked for again, too.
+    for fault in [Fault::LostBefore, Fault::LostAfter, Fault::Refused] {
         let (run, log, _) = apply("other", &[("disarm", fault)]).await;
         assert_eq!(*verdict(&run), Verdict::Applied);
         assert_eq!(log, ["arm good", "set other", "renew", "disarm", "renew", "disarm", "note by-other"]);
@@ -295,7 +312,7 @@ async fn a_host_that_never_comes_back_is_unknown_and_told_to_be_looked_at() {
     let Verdict::Unknown { message, hint } = verdict(&run) else { panic!("{run:#?}") };
     assert_eq!(
         message,
-        "no new connection to hv01 came about within 180 s (no route); after 60 s it puts back the uplink by itself"
+        "hv01 did not say over a new connection within 180 s what became of it (no route); after 60 s it puts back the uplink by itself"
     );
     assert!(hint.as_ref().is_some_and(|hint| hint.contains("console")), "{hint:?}");
 }

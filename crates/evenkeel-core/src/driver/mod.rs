@@ -17,7 +17,7 @@ pub use erased::{ErasedDriver, ErasedSpec, Evaluation, Keep, Object, Terms};
 pub use error::ObserveError;
 pub use registry::Registry;
 pub use report::{Fate, Generation, Health, Report, Table};
-pub use step::{Guard, Hazard, Proof, Risk, Step};
+pub use step::{Guard, GuardOutcome, Hazard, Proof, Risk, Step};
 pub use uses::{Role, Use};
 
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::condition::few;
-use crate::request::Request;
+use crate::request::{Reply, Request};
 
 /// How much a write can hurt, from the least to the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -67,13 +67,42 @@ pub struct Step {
 pub struct Guard {
     /// Arms it. Where that fails, the step is not sent.
     pub arm: Request,
-    /// Disarms it, once the step is done: exit status 0 where it was done and this came in time. Else the target puts
-    /// back what it was, or has done so: standard error says which. Asked again, it answers the same.
+    /// Disarms it, once the step is done. Exit status 0 where the target knows what became of it, with a [`GuardOutcome`]
+    /// as JSON on standard output; else it is asked again. Asked again, it answers the same.
     pub disarm: Request,
     /// The target puts back what it was so many seconds after it was armed.
     pub seconds: u64,
     /// What it puts back, in words: `SETswitch and its addresses`.
     pub restores: String,
+}
+
+/// What became of a guarded step, as the target itself tells it: `{"outcome": "rolledBack", "said": "…"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "camelCase")]
+pub enum GuardOutcome {
+    /// It was done, and its guard is disarmed.
+    Confirmed,
+    /// The target has put back what it was.
+    RolledBack {
+        /// That it did so, and why: `the host put back …, since the change failed`.
+        said: String,
+    },
+    /// Nothing of it was done, and nothing will be.
+    NeverBegun {
+        /// That it is so, and why.
+        said: String,
+    },
+}
+
+impl GuardOutcome {
+    /// Reads what a target answered to [`Guard::disarm`]; the problem, where that leaves open what became of the step.
+    pub fn of(reply: &Reply) -> Result<Self, String> {
+        if reply.exit != 0 {
+            return Err(reply.stderr_text());
+        }
+        serde_json::from_slice(&reply.stdout)
+            .map_err(|error| format!("it did not say what became of the change: {error}"))
+    }
 }
 
 /// What must be so after a step: the target is read again at once, in the same exchange, and a count that has fallen
