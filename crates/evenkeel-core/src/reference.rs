@@ -6,6 +6,9 @@ use serde_json::Value;
 /// Deeper fields than this are not listed; the kinds have none, recursion would.
 const MAX_DEPTH: usize = 8;
 
+/// Stands in a path for whatever name people give to an entry of a map.
+pub const ANY_NAME: &str = "NAME";
+
 /// One field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldDoc {
@@ -28,16 +31,21 @@ pub fn fields(schema: &Value) -> Vec<FieldDoc> {
 
 fn collect(root: &Value, schema: &Value, path: &[String], out: &mut Vec<FieldDoc>) {
     let schema = with_fields(root, schema);
-    let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
+    let entry = schema
+        .get("additionalProperties")
+        .filter(|entry| with_fields(root, entry).get("properties").is_some());
+    let listed = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
     let required: Vec<&str> = texts(schema.get("required"));
-    for (name, field) in properties {
-        let below: Vec<String> = path.iter().cloned().chain([name.clone()]).collect();
+    for (name, field) in
+        listed.map(|(name, field)| (name.as_str(), field)).chain(entry.map(|entry| (ANY_NAME, entry)))
+    {
+        let below: Vec<String> = path.iter().cloned().chain([name.to_owned()]).collect();
         let described =
             [field, resolve(root, field)].into_iter().find_map(|s| s.get("description")?.as_str());
         out.push(FieldDoc {
             path: below.clone(),
             type_name: type_name(root, field),
-            required: required.contains(&name.as_str()),
+            required: required.contains(&name),
             description: described.unwrap_or_default().to_owned(),
         });
         if below.len() < MAX_DEPTH {
@@ -113,7 +121,11 @@ fn type_name(root: &Value, schema: &Value) -> String {
 }
 
 fn choice_name(root: &Value, choice: &Value) -> String {
-    choice.as_str().map_or_else(|| type_name(root, choice), str::to_owned)
+    match choice {
+        Value::String(word) => word.clone(),
+        Value::Bool(_) | Value::Number(_) => choice.to_string(),
+        _ => type_name(root, choice),
+    }
 }
 
 fn texts(list: Option<&Value>) -> Vec<&str> {
@@ -134,6 +146,9 @@ mod tests {
             "properties": { "spec": { "type": "object", "properties": {
                 "ssh": { "anyOf": [{ "$ref": "#/$defs/Ssh" }, { "type": "null" }] },
                 "hosts": { "anyOf": [{ "type": "array", "items": { "$ref": "#/$defs/Ssh" } }, { "$ref": "#/$defs/Ssh" }] },
+                "off": { "enum": ["off", false] },
+                "byName": { "type": "object", "additionalProperties": { "$ref": "#/$defs/Ssh" } },
+                "labels": { "type": "object", "additionalProperties": { "type": "string" } },
                 "mode": { "oneOf": [{ "const": "strict" }, { "const": "accept-new" }] } } } }
         });
         let shown: Vec<String> = fields(&schema)
@@ -148,10 +163,16 @@ mod tests {
             shown,
             [
                 "spec <object> false",
+                "spec.byName <map to object> false",
+                "spec.byName.NAME <object> false By SSH.",
+                "spec.byName.NAME.host <text> true Name.",
+                "spec.byName.NAME.port <whole number> false",
                 "spec.hosts <list of object | object> false",
                 "spec.hosts.host <text> true Name.",
                 "spec.hosts.port <whole number> false",
+                "spec.labels <map to text> false",
                 "spec.mode <strict | accept-new> false",
+                "spec.off <off | false> false",
                 "spec.ssh <object> false By SSH.",
                 "spec.ssh.host <text> true Name.",
                 "spec.ssh.port <whole number> false",

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use evenkeel_core::manifest::schema;
-use evenkeel_core::reference::{FieldDoc, fields};
+use evenkeel_core::reference::{ANY_NAME, FieldDoc, fields};
 use serde_json::{Value, json};
 
 use crate::args::{Explain as Args, Output};
@@ -45,14 +45,23 @@ struct Topic<'a> {
     below: Vec<&'a FieldDoc>,
 }
 
-/// The field at `keys`, from the manifest's root or, as fingers type it, from `spec`. No keys: the spec.
+/// The field at `keys`, from the manifest's root or, as fingers type it, from `spec`. No keys: the spec. The name of an entry
+/// of a map may be any; those below it are shown with the map.
 fn find<'a>(all: &'a [FieldDoc], keys: &[String]) -> Option<Topic<'a>> {
     let in_spec: Vec<String> = std::iter::once("spec".to_owned()).chain(keys.iter().cloned()).collect();
-    let at = |path: &[String]| all.iter().find(|f| f.path == path);
+    let fits = |(field, typed): (&String, &String)| field == typed || field == ANY_NAME;
+    let is_at = |field: &FieldDoc, path: &[String]| {
+        field.path.len() == path.len() && field.path.iter().zip(path).all(fits)
+    };
+    let at = |path: &[String]| all.iter().find(|field| is_at(field, path));
     let field = if keys.is_empty() { None } else { Some(at(keys).or_else(|| at(&in_spec))?) };
     let path = field.map_or(in_spec.as_slice(), |f| f.path.as_slice());
-    let below = all.iter().filter(|f| f.path.len() == path.len() + 1 && f.path.starts_with(path)).collect();
-    Some(Topic { field, below })
+    let is_below = |field: &&FieldDoc| match field.path.strip_prefix(path) {
+        Some([_]) => true,
+        Some([entry, _]) => entry == ANY_NAME,
+        _ => false,
+    };
+    Some(Topic { field, below: all.iter().filter(is_below).collect() })
 }
 
 fn render(kind: &str, schema: &Value, topic: &Topic<'_>) -> String {
@@ -67,8 +76,9 @@ fn render(kind: &str, schema: &Value, topic: &Topic<'_>) -> String {
     if !topic.below.is_empty() {
         let _ = writeln!(text, "\nFIELDS{}", if topic.field.is_none() { " of spec" } else { "" });
     }
+    let above = topic.field.map_or(1, |field| field.path.len());
     for field in &topic.below {
-        let name = field.path.last().map_or("", String::as_str);
+        let name = field.path.get(above..).unwrap_or_default().join(".");
         let mark = if field.required { " (required)" } else { "" };
         let _ = writeln!(text, "  {name} <{}>{mark}", field.type_name);
         if !field.description.is_empty() {

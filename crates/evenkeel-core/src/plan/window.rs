@@ -17,7 +17,7 @@ pub struct WindowSpec {
     /// It opens at equal distances, counted from midnight, for days from a Monday: `1d`, `1w`.
     #[serde(default)]
     pub every: Option<Period>,
-    /// It opens at these times, five fields as in crontab: `0 22 * * sat`.
+    /// It opens at these times, five fields as in crontab: `0 22 * * sat`. One of `cron`, `calendar` and `every` is given.
     #[serde(default)]
     pub cron: Option<String>,
     /// It opens at these times, as Proxmox and systemd write them: `sat 22:00`, `sat *-1..7 22:00`.

@@ -41,7 +41,8 @@ pub struct TargetSpec {
     /// A store of files behind FTP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ftp: Option<FtpSpec>,
-    /// A store of files behind SFTP; only files, no commands. `become` and `commandTimeoutSeconds` mean nothing here.
+    /// A store of files behind SFTP; only files, no commands. `become`, `commandTimeoutSeconds` and `powershell` mean nothing
+    /// here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sftp: Option<SshSpec>,
     /// A bucket that speaks S3.
@@ -168,7 +169,8 @@ pub struct SshSpec {
     /// signatures, CBC ciphers, ssh-dss. Default: false, since they are weak.
     #[serde(default)]
     pub legacy_algorithms: bool,
-    /// The program that runs PowerShell on a Windows machine. Default: `powershell`, which every Windows has.
+    /// The program that runs PowerShell on a Windows machine. Default: `powershell`, which every Windows has. `pwsh` is
+    /// PowerShell 7, which has to be installed; not for Server 2016.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub powershell: Option<PowerShellProgram>,
 }

@@ -57,7 +57,7 @@ fn yes() -> bool {
     true
 }
 
-/// One of the host's own virtual NICs.
+/// One of the host's own virtual NICs. What is not written of it is left as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HostAdapterSpec {
@@ -67,7 +67,7 @@ pub struct HostAdapterSpec {
     /// The VLAN of its traffic, 1 to 4094, or `untagged`.
     #[serde(default)]
     pub vlan: Option<VlanId>,
-    /// RDMA (SMB Direct).
+    /// Whether RDMA (SMB Direct) is on.
     #[serde(default)]
     pub rdma: Option<bool>,
     /// The one uplink that it uses (team mapping), or `none`.
