@@ -2,13 +2,15 @@
 param($Wanted)
 
 $key = 'HKLM:\SOFTWARE\Evenkeel'
+$number = 0
 
 # How far it came is told to disarm.ps1 and restore.ps1: our own connection may be gone, and nobody hear how it ended.
 function Set-Change($Word) {
-    if ($Wanted.guard) { Set-ItemProperty -Path $key -Name 'Change' -Value "$($Wanted.guard) $Word" }
+    if ($Wanted.guard) { Set-ItemProperty -Path $key -Name 'Change' -Value "$($Wanted.guard) $Word $number" }
 }
 
-# What is put back already must not be changed any more.
+# What is put back already must not be changed any more. First it is told how far we are, then comes this look;
+# restore.ps1 does it the other way round. So one of the two sees the other, however they meet.
 function Assert-Guard {
     if ($Wanted.guard) {
         $kept = Get-ItemProperty -Path $key
@@ -18,33 +20,42 @@ function Assert-Guard {
     }
 }
 
+# An adapter that was just made, or that restarts, is there some seconds later.
+function Wait-Adapter($Name, $Status) {
+    $waited = 0
+    while ($true) {
+        $found = @(Get-NetAdapter | Where-Object { $_.Name -eq $Name -and "$($_.Status)" -like $Status })
+        if ($found.Count -gt 0) { return }
+        if ($waited -ge 60) { throw "$Name is not up again after 60 s" }
+        Assert-Guard
+        Start-Sleep -Seconds 1
+        $waited++
+    }
+}
+
 $ended = 'failed'
 Assert-Guard
-Set-Change 'begun'
 try {
     foreach ($call in @($Wanted.calls)) {
-        Assert-Guard
+        $number++
+        Set-Change 'begun'
         $parameters = @{ ErrorAction = 'Stop' }
         foreach ($given in $call.parameters.PSObject.Properties) {
             $parameters[$given.Name] = $given.Value
         }
+        $adapter = $call.parameters.InterfaceAlias
+        if ($call.cmdlet -like '*-NetAdapter*') { $adapter = $call.parameters.Name }
+        if ($adapter) { Wait-Adapter $adapter '*' }
+        Assert-Guard
         $cmdlet = $call.cmdlet
         & $cmdlet @parameters | Out-Null
     }
-
-    # An adapter that was restarted is not done before its link is up again.
-    $waited = 0
-    foreach ($name in @($Wanted.up)) {
-        while ("$((Get-NetAdapter -Name $name).Status)" -ne 'Up') {
-            if ($waited -ge 60) { throw "$name is not up again after 60 s" }
-            Start-Sleep -Seconds 1
-            $waited++
-        }
-    }
+    # A restart of an adapter is done when its link is up again.
+    foreach ($name in @($Wanted.up)) { Wait-Adapter $name 'Up' }
     $ended = 'done'
 }
 finally {
     Set-Change $ended
 }
 
-@{ called = @($Wanted.calls).Count }
+@{ called = $number }

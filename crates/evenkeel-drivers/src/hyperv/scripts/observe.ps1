@@ -19,7 +19,7 @@ function Read-Part($Name, $Block) {
     }
 }
 
-# A module that is not installed has no cmdlets; asking for one of them by name does not load or install anything.
+# A module that is not installed has no cmdlets.
 function Test-Cmdlet($Name) {
     @(Get-Command -Name $Name -ErrorAction SilentlyContinue).Count -gt 0
 }
@@ -41,23 +41,33 @@ Read-Part 'host' {
 Read-Part 'adapters' {
     Get-NetAdapter | ForEach-Object {
         @{
-            name        = $_.Name
-            description = $_.InterfaceDescription
-            mac         = $_.MacAddress
+            name        = "$($_.Name)"
+            description = "$($_.InterfaceDescription)"
+            mac         = "$($_.MacAddress)"
             index       = $_.InterfaceIndex
             guid        = "$($_.DeviceID)"
             status      = "$($_.Status)"
             bitsPerSecond = $_.ReceiveLinkSpeed
-            virtual     = $_.Virtual
-            model       = $_.ComponentID
+            virtual     = $_.Virtual -ne $false
+            model       = "$($_.ComponentID)"
             driver      = "$($_.DriverVersion)"
         }
     }
 }
 
+# Those that were set for good; an address of a cluster, say, is not among them.
 Read-Part 'addresses' {
+    $kept = @()
+    try { $kept = @(Get-NetIPAddress -PolicyStore PersistentStore | ForEach-Object { "$($_.InterfaceIndex) $($_.IPAddress)" }) }
+    catch { if ("$($_.CategoryInfo.Category)" -ne 'ObjectNotFound') { throw "$($_.Exception.Message)" } }
     Get-NetIPAddress | ForEach-Object {
-        @{ index = $_.InterfaceIndex; address = $_.IPAddress; prefix = $_.PrefixLength; origin = "$($_.PrefixOrigin)" }
+        @{
+            index      = $_.InterfaceIndex
+            address    = "$($_.IPAddress)"
+            prefix     = $_.PrefixLength
+            origin     = "$($_.PrefixOrigin)"
+            persistent = $kept -contains "$($_.InterfaceIndex) $($_.IPAddress)"
+        }
     }
 }
 
@@ -78,7 +88,7 @@ Read-Part 'properties' {
 Read-Part 'rdma' {
     Get-NetAdapterRdma | ForEach-Object {
         @{
-            adapter          = $_.Name
+            adapter          = "$($_.Name)"
             enabled          = $_.Enabled
             queuePairs       = $_.MaxQueuePairCount
             completionQueues = $_.MaxCompletionQueueCount
@@ -102,6 +112,13 @@ Read-Part 'offload' {
             networkDirect                 = "$($_.NetworkDirect)"
             networkDirectAcrossIPSubnets  = "$($_.NetworkDirectAcrossIPSubnets)"
         }
+    }
+}
+
+# The older teams, below which no switch with embedded teaming may be.
+Read-Part 'lbfo' {
+    if (Test-Cmdlet 'Get-NetLbfoTeamMember') {
+        Get-NetLbfoTeamMember | ForEach-Object { @{ team = "$($_.Team)"; nic = "$($_.Name)" } }
     }
 }
 
@@ -140,7 +157,7 @@ if ($parts['host'] -and $parts['host'][0].dcb) {
     Read-Part 'qos' {
         Get-NetAdapterQos | ForEach-Object {
             @{
-                adapter     = $_.Name
+                adapter     = "$($_.Name)"
                 enabled     = $_.Enabled
                 flowControl = "$($_.OperationalFlowControl)"
             }
@@ -179,8 +196,8 @@ if ($parts['host'] -and $parts['host'][0].hyperV) {
     Read-Part 'hostAdapters' {
         Get-VMNetworkAdapter -ManagementOS | ForEach-Object {
             @{
-                name            = $_.Name
-                switch          = $_.SwitchName
+                name            = "$($_.Name)"
+                switch          = "$($_.SwitchName)"
                 device          = "$($_.DeviceId)"
                 ieeePriorityTag = "$($_.IeeePriorityTag)"
             }
@@ -188,12 +205,12 @@ if ($parts['host'] -and $parts['host'][0].hyperV) {
     }
     Read-Part 'vlans' {
         Get-VMNetworkAdapterVlan -ManagementOS | ForEach-Object {
-            @{ adapter = $_.ParentAdapter.Name; mode = "$($_.OperationMode)"; vlan = $_.AccessVlanId }
+            @{ adapter = "$($_.ParentAdapter.Name)"; mode = "$($_.OperationMode)"; vlan = $_.AccessVlanId }
         }
     }
     Read-Part 'mappings' {
         Get-VMNetworkAdapterTeamMapping -ManagementOS | ForEach-Object {
-            @{ adapter = $_.ParentAdapter.Name; uplink = $_.NetAdapterName }
+            @{ adapter = "$($_.ParentAdapter.Name)"; uplink = "$($_.NetAdapterName)" }
         }
     }
     Read-Part 'guests' {
@@ -206,12 +223,19 @@ if ($parts['host'] -and $parts['host'][0].hyperV) {
     }
 }
 
-# What guard.ps1 and restore.ps1 left.
+# What arm.ps1 and restore.ps1 left.
 Read-Part 'guard' {
     $key = 'HKLM:\SOFTWARE\Evenkeel'
     if (Test-Path -Path $key) {
         $kept = Get-ItemProperty -Path $key
-        @{ armed = $kept.Guard; rolledBack = $kept.RolledBack }
+        $task = @()
+        if ($kept.Guard) {
+            try { $task = @(Get-ScheduledTask -TaskPath '\Evenkeel\' -TaskName 'Guard') }
+            catch { if ("$($_.CategoryInfo.Category)" -ne 'ObjectNotFound') { throw "$($_.Exception.Message)" } }
+        }
+        $rolled_back = ''
+        if ("$($kept.Outcome)" -like '*"rolledBack"*') { $rolled_back = $kept.Outcome }
+        @{ armed = "$($kept.Guard)"; rolledBack = "$rolled_back"; task = $task.Count -gt 0 }
     }
 }
 

@@ -1,41 +1,84 @@
 # Run by the scheduled task that arm.ps1 made, when nobody disarmed it: puts back what was written down. Every part is
-# tried, whatever became of those before; what failed is written down for who looks next.
+# tried, whatever became of those before; what failed is written down for who looks next. What was ended in the midst of it,
+# as by a power cut, begins anew.
 $key = 'HKLM:\SOFTWARE\Evenkeel'
-$kept = (Get-ItemProperty -Path $key).Guard
-if (-not $kept) { exit 0 }
-$guard = ConvertFrom-Json -InputObject $kept
+$task = @{ TaskPath = '\Evenkeel\'; TaskName = 'Guard' }
+$kept = Get-ItemProperty -Path $key
+if (-not $kept.Guard) { exit 0 }
+$guard = ConvertFrom-Json -InputObject $kept.Guard
 $id = $guard.id
+$errors = @()
+
+function Exit-With($Outcome, $Said) {
+    $done = @{
+        id      = $id
+        outcome = $Outcome
+        said    = $Said
+        at      = [DateTimeOffset]::UtcNow.ToUnixTimeSeconds()
+        errors  = $errors
+    }
+    Set-ItemProperty -Path $key -Name 'Outcome' -Value (ConvertTo-Json -InputObject $done -Depth 4 -Compress)
+    Set-ItemProperty -Path $key -Name 'Guard' -Value ''
+    Set-ItemProperty -Path $key -Name 'Firing' -Value ''
+    Unregister-ScheduledTask @task -Confirm:$false
+    exit 0
+}
+
+# An adapter that was just made is there some seconds later.
+function Wait-Adapter($Name) {
+    $waited = 0
+    while (@(Get-NetAdapter | Where-Object { $_.Name -eq $Name }).Count -eq 0 -and $waited -lt 30) {
+        Start-Sleep -Seconds 1
+        $waited++
+    }
+}
+
+function Test-Address($One) {
+    @(Get-NetIPAddress | Where-Object { $_.IPAddress -eq $One.address }).Count -gt 0
+}
+
+# An address that went with its adapter, and what hung on it.
+function Restore-Address($One) {
+    Wait-Adapter $One.interface
+    if (-not (Test-Address $One)) {
+        New-NetIPAddress -InterfaceAlias $One.interface -IPAddress $One.address -PrefixLength $One.prefix | Out-Null
+    }
+    foreach ($route in @($guard.routes | Where-Object { $_.interface -eq $One.interface })) {
+        $known = @(Get-NetRoute | Where-Object { $_.DestinationPrefix -eq $route.prefix -and $_.NextHop -eq $route.hop })
+        if ($known.Count -eq 0) {
+            New-NetRoute -InterfaceAlias $route.interface -DestinationPrefix $route.prefix -NextHop $route.hop | Out-Null
+        }
+    }
+    foreach ($dns in @($guard.servers | Where-Object { $_.interface -eq $One.interface })) {
+        Set-DnsClientServerAddress -InterfaceAlias $dns.interface -ServerAddresses @($dns.servers)
+    }
+}
 
 # First this, then the look whether it was disarmed: see disarm.ps1.
 Set-ItemProperty -Path $key -Name 'Firing' -Value $id
-if (-not (Get-ItemProperty -Path $key).Guard) {
-    Set-ItemProperty -Path $key -Name 'Change' -Value "$id disarmed"
-    Set-ItemProperty -Path $key -Name 'Firing' -Value ''
-    Unregister-ScheduledTask -TaskPath '\Evenkeel\' -TaskName 'Guard' -Confirm:$false
-    exit 0
-}
-Set-ItemProperty -Path $key -Name 'Guard' -Value ''
+if (-not (Get-ItemProperty -Path $key).Guard) { Exit-With 'confirmed' '' }
 
-# The cmdlet that the change is at ends; another does not begin.
+# The cmdlet that the change is at ends; another does not begin: see invoke.ps1.
 $waited = 0
-while ("$((Get-ItemProperty -Path $key).Change)" -eq "$id begun" -and $waited -lt 60) {
+$change = "$((Get-ItemProperty -Path $key).Change)"
+while ($change -like "$id begun *" -and $waited -lt 60) {
     Start-Sleep -Seconds 1
     $waited++
+    $change = "$((Get-ItemProperty -Path $key).Change)"
 }
-if ("$((Get-ItemProperty -Path $key).Change)" -notlike "$id *") {
-    Set-ItemProperty -Path $key -Name 'Change' -Value "$id never"
-    Set-ItemProperty -Path $key -Name 'Firing' -Value ''
-    Unregister-ScheduledTask -TaskPath '\Evenkeel\' -TaskName 'Guard' -Confirm:$false
-    exit 0
-}
+if ($change -notlike "$id *") { Exit-With 'neverBegun' 'nothing was changed: the change did not begin' }
+$why = 'no new connection came in time'
+if ($change -like "$id begun *") { $why = 'the change did not come to its end' }
+if ($change -like "$id failed *") { $why = 'the change failed' }
+$begun = [int]($change -split ' ')[2]
 
 # After a restart of the host its virtual machine management begins later than we do.
 $waited = 0
-$ready = @(Get-Command -Name 'Get-VMSwitch' -ErrorAction SilentlyContinue).Count -eq 0
-while (-not $ready -and $waited -lt 120) {
+$is_ready = @(Get-Command -Name 'Get-VMSwitch' -ErrorAction SilentlyContinue).Count -eq 0
+while (-not $is_ready -and $waited -lt 120) {
     try {
         Get-VMSwitch | Out-Null
-        $ready = $true
+        $is_ready = $true
     }
     catch {
         Start-Sleep -Seconds 1
@@ -43,19 +86,20 @@ while (-not $ready -and $waited -lt 120) {
     }
 }
 
-$errors = @()
-foreach ($call in @($guard.calls)) {
+foreach ($back in @($guard.calls | Where-Object { $_.after -le $begun })) {
+    $call = $back.call
     try {
         $parameters = @{ ErrorAction = 'Stop' }
         foreach ($given in $call.parameters.PSObject.Properties) {
             $parameters[$given.Name] = $given.Value
         }
         # Two host adapters may have one name; a second one is never meant.
-        $twin = @()
+        $twins = @()
         if ($call.cmdlet -eq 'Add-VMNetworkAdapter') {
-            $twin = @(Get-VMNetworkAdapter -ManagementOS | Where-Object { $_.Name -eq $call.parameters.Name })
+            $twins = @(Get-VMNetworkAdapter -ManagementOS | Where-Object { $_.Name -eq $call.parameters.Name })
         }
-        if ($twin.Count -eq 0) {
+        if ($call.cmdlet -like '*-NetAdapter*') { Wait-Adapter $call.parameters.Name }
+        if ($twins.Count -eq 0) {
             $cmdlet = $call.cmdlet
             & $cmdlet @parameters | Out-Null
         }
@@ -63,27 +107,21 @@ foreach ($call in @($guard.calls)) {
     catch { $errors += "$($call.cmdlet): $($_.Exception.Message)" }
 }
 
-# Addresses that are gone go back to the adapter that had them, with what else that adapter had.
+# TCP/IP comes to a NIC some seconds after a switch is gone.
 foreach ($one in @($guard.addresses)) {
-    try {
-        $there = @(Get-NetIPAddress | Where-Object { $_.IPAddress -eq $one.address }).Count -gt 0
-        if (-not $there) {
-            New-NetIPAddress -InterfaceAlias $one.interface -IPAddress $one.address -PrefixLength $one.prefix | Out-Null
-            foreach ($route in @($guard.routes | Where-Object { $_.interface -eq $one.interface })) {
-                $known = @(Get-NetRoute | Where-Object { $_.DestinationPrefix -eq $route.prefix -and $_.NextHop -eq $route.hop })
-                if ($known.Count -eq 0) {
-                    New-NetRoute -InterfaceAlias $route.interface -DestinationPrefix $route.prefix -NextHop $route.hop | Out-Null
-                }
-            }
-            foreach ($dns in @($guard.servers | Where-Object { $_.interface -eq $one.interface })) {
-                Set-DnsClientServerAddress -InterfaceAlias $dns.interface -ServerAddresses @($dns.servers)
-            }
+    if (Test-Address $one) { continue }
+    for ($tried = 1; $tried -le 30; $tried++) {
+        try {
+            Restore-Address $one
+            break
+        }
+        catch {
+            if ($tried -eq 30) { $errors += "$($one.address): $($_.Exception.Message)" }
+            Start-Sleep -Seconds 1
         }
     }
-    catch { $errors += "$($one.address): $($_.Exception.Message)" }
 }
 
-$done = @{ id = $id; at = [DateTimeOffset]::UtcNow.ToUnixTimeSeconds(); errors = $errors }
-Set-ItemProperty -Path $key -Name 'RolledBack' -Value (ConvertTo-Json -InputObject $done -Depth 4 -Compress)
-Set-ItemProperty -Path $key -Name 'Firing' -Value ''
-Unregister-ScheduledTask -TaskPath '\Evenkeel\' -TaskName 'Guard' -Confirm:$false
+$trouble = ''
+if ($errors.Count -gt 0) { $trouble = "; not all of it: $($errors -join '; ')" }
+Exit-With 'rolledBack' "the host put back what was there before, since $why$trouble"
