@@ -30,6 +30,16 @@ pub trait Machine: Send {
         let _ = (target, request, random);
     }
 
+    /// The same, and then the machine starts anew: what was at work is not any more.
+    fn answer_and_restart(&mut self, target: &str, request: &Request, random: &mut Random) {
+        self.answer_in_part(target, request, random);
+    }
+
+    /// From now on each step of what it does takes so many seconds, so that what is due by itself comes in the midst of it.
+    fn slow_down(&mut self, seconds: u64) {
+        let _ = seconds;
+    }
+
     /// Whether its own network lets anybody reach it.
     fn is_reachable(&self) -> bool {
         true

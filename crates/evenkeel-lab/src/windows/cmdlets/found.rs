@@ -30,7 +30,7 @@ pub(super) fn adapters<'a>(
         names.push(input.get("Name").unwrap_or(Value::Null).to_text());
     }
     let descriptions = arguments.texts("InterfaceDescription");
-    let all = || host.adapters.iter().filter(|adapter| is_of(adapter));
+    let all = || host.seen_adapters().filter(|adapter| is_of(adapter));
     if names.is_empty() && descriptions.is_empty() && arguments.get("InputObject").is_none() {
         return Ok(all().collect());
     }

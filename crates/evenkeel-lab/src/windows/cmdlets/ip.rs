@@ -29,6 +29,7 @@ pub(super) static CMDLETS: &[Cmdlet] = &[
             FAMILY,
             STORE,
             named("PrefixLength", Takes::Int),
+            named("SkipAsSource", Takes::Bool),
             named("DefaultGateway", Takes::Text),
         ],
         new_address,
@@ -98,7 +99,7 @@ fn interfaces<'a>(
     class: &str,
 ) -> Result<Vec<&'a Adapter>, ErrorRecord> {
     let (aliases, indices) = (arguments.texts("InterfaceAlias"), arguments.texts("InterfaceIndex"));
-    let all: Vec<&Adapter> = host.adapters.iter().filter(|adapter| !host.in_switch(&adapter.guid)).collect();
+    let all: Vec<&Adapter> = host.seen_adapters().filter(|adapter| !host.in_switch(&adapter.guid)).collect();
     let is_alias = |pattern: &String, adapter: &Adapter| fits(pattern, &adapter.name);
     let is_index = |index: &String, adapter: &Adapter| adapter.index.to_string() == *index;
     for alias in aliases.iter().filter(|alias| !has_wildcards(alias)) {
@@ -137,6 +138,25 @@ fn interface<'a>(
     Err(refused(cmdlet, class, "Windows System Error 87", text))
 }
 
+/// `-PolicyStore PersistentStore`
+fn is_persistent(arguments: &Arguments) -> bool {
+    arguments.text("PolicyStore").is_some_and(|store| is_name(&store, "PersistentStore"))
+}
+
+/// What is made with `-PolicyStore ActiveStore` does not outlive a restart; without it, it stands in both.
+fn is_kept(arguments: &Arguments) -> bool {
+    !arguments.text("PolicyStore").is_some_and(|store| is_name(&store, "ActiveStore"))
+}
+
+/// A store that is empty. That this is an error, as it is of a query that finds nothing, is believed.
+fn nothing_stored(cmdlet: &str, class: &str) -> ErrorRecord {
+    let message = format!(
+        "No matching {class} objects found by CIM query for enumerating instances of the ROOT/StandardCimv2/{class} class on the CIM server. \
+         Verify query parameters and retry."
+    );
+    ErrorRecord::of(cmdlet, "ObjectNotFound", class, "CmdletizationQuery_NotFound", message)
+}
+
 fn is_v6(address: &str) -> bool {
     address.contains(':')
 }
@@ -157,14 +177,26 @@ fn get_addresses(host: &mut WindowsHost, arguments: &Arguments) -> Given {
             address: format!("fe80::{:x}:5dff:fe00:{:x}", 0x215, adapter.index),
             prefix: 64,
             origin: Origin::WellKnown,
+            is_persistent: false,
         };
         rows.push((adapter.name.clone(), local));
     }
     if arguments.get("InterfaceAlias").is_none() && arguments.get("InterfaceIndex").is_none() {
         for (address, prefix) in [("127.0.0.1", 8), ("::1", 128)] {
-            let address =
-                Address { index: 1, address: address.to_owned(), prefix, origin: Origin::WellKnown };
+            let address = Address {
+                index: 1,
+                address: address.to_owned(),
+                prefix,
+                origin: Origin::WellKnown,
+                is_persistent: false,
+            };
             rows.push((LOOPBACK.to_owned(), address));
+        }
+    }
+    if is_persistent(arguments) {
+        rows.retain(|(_, row)| row.is_persistent);
+        if rows.is_empty() {
+            return Err(nothing_stored(cmdlet, class));
         }
     }
     let wanted = arguments.texts("IPAddress");
@@ -213,7 +245,7 @@ fn address_row(alias: &str, address: &Address) -> Value {
             ("SuffixOrigin", origin_of(address.origin)),
             ("AddressState", Value::Enum { name: "Preferred", number: 4 }),
             ("SkipAsSource", Value::Bool(false)),
-            ("PolicyStore", Value::text("ActiveStore")),
+            ("Store", Value::Enum { name: "ActiveStore", number: 1 }),
         ],
     )
 }
@@ -237,12 +269,19 @@ fn new_address(host: &mut WindowsHost, arguments: &Arguments) -> Given {
         let text = format!("Invalid parameter PrefixLength {prefix}");
         return Err(refused(cmdlet, class, "Windows System Error 87", text));
     };
-    let address = Address { index, address: given, prefix, origin: Origin::Manual };
+    let address =
+        Address { index, address: given, prefix, origin: Origin::Manual, is_persistent: is_kept(arguments) };
     let row = address_row(&alias, &address);
     host.addresses.addresses.push(address);
     if let Some(hop) = arguments.text("DefaultGateway") {
         let destination = if parsed.is_ipv6() { "::/0" } else { "0.0.0.0/0" }.to_owned();
-        host.addresses.routes.push(Route { index, destination, hop, metric: 256 });
+        host.addresses.routes.push(Route {
+            index,
+            destination,
+            hop,
+            metric: 256,
+            is_persistent: is_kept(arguments),
+        });
     }
     Ok(vec![row])
 }
@@ -274,6 +313,7 @@ fn all_routes(host: &WindowsHost) -> Vec<Route> {
             destination: network(&address.address, address.prefix)?,
             hop: if is_v6(&address.address) { "::" } else { "0.0.0.0" }.to_owned(),
             metric: 256,
+            is_persistent: false,
         })
     });
     host.addresses.routes.iter().cloned().chain(on_link).collect()
@@ -297,6 +337,12 @@ fn get_routes(host: &mut WindowsHost, arguments: &Arguments) -> Given {
     let (cmdlet, class) = ("Get-NetRoute", "MSFT_NetRoute");
     let of = interfaces(host, arguments, cmdlet, class)?;
     let mut rows = all_routes(host);
+    if is_persistent(arguments) {
+        rows.retain(|route| route.is_persistent);
+        if rows.is_empty() {
+            return Err(nothing_stored(cmdlet, class));
+        }
+    }
     for (parameter, text) in [
         ("DestinationPrefix", (|route| &route.destination) as fn(&Route) -> &String),
         ("NextHop", |route| &route.hop),
@@ -347,7 +393,7 @@ fn new_route(host: &mut WindowsHost, arguments: &Arguments) -> Given {
         return Err(refused(cmdlet, class, "Windows System Error 87", text));
     }
     let metric = arguments.int("RouteMetric").and_then(|metric| u32::try_from(metric).ok()).unwrap_or(256);
-    let route = Route { index, destination, hop, metric };
+    let route = Route { index, destination, hop, metric, is_persistent: is_kept(arguments) };
     let row = route_row(&alias, &route);
     host.addresses.routes.push(route);
     Ok(vec![row])
@@ -356,7 +402,7 @@ fn new_route(host: &mut WindowsHost, arguments: &Arguments) -> Given {
 fn get_servers(host: &mut WindowsHost, arguments: &Arguments) -> Given {
     let of = interfaces(host, arguments, "Get-DnsClientServerAddress", "MSFT_DNSClientServerAddress")?;
     let rows = of.into_iter().flat_map(|adapter| {
-        let servers = host.addresses.servers.get(&adapter.index).cloned().unwrap_or_default();
+        let servers = host.addresses.servers_of(adapter.index).to_vec();
         let (v6, v4): (Vec<String>, Vec<String>) = servers.into_iter().partition(|server| is_v6(server));
         [(Value::Enum { name: "IPv4", number: 2 }, v4), (Value::Enum { name: "IPv6", number: 23 }, v6)].map(
             |(family, servers)| {

@@ -6,6 +6,7 @@ mod atc;
 mod feature;
 mod found;
 mod ip;
+mod lbfo;
 mod nic;
 mod offload;
 mod properties;
@@ -45,6 +46,8 @@ pub(super) enum Needs {
     HyperV,
     Dcb,
     NetworkAtc,
+    /// A team of the old kind.
+    Lbfo,
 }
 
 impl Cmdlet {
@@ -85,6 +88,7 @@ static ALL: LazyLock<HashMap<String, &'static Cmdlet>> = LazyLock::new(|| {
         atc::CMDLETS,
         feature::CMDLETS,
         ip::CMDLETS,
+        lbfo::CMDLETS,
         nic::CMDLETS,
         offload::CMDLETS,
         properties::CMDLETS,

@@ -2,7 +2,7 @@
 //!
 //! Properties are those of `MSFT_NetAdapter` and of the module's types; error texts are those of cmdlets made of CIM classes.
 
-use super::super::machine::{Adapter, WindowsHost};
+use super::super::machine::{Adapter, Software, WindowsHost};
 use super::super::shell::{Arguments, Takes};
 use super::super::value::{ErrorRecord, Value};
 use super::found::{DESCRIPTION, HIDDEN, INPUT, NAME, adapters, not_found, refused};
@@ -120,7 +120,14 @@ fn row(host: &WindowsHost, adapter: &Adapter) -> Value {
         None => VIRTUAL_SPEED,
     };
     let bits = if adapter.enabled { Value::Int(i64::try_from(speed).unwrap_or(0)) } else { Value::Null };
-    let component = hardware.map_or("vms_mp", |hardware| hardware.model.component());
+    let (component, is_virtual) = match adapter.software {
+        Some(Software::Tunnel) => ("wireguard", true),
+        Some(Software::Team) => ("COMPOSITEBUS\\MS_IMPLAT_MP", false),
+        None => (hardware.map_or("vms_mp", |hardware| hardware.model.component()), adapter.is_virtual()),
+    };
+    // What has none tells $null.
+    let has_none = adapter.software == Some(Software::Tunnel);
+    let or_null = |text: &str| if has_none { Value::Null } else { Value::text(text) };
     let driver = hardware.map_or(host.release.version(), |hardware| &hardware.driver);
     let text = |text: &str| Value::text(text);
     let index = Value::Int(i64::from(adapter.index));
@@ -135,18 +142,18 @@ fn row(host: &WindowsHost, adapter: &Adapter) -> Value {
             ("ifIndex", index),
             ("InterfaceGuid", text(&adapter.guid)),
             ("DeviceID", text(&adapter.guid)),
-            ("MacAddress", text(&adapter.mac)),
-            ("PermanentAddress", text(&adapter.mac.replace('-', ""))),
+            ("MacAddress", or_null(&adapter.mac)),
+            ("PermanentAddress", or_null(&adapter.mac.replace('-', ""))),
             ("Status", text(status(host, adapter))),
             ("AdminStatus", text(if adapter.enabled { "Up" } else { "Down" })),
             ("MediaConnectionState", text(if is_up { "Connected" } else { "Disconnected" })),
             ("LinkSpeed", text(&format!("{} Gbps", speed / 1_000_000_000))),
             ("ReceiveLinkSpeed", bits.clone()),
             ("TransmitLinkSpeed", bits),
-            ("Virtual", Value::Bool(adapter.is_virtual())),
+            ("Virtual", Value::Bool(is_virtual)),
             ("HardwareInterface", Value::Bool(!adapter.is_virtual())),
             ("ComponentID", text(component)),
-            ("DriverVersion", text(driver)),
+            ("DriverVersion", or_null(driver)),
             ("DriverDescription", text(&adapter.description)),
         ],
     )

@@ -34,7 +34,7 @@ pub(super) static CMDLETS: &[Cmdlet] = &[
 
 /// What SMB can talk over: not a NIC that a switch has.
 fn interfaces(host: &WindowsHost) -> Vec<Value> {
-    let has_stack = host.adapters.iter().filter(|adapter| adapter.enabled && !host.in_switch(&adapter.guid));
+    let has_stack = host.seen_adapters().filter(|adapter| adapter.enabled && !host.in_switch(&adapter.guid));
     let rows = has_stack.map(|adapter| {
         let of = |index| host.addresses.addresses.iter().filter(move |address| address.index == index);
         let addresses = of(adapter.index).map(|address| address.address.clone());

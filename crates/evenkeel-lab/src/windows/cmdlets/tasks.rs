@@ -1,4 +1,4 @@
-//! Scheduled tasks. A task here has one action, and of its triggers counts the one that says a time.
+//! Scheduled tasks. A task here has one action; of triggers there are those for a time and for the machine's start.
 
 use super::super::machine::{Task, WindowsHost};
 use super::super::shell::{Arguments, Parameter, Takes};
@@ -103,15 +103,15 @@ fn register(host: &mut WindowsHost, arguments: &Arguments) -> Given {
             "The task XML is missing a required element or attribute.",
         );
     };
-    // Of several triggers that one counts here that says a time: this host never starts anew.
     let triggers = arguments.get("Trigger").map(|given| given.items()).unwrap_or_default();
     let due = triggers.iter().find_map(|trigger| instant(&trigger.get("At")?));
+    let at_startup = triggers.iter().any(|trigger| trigger.get("AtStartup").is_some_and(|on| on.is_true()));
     if host.task_mut(&path, &name).is_some() && !arguments.is_on("Force") {
         let message = "Cannot create a file when that file already exists.";
         return refuse("NotSpecified", "HRESULT 0x800700b7", message);
     }
     let argument = part("Action", "Argument").map(|argument| argument.to_text()).unwrap_or_default();
-    let task = Task { path, name, execute: execute.to_text(), argument, due, is_running: false };
+    let task = Task { path, name, execute: execute.to_text(), argument, due, at_startup, is_running: false };
     let made = row(&task);
     host.tasks.retain(|old| !(is_name(&old.path, &task.path) && is_name(&old.name, &task.name)));
     host.tasks.push(task);

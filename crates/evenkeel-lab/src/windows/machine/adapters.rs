@@ -23,10 +23,32 @@ pub(in crate::windows) struct Adapter {
     pub(in crate::windows) enabled: bool,
     /// Restarting: its link is back at that time.
     pub(in crate::windows) back_at: i64,
-    /// What it is made of; `None` for the host's side of a host adapter.
+    /// Nobody sees it before that time.
+    pub(in crate::windows) there_at: i64,
+    /// What made it, where that is neither a NIC nor Hyper-V.
+    pub(in crate::windows) software: Option<Software>,
+    /// What it is made of; `None` for the host's side of a host adapter, and what software makes.
     pub(in crate::windows) hardware: Option<Hardware>,
     /// The advanced properties that its driver has.
     pub(in crate::windows) properties: Vec<Property>,
+}
+
+/// What makes adapters without a NIC of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(in crate::windows) enum Software {
+    /// A tunnel of layer 3, such as that of WireGuard.
+    Tunnel,
+    /// A team of the old kind (LBFO). That Windows does not call it virtual is believed.
+    Team,
+}
+
+impl Software {
+    pub(super) fn description(self) -> &'static str {
+        match self {
+            Software::Tunnel => "WireGuard Tunnel",
+            Software::Team => "Microsoft Network Adapter Multiplexor Driver",
+        }
+    }
 }
 
 /// A NIC.
@@ -98,7 +120,7 @@ impl Adapter {
         self.enabled && self.active("*NetworkDirect") == Some("1")
     }
 
-    /// The host's side of a host adapter.
+    /// The host's side of a host adapter, or what else is no NIC.
     pub(in crate::windows) fn is_virtual(&self) -> bool {
         self.hardware.is_none()
     }
@@ -132,6 +154,11 @@ impl WindowsHost {
         adapter.enabled && has_link && self.clock >= adapter.back_at
     }
 
+    /// The adapters that are there for others to see.
+    pub(in crate::windows) fn seen_adapters(&self) -> impl Iterator<Item = &Adapter> {
+        self.adapters.iter().filter(|adapter| adapter.there_at <= self.clock)
+    }
+
     /// Starts an adapter anew: what was set comes into effect, the link is down for a while.
     pub(in crate::windows) fn restart(&mut self, name: &str) {
         let back_at = self.clock.saturating_add(RESTART_SECONDS);
@@ -147,7 +174,8 @@ impl WindowsHost {
     pub(in crate::windows) fn add_host_side(&mut self, name: &str, mac: &str) -> String {
         let index = self.take_index();
         let guid = guid(&self.name, index);
-        let others = self.adapters.iter().filter(|adapter| adapter.is_virtual()).count();
+        let is_side = |adapter: &&Adapter| adapter.is_virtual() && adapter.software.is_none();
+        let others = self.adapters.iter().filter(is_side).count();
         self.adapters.push(Adapter {
             name: format!("vEthernet ({name})"),
             description: numbered("Hyper-V Virtual Ethernet Adapter", others),
@@ -156,6 +184,8 @@ impl WindowsHost {
             index,
             enabled: true,
             back_at: 0,
+            there_at: self.clock.saturating_add(self.pnp_seconds),
+            software: None,
             hardware: None,
             properties: super::drivers::host_side_properties(),
         });

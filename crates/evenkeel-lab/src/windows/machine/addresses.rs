@@ -21,6 +21,8 @@ pub(in crate::windows) struct Address {
     pub(in crate::windows) address: String,
     pub(in crate::windows) prefix: u8,
     pub(in crate::windows) origin: Origin,
+    /// It stands in the store for what outlives a restart. Those of a cluster's resources do not.
+    pub(in crate::windows) is_persistent: bool,
 }
 
 /// A route over a gateway, or (`0.0.0.0`, `::`) on the link.
@@ -31,6 +33,8 @@ pub(in crate::windows) struct Route {
     pub(in crate::windows) destination: String,
     pub(in crate::windows) hop: String,
     pub(in crate::windows) metric: u32,
+    /// It stands in the store for what outlives a restart. Those of a DHCP server do not.
+    pub(in crate::windows) is_persistent: bool,
 }
 
 /// All of them.
@@ -39,8 +43,10 @@ pub(in crate::windows) struct Route {
 pub(in crate::windows) struct Addresses {
     pub(in crate::windows) addresses: Vec<Address>,
     pub(in crate::windows) routes: Vec<Route>,
-    /// The DNS servers (IPv4) of each interface that has some.
+    /// The DNS servers that somebody gave an interface.
     pub(in crate::windows) servers: BTreeMap<u32, Vec<String>>,
+    /// Those that a DHCP server gave it, which count where nobody gave it any.
+    pub(in crate::windows) leased_servers: BTreeMap<u32, Vec<String>>,
 }
 
 impl Addresses {
@@ -49,6 +55,20 @@ impl Addresses {
         self.addresses.retain(|address| address.index != index);
         self.routes.retain(|route| route.index != index);
         self.servers.remove(&index);
+        self.leased_servers.remove(&index);
+    }
+
+    /// What is not persistent goes with a restart; what is leased is leased again.
+    pub(in crate::windows) fn restart(&mut self) {
+        self.addresses.retain(|address| address.is_persistent || address.origin != Origin::Manual);
+        let leased: Vec<u32> = self.leased_servers.keys().copied().collect();
+        self.routes.retain(|route| route.is_persistent || leased.contains(&route.index));
+    }
+
+    /// The DNS servers of an interface.
+    pub(in crate::windows) fn servers_of(&self, index: u32) -> &[String] {
+        let own = self.servers.get(&index).filter(|servers| !servers.is_empty());
+        own.or_else(|| self.leased_servers.get(&index)).map_or(&[], Vec::as_slice)
     }
 
     /// Whether somebody gave this interface an address, or a DHCP server did.
@@ -64,8 +84,10 @@ impl Addresses {
         for route in self.routes.iter_mut().filter(|route| route.index == from) {
             route.index = to;
         }
-        if let Some(servers) = self.servers.remove(&from) {
-            self.servers.insert(to, servers);
+        for servers in [&mut self.servers, &mut self.leased_servers] {
+            if let Some(all) = servers.remove(&from) {
+                servers.insert(to, all);
+            }
         }
     }
 }

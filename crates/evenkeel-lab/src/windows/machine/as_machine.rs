@@ -40,9 +40,20 @@ impl Machine for WindowsHost {
 
     /// Either all of it is done and only the answer is lost, as it mostly is with Windows' OpenSSH, or the process goes with the connection.
     fn answer_in_part(&mut self, target: &str, request: &Request, random: &mut Random) {
-        self.calls_left = random.one_in(2).then(|| random.below(CALLS_AT_MOST));
+        self.session.calls_left = random.one_in(2).then(|| random.below(CALLS_AT_MOST));
         self.answer(target, request);
-        self.calls_left = None;
+    }
+
+    /// Somebody presses the button in the midst of it, or just behind it.
+    fn answer_and_restart(&mut self, target: &str, request: &Request, random: &mut Random) {
+        self.session.calls_left = Some(random.below(CALLS_AT_MOST));
+        self.session.then_restarts = true;
+        self.answer(target, request);
+    }
+
+    /// Every cmdlet takes so long from now on.
+    fn slow_down(&mut self, seconds: u64) {
+        self.slow("*", seconds);
     }
 
     fn fingerprint(&self) -> u64 {
@@ -108,10 +119,10 @@ impl WindowsHost {
     fn hash_state(&self, hasher: &mut impl Hasher) {
         for adapter in &self.adapters {
             (&adapter.name, &adapter.description, &adapter.mac, &adapter.guid, adapter.index).hash(hasher);
-            (adapter.enabled, &adapter.hardware, &adapter.properties).hash(hasher);
+            (adapter.enabled, &adapter.hardware, adapter.software, &adapter.properties).hash(hasher);
         }
         (&self.name, self.hyper_v, self.dcb, &self.addresses, &self.qos).hash(hasher);
         (&self.offload, self.multichannel, &self.registry, &self.tasks, &self.intents).hash(hasher);
-        self.switches.hash(hasher);
+        (&self.switches, &self.lbfo).hash(hasher);
     }
 }

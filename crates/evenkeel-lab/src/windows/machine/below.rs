@@ -33,7 +33,10 @@ impl WindowsHost {
     /// Some member of a host adapter's switch is up; always on a switch that leads nowhere outside.
     pub(in crate::windows) fn host_side_has_link(&self, guid: &str) -> bool {
         let host = self.switches.host_adapters.iter().find(|host| host.device == guid);
-        let Some(id) = host.and_then(|host| host.vnic.switch.as_deref()) else { return false };
+        let Some(host) = host else {
+            return self.adapter_of(guid).is_some_and(|side| side.software.is_some());
+        };
+        let Some(id) = host.vnic.switch.as_deref() else { return false };
         let Some(switch) = self.switches.by_id(id) else { return false };
         switch.uplinks.is_empty() || self.uplinks_of(switch).any(|nic| self.is_up(nic))
     }

@@ -10,6 +10,7 @@ mod clock;
 mod drift;
 mod drivers;
 mod models;
+mod processes;
 mod qos;
 mod reach;
 mod registry;
@@ -18,7 +19,7 @@ mod switches;
 mod tasks;
 mod world;
 
-pub(super) use adapters::{Adapter, Property, PropertyTakes};
+pub(super) use adapters::{Adapter, Property, PropertyTakes, Software};
 pub(super) use addresses::{Address, Addresses, Origin, Route};
 pub use models::{Model, Port, Release};
 pub(super) use qos::{Policy, Qos, TrafficClass};
@@ -29,6 +30,8 @@ pub(super) use switches::{
     Balancing, Bandwidth, NewSwitch, Switch, SwitchType, Switches, VirtualMachine, Vlan, Vnic,
 };
 pub(super) use tasks::Task;
+
+use std::collections::BTreeMap;
 
 use super::shell::Edition;
 
@@ -60,11 +63,23 @@ pub struct WindowsHost {
     pub(super) management: Option<Management>,
     /// Seconds since 1970.
     pub(super) clock: i64,
-    /// A scheduled task is running: nobody's connection is around it.
-    pub(super) in_task: bool,
+    /// Of the process that has the machine.
+    session: processes::Session,
+    /// The other ones.
+    waiting: processes::Waiting,
+    /// So many were begun.
+    processes: u32,
+    /// Who has the mutexes; `None` where he is gone.
+    mutexes: BTreeMap<String, Option<u32>>,
     pub(super) faults: Vec<Fault>,
-    /// The script that runs is killed after so many more cmdlets; `None` where nobody kills it.
-    pub(super) calls_left: Option<usize>,
+    /// Cmdlets that take their time, in seconds; `*` are all.
+    slow: Vec<(String, i64)>,
+    /// So many seconds go by until a new adapter, or one with a new name, is there for others to see.
+    pnp_seconds: i64,
+    /// When Hyper-V's management is there.
+    vmms_at: i64,
+    /// The teams of the old kind (LBFO), each with its NICs; empty where the module for them is not there.
+    pub(super) lbfo: BTreeMap<String, Vec<String>>,
 }
 
 /// `Get-NetOffloadGlobalSetting`

@@ -1,6 +1,8 @@
 //! How a host is made, and what happens to it from outside.
 
-use super::adapters::{Hardware, guid, numbered};
+use std::collections::BTreeMap;
+
+use super::adapters::{Hardware, Software, guid, numbered};
 use super::{
     Adapter, Address, Addresses, Fault, Intent, Management, Model, Offload, Origin, Port, Qos, Registry,
     Release, Route, Switches, WindowsHost,
@@ -35,9 +37,15 @@ impl WindowsHost {
             switches: Switches::default(),
             management: None,
             clock: START,
-            in_task: false,
+            session: super::processes::Session::default(),
+            waiting: super::processes::Waiting::default(),
+            processes: 0,
+            mutexes: BTreeMap::new(),
             faults: Vec::new(),
-            calls_left: None,
+            slow: Vec::new(),
+            pnp_seconds: 0,
+            vmms_at: 0,
+            lbfo: BTreeMap::new(),
         }
     }
 
@@ -71,6 +79,8 @@ impl WindowsHost {
             index,
             enabled: true,
             back_at: 0,
+            there_at: 0,
+            software: None,
             hardware: Some(Hardware {
                 model,
                 speed: model.speed(),
@@ -89,7 +99,13 @@ impl WindowsHost {
         let mut host = self.with_address(interface, address);
         let Some(index) = host.adapter(interface).map(|adapter| adapter.index) else { return host };
         let destination = "0.0.0.0/0".to_owned();
-        host.addresses.routes.push(Route { index, destination, hop: GATEWAY.to_owned(), metric: 256 });
+        host.addresses.routes.push(Route {
+            index,
+            destination,
+            hop: GATEWAY.to_owned(),
+            metric: 256,
+            is_persistent: true,
+        });
         host.addresses.servers.insert(index, vec![GATEWAY.to_owned()]);
         let address = address.split_once('/').map_or(address, |(address, _)| address).to_owned();
         host.management = Some(Management { address, vlan });
@@ -99,22 +115,77 @@ impl WindowsHost {
     /// Somebody gave an interface an address: `10.0.0.1/24`.
     #[must_use]
     pub fn with_address(mut self, interface: &str, address: &str) -> Self {
-        self.give(interface, address, Origin::Manual);
+        self.give(interface, address, Origin::Manual, true);
         self
     }
 
-    /// A DHCP server gave an interface an address.
+    /// A resource of a cluster has its address here, as long as it is on this node: by hand as it looks, but not persistent.
     #[must_use]
-    pub fn with_lease(mut self, interface: &str, address: &str) -> Self {
-        self.give(interface, address, Origin::Dhcp);
+    pub fn with_cluster_address(mut self, interface: &str, address: &str) -> Self {
+        self.give(interface, address, Origin::Manual, false);
         self
     }
 
-    fn give(&mut self, interface: &str, address: &str, origin: Origin) {
+    /// A DHCP server gave an interface an address, a default route over `gateway`, and that as its DNS server, too.
+    #[must_use]
+    pub fn with_lease(mut self, interface: &str, address: &str, gateway: &str) -> Self {
+        let Some(index) = self.give(interface, address, Origin::Dhcp, false) else { return self };
+        let (destination, hop) = ("0.0.0.0/0".to_owned(), gateway.to_owned());
+        self.addresses.routes.push(Route { index, destination, hop, metric: 0, is_persistent: false });
+        self.addresses.leased_servers.insert(index, vec![gateway.to_owned()]);
+        self
+    }
+
+    fn give(&mut self, interface: &str, address: &str, origin: Origin, is_persistent: bool) -> Option<u32> {
         let (address, prefix) = address.split_once('/').unwrap_or((address, "24"));
-        let Some(index) = self.adapter(interface).map(|adapter| adapter.index) else { return };
+        let index = self.adapter(interface)?.index;
         let (address, prefix) = (address.to_owned(), prefix.parse().unwrap_or(24));
-        self.addresses.addresses.push(Address { index, address, prefix, origin });
+        self.addresses.addresses.push(Address { index, address, prefix, origin, is_persistent });
+        Some(index)
+    }
+
+    /// Puts in the adapter of a tunnel: it has neither a MAC address nor a version of its driver.
+    #[must_use]
+    pub fn add_tunnel(mut self, name: &str) -> Self {
+        self.add_soft(name, Software::Tunnel);
+        self
+    }
+
+    /// Somebody made an LBFO team of NICs: an adapter of its own above them.
+    #[must_use]
+    pub fn with_lbfo(mut self, team: &str, nics: &[&str]) -> Self {
+        self.lbfo.insert(team.to_owned(), nics.iter().map(|nic| (*nic).to_owned()).collect());
+        self.add_soft(team, Software::Team);
+        self
+    }
+
+    fn add_soft(&mut self, name: &str, software: Software) {
+        let index = self.take_index();
+        self.adapters.push(Adapter {
+            name: name.to_owned(),
+            description: software.description().to_owned(),
+            mac: if software == Software::Team { "B8-59-9F-FF-00-01".to_owned() } else { String::new() },
+            guid: guid(&self.name, index),
+            index,
+            enabled: true,
+            back_at: 0,
+            there_at: 0,
+            software: Some(software),
+            hardware: None,
+            properties: Vec::new(),
+        });
+    }
+
+    /// This cmdlet takes so many seconds from now on before it does anything; `*` is every cmdlet of the machine.
+    pub fn slow(&mut self, cmdlet: &str, seconds: u64) {
+        let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+        self.slow.retain(|(slow, _)| !slow.eq_ignore_ascii_case(cmdlet));
+        self.slow.push((cmdlet.to_owned(), seconds));
+    }
+
+    /// From now on a new adapter, or one with a new name, is there for others to see only after so many seconds.
+    pub fn set_pnp_delay(&mut self, seconds: u64) {
+        self.pnp_seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
     }
 
     /// Somebody pulls the cable of a NIC.

@@ -1,4 +1,4 @@
-//! Scheduled tasks with one trigger: once, at a time.
+//! Scheduled tasks: once at a time, when the machine starts, or when somebody starts them.
 
 use super::WindowsHost;
 use crate::windows::value::is_name;
@@ -15,6 +15,8 @@ pub(in crate::windows) struct Task {
     pub(in crate::windows) argument: String,
     /// When it is due, in seconds since 1970; `None` once it has run.
     pub(in crate::windows) due: Option<i64>,
+    /// It runs when the machine starts, too.
+    pub(in crate::windows) at_startup: bool,
     pub(in crate::windows) is_running: bool,
 }
 

@@ -58,6 +58,12 @@ fn encoded_command(words: &[&str]) -> Result<String, String> {
 }
 
 fn powershell(world: &mut dyn World, script: &str, stdin: &[u8]) -> Printed {
+    let printed = shell(world, script, stdin);
+    world.end();
+    printed
+}
+
+fn shell(world: &mut dyn World, script: &str, stdin: &[u8]) -> Printed {
     let mut shell = Shell::new(world);
     let ended = shell.script(script, Vec::new(), lines(stdin));
     let mut errors = std::mem::take(&mut shell.errors);
@@ -90,7 +96,7 @@ fn lines(stdin: &[u8]) -> Vec<Value> {
     text.lines().map(Value::text).collect()
 }
 
-/// Runs a script with its one argument, and gives the last value that it yields, as `ConvertTo-Json -Depth 16` writes it; the error is the one
+/// Runs a script with its one argument, as the transport's own does, whose preference is to stop at errors, and gives the last value that it yields, as `ConvertTo-Json -Depth 16` writes it; the error is the one
 /// that ended it. What our simulator does not understand is an error of the category `NotImplemented`.
 pub fn run_script(
     world: &mut dyn World,
@@ -99,9 +105,13 @@ pub fn run_script(
 ) -> Result<serde_json::Value, ErrorRecord> {
     let input = json::from_json(input)
         .map_err(|why| ErrorRecord::of("", "NotImplemented", "", "Simulator", format!("the input: {why}")))?;
-    let mut shell = Shell::new(world);
-    shell.set("erroractionpreference", Value::text("Stop"));
-    let values = shell.script(text, vec![input], Vec::new()).map_err(record_of)?;
+    let ended = {
+        let mut shell = Shell::new(world);
+        shell.set("erroractionpreference", Value::text("Stop"));
+        shell.called(text, vec![input]).map_err(record_of)
+    };
+    world.end();
+    let values = ended?;
     Ok(values.last().map_or(serde_json::Value::Null, |value| json::to_json(value, DEPTH)))
 }
 
@@ -111,6 +121,10 @@ fn record_of(stop: Stop) -> ErrorRecord {
         Stop::Exit(status) => {
             let message = format!("the script ended PowerShell with exit status {status}");
             ErrorRecord::of("", "OperationStopped", "", "Exit", message)
+        }
+        Stop::Killed => {
+            let message = "The pipeline has been stopped.";
+            ErrorRecord::of("", "OperationStopped", "", "PipelineStopped", message)
         }
         Stop::Beyond(beyond) => {
             let message = format!("the simulator, at line {}: {}", beyond.line, beyond.what);

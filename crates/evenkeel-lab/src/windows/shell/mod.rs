@@ -82,8 +82,35 @@ pub trait World {
     /// The clock, in seconds since 1970 (UTC).
     fn now(&self) -> i64;
 
-    /// `Start-Sleep`: the clock goes on.
+    /// `Start-Sleep`: the clock goes on, and whoever else runs on the machine goes on with it.
     fn sleep(&mut self, seconds: i64);
+
+    /// Whether a cmdlet is a function of a module (those made of CIM classes are). Such a one sees the preferences of the
+    /// global scope, but not those of who calls it in a scope of its own (PowerShell/PowerShell#4568).
+    fn is_function(&self, cmdlet: &str) -> bool {
+        let _ = cmdlet;
+        false
+    }
+
+    /// Takes a named mutex for the script that runs. `has_waited`: it has tried before.
+    fn take_mutex(&mut self, name: &str, has_waited: bool) -> Mutex {
+        let _ = (name, has_waited);
+        Mutex::Taken
+    }
+
+    /// Gives a named mutex back; false where this script does not have it.
+    fn release_mutex(&mut self, name: &str) -> bool {
+        let _ = name;
+        true
+    }
+
+    /// The process was killed: nothing more of the script happens, not even `finally`.
+    fn is_over(&self) -> bool {
+        false
+    }
+
+    /// The process ends.
+    fn end(&mut self) {}
 
     /// Which PowerShell it is.
     fn edition(&self) -> Edition;
@@ -96,6 +123,17 @@ pub enum Edition {
     Desktop,
     /// PowerShell 7.
     Core,
+}
+
+/// What becomes of who wants a mutex.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutex {
+    /// Has it now.
+    Taken,
+    /// Another process has it.
+    Held,
+    /// Has it now, since the process that had it meanwhile ended without a word.
+    Abandoned,
 }
 
 /// What a command line printed.

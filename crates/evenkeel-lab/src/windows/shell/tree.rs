@@ -7,6 +7,9 @@ use super::super::value::Value;
 /// A name in lower case: names do not tell cases apart.
 pub(super) type Name = Rc<str>;
 
+/// Before the name of a variable of the global scope.
+pub(super) const GLOBAL: &str = "global:";
+
 /// A script, a function or a script block.
 #[derive(Debug)]
 pub struct Body {
@@ -117,6 +120,12 @@ pub(super) enum Expression {
     /// `@{ }`
     Table(Vec<(Expression, Statement)>),
     Block(Rc<Body>),
+    /// `[int]$x`
+    Cast {
+        /// In lower case, without `System.`.
+        to: String,
+        of: Box<Expression>,
+    },
     Not(Box<Expression>),
     Minus(Box<Expression>),
     /// `$x++`, which yields nothing where it is a statement
@@ -136,6 +145,10 @@ pub(super) enum Operator {
     LessOrEqual,
     Like,
     NotLike,
+    Contains,
+    NotContains,
+    In,
+    NotIn,
     Split,
     Join,
     Plus,

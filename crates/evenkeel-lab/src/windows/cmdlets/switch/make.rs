@@ -7,7 +7,7 @@ use super::refused::{
 use super::{Cmdlet, Given, Needs, at, named};
 use crate::windows::machine::{Adapter, Bandwidth, NewSwitch, SwitchType, WindowsHost};
 use crate::windows::shell::{Arguments, Takes};
-use crate::windows::value::ErrorRecord;
+use crate::windows::value::{ErrorRecord, is_name};
 
 /// The most NICs of a team.
 const MOST: usize = 8;
@@ -156,7 +156,10 @@ pub(super) fn may_bind(
     match host.switches.above(guid) {
         Some(switch) if own == Some(switch.id.as_str()) => Ok(()),
         Some(_) => Err(already_bound(cmdlet, &nic.description)),
-        None if !nic.enabled => Err(bind_failed(cmdlet, guid)),
+        // That a NIC below an LBFO team is refused is believed; no document says that it works.
+        None if !nic.enabled || host.lbfo.values().flatten().any(|member| is_name(member, &nic.name)) => {
+            Err(bind_failed(cmdlet, guid))
+        }
         None => Ok(()),
     }
 }

@@ -139,3 +139,76 @@ fn smb_sees_rdma_where_it_works() {
     does(&mut host, "Set-SmbClientConfiguration -EnableMultiChannel $false -Force");
     assert_eq!(one(&mut host, "(Get-SmbClientConfiguration).EnableMultiChannel"), json!(false));
 }
+
+#[test]
+fn an_adapter_need_not_have_a_mac_address() {
+    let mut host = host().add_tunnel("wg0");
+    let tunnel = one(&mut host, "Get-NetAdapter wg0");
+    assert_eq!((&tunnel["MacAddress"], &tunnel["DriverVersion"]), (&json!(null), &json!(null)));
+    assert_eq!((&tunnel["Status"], &tunnel["Virtual"]), (&json!("Up"), &json!(true)));
+    assert!(fails(&mut host, "New-VMSwitch S -NetAdapterName wg0").contains("wg0"));
+}
+
+#[test]
+fn a_team_of_the_old_kind_has_its_nics() {
+    let mut host = host();
+    assert!(fails(&mut host, "Get-NetLbfoTeamMember").contains("is not recognized"));
+    let mut host = host.with_lbfo("Team1", &["NIC1", "NIC2"]);
+    let rows =
+        "Get-NetLbfoTeamMember | ForEach-Object { \"$($_.Team) $($_.Name) $($_.InterfaceDescription)\" }";
+    let wanted = ["Team1 NIC1 Mellanox ConnectX-5 Adapter", "Team1 NIC2 Mellanox ConnectX-5 Adapter #2"];
+    assert_eq!(all(&mut host, rows), json!(wanted));
+    assert_eq!(all(&mut host, "Get-NetLbfoTeamMember -Team Other*"), json!([]));
+    assert_eq!(one(&mut host, "(Get-NetLbfoTeam).Name"), json!("Team1"));
+    assert!(fails(&mut host, "Get-NetLbfoTeamMember NIC3").contains("MSFT_NetLbfoTeamMember"));
+    assert_eq!(one(&mut host, "(Get-NetAdapter Team1).Virtual"), json!(false));
+    fails(&mut host, "New-VMSwitch S -NetAdapterName NIC1");
+    fails(&mut host, "New-VMSwitch S -NetAdapterName Team1");
+}
+
+#[test]
+fn a_new_adapter_is_there_some_seconds_later() {
+    let mut host = host();
+    host.set_pnp_delay(3);
+    let names = |host: &mut super::WindowsHost| {
+        all(host, "Get-NetAdapter -Name vEthernet* | ForEach-Object { $_.Name }")
+    };
+    does(&mut host, "New-VMSwitch S -NetAdapterName NIC1 -EnableEmbeddedTeaming $true");
+    assert_eq!(names(&mut host), json!([]));
+    assert_eq!(all(&mut host, "(Get-VMNetworkAdapter -ManagementOS).Name"), json!(["S"]));
+    assert!(
+        fails(&mut host, "Set-NetAdapterRdma -Name 'vEthernet (S)' -Enabled $true").contains("vEthernet (S)")
+    );
+    assert!(
+        fails(&mut host, "New-NetIPAddress -InterfaceAlias 'vEthernet (S)' -IPAddress 10.0.0.1")
+            .contains("Invalid")
+    );
+    host.pass(3);
+    assert_eq!(names(&mut host), json!(["vEthernet (S)"]));
+    does(&mut host, "Rename-VMNetworkAdapter -ManagementOS -Name S -NewName M; Start-Sleep 2");
+    assert_eq!(names(&mut host), json!([]));
+    host.pass(1);
+    assert_eq!(names(&mut host), json!(["vEthernet (M)"]));
+}
+
+#[test]
+fn functions_of_modules_see_only_the_global_preference() {
+    let mut host = host();
+    // The transport's is to stop; the block's own is for cmdlets that are none.
+    let quiet = "$ErrorActionPreference = 'SilentlyContinue'\n";
+    assert!(fails(&mut host, &format!("{quiet}Get-NetAdapter -Name NIC9")).contains("NIC9"));
+    does(&mut host, &format!("{quiet}Get-VMSwitch -Name S"));
+    let line = |text: &str| {
+        let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes);
+        format!("powershell -NoProfile -EncodedCommand {encoded}")
+    };
+    let mut said = |text: &str| {
+        let printed = crate::windows::shell::run_command_line(&mut host, &line(text), b"");
+        String::from_utf8(printed.stdout).unwrap()
+    };
+    let block = "& { $ErrorActionPreference = 'Stop'\ntry { Get-NetAdapter -Name NIC9 } catch { 'caught' } }";
+    assert_eq!(said(block), "", "its error ends nothing");
+    assert_eq!(said(&format!("$ErrorActionPreference = 'Stop'\n{block}")), "caught\r\n");
+    assert_eq!(said(&block.replace("Get-NetAdapter", "Get-VMSwitch")), "caught\r\n");
+}

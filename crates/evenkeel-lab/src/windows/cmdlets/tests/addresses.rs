@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{all, does, fails, host, one};
+use crate::windows::{Edition, Model, Port, Release, WindowsHost};
 
 const MANUAL: &str = "Get-NetIPAddress | Where-Object { \"$($_.PrefixOrigin)\" -eq 'Manual' } | ForEach-Object { \"$($_.InterfaceAlias) $($_.IPAddress)/$($_.PrefixLength)\" }";
 
@@ -44,4 +45,29 @@ fn routes_and_servers() {
     does(&mut host, "Set-DnsClientServerAddress -InterfaceAlias NIC1 -ServerAddresses 10.0.0.2,10.0.0.3");
     let read = "(Get-DnsClientServerAddress -InterfaceAlias NIC1 -AddressFamily IPv4).ServerAddresses";
     assert_eq!(all(&mut host, read), json!(["10.0.0.2", "10.0.0.3"]));
+}
+
+#[test]
+fn what_outlives_a_restart_stands_in_a_store_of_its_own() {
+    let mut host =
+        host().with_lease("NIC1", "10.0.0.7/24", "10.0.0.1").with_cluster_address("NIC2", "10.1.0.9/24");
+    let stored = "(Get-NetIPAddress -PolicyStore PersistentStore).IPAddress";
+    assert_eq!(all(&mut host, stored), json!(["192.168.1.10"]));
+    assert_eq!(all(&mut host, "(Get-NetRoute -PolicyStore PersistentStore).NextHop"), json!(["192.168.1.1"]));
+    let origins = "Get-NetIPAddress -InterfaceAlias NIC1,NIC2 -AddressFamily IPv4 | ForEach-Object { \"$($_.PrefixOrigin)\" }";
+    assert_eq!(all(&mut host, origins), json!(["Dhcp", "Manual"]));
+    let read = "(Get-DnsClientServerAddress -InterfaceAlias NIC1 -AddressFamily IPv4).ServerAddresses";
+    assert_eq!(all(&mut host, read), json!(["10.0.0.1"]));
+    // What is set by hand hides what is leased.
+    does(&mut host, "Set-DnsClientServerAddress -InterfaceAlias NIC1 -ServerAddresses 10.0.0.2");
+    assert_eq!(all(&mut host, read), json!(["10.0.0.2"]));
+    does(&mut host, "Set-DnsClientServerAddress -InterfaceAlias NIC1 -ResetServerAddresses");
+    assert_eq!(all(&mut host, read), json!(["10.0.0.1"]));
+    let mut bare = WindowsHost::new("hv02", Release::Ws2022, Edition::Desktop).add_nic(
+        "NIC1",
+        Model::Onboard,
+        Port::unplugged(),
+    );
+    let none = bare.by_hand("Get-NetRoute -PolicyStore PersistentStore").unwrap_err();
+    assert_eq!(none.category, "ObjectNotFound");
 }

@@ -29,8 +29,10 @@ impl WindowsHost {
     /// Gives a host adapter another name, and its side in the host with it.
     pub(in crate::windows) fn rename_host_adapter(&mut self, device: &str, name: &str) {
         let alias = self.free_alias(name, device);
+        let there_at = self.clock.saturating_add(self.pnp_seconds);
         if let Some(side) = self.adapters.iter_mut().find(|side| side.guid == device) {
             side.name = alias;
+            side.there_at = there_at;
         }
         if let Some(host) = self.switches.host_adapters.iter_mut().find(|host| host.device == device) {
             name.clone_into(&mut host.vnic.name);

@@ -30,6 +30,10 @@ impl Source<'_> {
             "script_block_expression" => self.block(node),
             "type_literal" => Ok(Expression::Literal(Value::Type(self.type_name(node)))),
             "expression_with_unary_operator" if parts.len() == 2 => self.unary(node, &parts),
+            "cast_expression" | "attributed_variable" => match parts[..] {
+                [to, of] => Ok(Expression::Cast { to: self.type_name(to), of: self.boxed_expression(of)? }),
+                _ => Err(self.not_understood(node)),
+            },
             "post_increment_expression" => match parts[..] {
                 [of, _] => Ok(Expression::Increment(Box::new(self.expression(of)?))),
                 _ => Err(self.not_understood(node)),
@@ -51,7 +55,8 @@ impl Source<'_> {
             | "range_expression"
             | "argument_expression"
             | "array_literal_expression"
-            | "unary_expression" => match parts[..] {
+            | "unary_expression"
+            | "expression_with_unary_operator" => match parts[..] {
                 [inner] => self.expression(inner),
                 _ => Err(self.not_understood(node)),
             },
@@ -68,7 +73,8 @@ impl Source<'_> {
         Ok(Expression::Literal(Value::Int(number)))
     }
 
-    /// A variable's name, in lower case. Scopes and drives are not understood.
+    /// A variable's name, in lower case. Of scopes there are `global:`, which is `script:` too since nothing here is a script
+    /// file, and `local:`.
     pub(super) fn variable_name(&self, node: Node<'_>) -> Result<Name, Beyond> {
         match self.variable(node)? {
             Expression::Variable(name) => Ok(name),
@@ -89,8 +95,19 @@ impl Source<'_> {
             _ if lower.starts_with("env:") => {
                 Expression::Environment(name.get("env:".len()..).unwrap_or_default().to_owned())
             }
-            _ if lower.contains([':', '?', '^', '$']) => return Err(self.not_understood(node)),
-            _ => Expression::Variable(Name::from(lower)),
+            _ => {
+                let plain = ["global:", "script:"].iter().find_map(|scope| lower.strip_prefix(scope));
+                let name = match (plain, lower.strip_prefix("local:")) {
+                    (Some(plain), _) => format!("{}{plain}", super::super::tree::GLOBAL),
+                    (None, Some(plain)) => plain.to_owned(),
+                    (None, None) if lower.contains(':') => return Err(self.not_understood(node)),
+                    (None, None) => lower,
+                };
+                if name.contains(['?', '^', '$']) {
+                    return Err(self.not_understood(node));
+                }
+                Expression::Variable(Name::from(name))
+            }
         })
     }
 
@@ -193,6 +210,10 @@ impl Source<'_> {
             "-le" => Operator::LessOrEqual,
             "-like" => Operator::Like,
             "-notlike" => Operator::NotLike,
+            "-contains" => Operator::Contains,
+            "-notcontains" => Operator::NotContains,
+            "-in" => Operator::In,
+            "-notin" => Operator::NotIn,
             "-split" => Operator::Split,
             "-join" => Operator::Join,
             "+" => Operator::Plus,

@@ -130,7 +130,7 @@ impl Shell<'_> {
             let bound = bind(signature, given, None)?;
             let input = input.unwrap_or_default();
             let ended = self.builtin(signature.cmdlet, &bound.arguments, input, out);
-            return self.tolerated(ended, bound.error_action.as_deref());
+            return self.tolerated(ended, bound.error_action.as_deref(), false);
         }
         let Some(signature) = self.world.signature(name) else {
             return Err(errors::no_command("", name).into());
@@ -142,17 +142,20 @@ impl Shell<'_> {
         let bound = bind(signature, given, input)?;
         let ended = self.world.call(signature.cmdlet, &bound.arguments);
         let ended = ended.map(|items| out.extend(items)).map_err(Stop::from);
-        self.tolerated(ended, bound.error_action.as_deref())
+        let is_function = self.world.is_function(signature.cmdlet);
+        self.tolerated(ended, bound.error_action.as_deref(), is_function)
     }
 
-    /// An error of a cmdlet ends the statement only where `-ErrorAction`, or else `$ErrorActionPreference`, says so.
-    fn tolerated(&mut self, ended: Done, action: Option<&str>) -> Done {
+    /// An error of a cmdlet ends the statement only where `-ErrorAction`, or else `$ErrorActionPreference`, says so: for a function
+    /// of a module that of the global scope.
+    fn tolerated(&mut self, ended: Done, action: Option<&str>, is_function: bool) -> Done {
         let record = match ended {
             Err(Stop::Error(record)) => record,
             ended => return ended,
         };
         let action = match action {
             Some(action) => action.to_owned(),
+            None if is_function => self.variable("global:erroractionpreference").to_text(),
             None => self.variable("erroractionpreference").to_text(),
         };
         match action.to_lowercase().as_str() {

@@ -7,13 +7,14 @@ use std::rc::Rc;
 
 use super::super::super::value::Value;
 use super::super::parse::parse;
-use super::super::{Edition, World};
+use super::super::{Edition, Mutex, World};
 use super::{Done, Shell, Stop, errors};
 
 const DATE: &str = "System.DateTime";
 const OFFSET: &str = "System.DateTimeOffset";
 const UTF8: &str = "System.Text.UTF8Encoding";
 const UTF16: &str = "System.Text.UnicodeEncoding";
+const MUTEX: &str = "System.Threading.Mutex";
 const STREAM: &str = "System.IO.Stream";
 
 /// A time: `UnixSeconds` since 1970 (UTC).
@@ -71,6 +72,10 @@ impl Shell<'_> {
             ("scriptblock" | "management.automation.scriptblock", "create", [text]) => {
                 parse(&text.to_text()).map(Value::Block).map_err(Stop::Beyond)
             }
+            // Nobody here takes it while it is made.
+            ("threading.mutex", "new", [Value::Bool(false), name]) => {
+                Ok(Value::object(MUTEX, [("Handle", Value::Text(name.to_text()))]))
+            }
             ("convert", "tobase64string", [Value::Bytes(bytes)]) => {
                 Ok(Value::Text(STANDARD.encode(bytes.as_ref())))
             }
@@ -81,6 +86,26 @@ impl Shell<'_> {
                 }
             },
             _ => Err(self.no_method(&format!("[{of}]"), name)),
+        }
+    }
+
+    /// Waits for a mutex, so many milliseconds at most.
+    fn wait_for(&mut self, mutex: &str, patience: i64) -> Done<Value> {
+        let mut waited = 0;
+        loop {
+            match self.world.take_mutex(mutex, waited > 0) {
+                Mutex::Taken => return Ok(Value::Bool(true)),
+                Mutex::Abandoned => {
+                    let message = "The wait completed due to an abandoned mutex.";
+                    return Err(errors::invalid("AbandonedMutexException", message).into());
+                }
+                Mutex::Held if waited >= patience => return Ok(Value::Bool(false)),
+                Mutex::Held if self.world.is_over() => return Err(Stop::Killed),
+                Mutex::Held => {
+                    self.world.sleep(1);
+                    waited += 1000;
+                }
+            }
         }
     }
 
@@ -113,8 +138,25 @@ impl Shell<'_> {
                 self.stdout.extend_from_slice(range);
                 Ok(Value::Nothing)
             }
+            (MUTEX, "waitone", [patience]) => {
+                let patience = patience.as_int().ok_or_else(|| self.no_method(MUTEX, name))?;
+                self.wait_for(&handle(of), patience)
+            }
+            (MUTEX, "releasemutex", []) => {
+                if self.world.release_mutex(&handle(of)) {
+                    return Ok(Value::Nothing);
+                }
+                let message =
+                    "Object synchronization method was called from an unsynchronized block of code.";
+                Err(errors::invalid("ApplicationException", message).into())
+            }
+            (MUTEX, "dispose" | "close", []) => Ok(Value::Nothing),
             (STREAM, "flush", []) => Ok(Value::Nothing),
             _ => Err(self.no_method(kind, name)),
         }
     }
+}
+
+fn handle(mutex: &Value) -> String {
+    mutex.get("Handle").unwrap_or(Value::Null).to_text()
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::super::super::value::{PS_CUSTOM_OBJECT, Value};
+use super::super::super::value::{ErrorRecord, PS_CUSTOM_OBJECT, Value};
 use super::super::Edition;
 use super::super::tree::{Expression, Operator, Statement};
 use super::statements::{emit, gathered};
@@ -44,6 +44,10 @@ impl Shell<'_> {
             }
             Expression::Table(entries) => self.table(entries)?,
             Expression::Block(body) => Value::Block(Rc::clone(body)),
+            Expression::Cast { to, of } => {
+                let of = self.expression(of)?;
+                self.cast(to, &of)?
+            }
             Expression::Not(of) => Value::Bool(!self.expression(of)?.is_true()),
             Expression::Minus(of) => self.minus(&Value::Int(0), of)?,
             Expression::Increment(of) => {
@@ -83,6 +87,23 @@ impl Shell<'_> {
             given.push((key, self.value(value)?));
         }
         Ok(Value::table(given))
+    }
+
+    /// `[int]`, `[bool]`, `[string]` and their like.
+    fn cast(&self, to: &str, of: &Value) -> Done<Value> {
+        match to {
+            "int" | "int32" | "long" | "int64" => of.as_int().map(Value::Int).ok_or_else(|| {
+                let message = format!(
+                    "Cannot convert value \"{}\" to type \"System.Int32\". Error: \"Input string was not in a correct format.\"",
+                    of.to_text()
+                );
+                let id = "InvalidCastFromStringToInteger";
+                ErrorRecord::of("", "InvalidArgument", "", id, message).into()
+            }),
+            "bool" | "boolean" => Ok(Value::Bool(of.is_true())),
+            "string" => Ok(Value::Text(of.to_text())),
+            other => Err(self.beyond(format!("the cast to [{other}]"))),
+        }
     }
 
     fn minus(&mut self, left: &Value, right: &Expression) -> Done<Value> {

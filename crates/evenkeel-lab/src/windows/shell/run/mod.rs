@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 use super::super::value::{ErrorRecord, Value};
 use super::parse::{Beyond, parse};
-use super::tree::{Body, Name};
+use super::tree::{Body, GLOBAL, Name};
 use super::{Edition, World};
 
 /// Real ones end at a depth of some hundred calls, too.
@@ -28,6 +28,8 @@ pub(super) enum Stop {
     Exit(i32),
     Break,
     Continue,
+    /// The process is gone.
+    Killed,
     /// Our simulator is at its end: no script catches that.
     Beyond(Beyond),
 }
@@ -67,6 +69,15 @@ impl<'w> Shell<'w> {
         self.world.edition()
     }
 
+    /// Runs a script's text as a block that the global scope calls, with its arguments by position, and gives all that it
+    /// yields.
+    pub(super) fn called(&mut self, text: &str, arguments: Vec<Value>) -> Done<Vec<Value>> {
+        self.scopes.push(Scope::default());
+        let ended = self.script(text, arguments, Vec::new());
+        self.scopes.pop();
+        ended
+    }
+
     /// Runs a script's text, with its arguments by position, and gives all that it yields.
     pub(super) fn script(
         &mut self,
@@ -90,6 +101,9 @@ impl<'w> Shell<'w> {
     }
 
     fn look_up(&self, name: &str) -> Option<&Value> {
+        if let Some(name) = name.strip_prefix(GLOBAL) {
+            return self.scopes.first().and_then(|scope| scope.variables.get(name));
+        }
         self.scopes.iter().rev().find_map(|scope| scope.variables.get(name))
     }
 
@@ -103,9 +117,13 @@ impl<'w> Shell<'w> {
         }
     }
 
-    /// Sets a variable in the innermost scope.
+    /// Sets a variable in the innermost scope, or in the one that its name says.
     pub(super) fn set(&mut self, name: &str, value: Value) {
-        if let Some(scope) = self.scopes.last_mut() {
+        let (name, scope) = match name.strip_prefix(GLOBAL) {
+            Some(name) => (name, self.scopes.first_mut()),
+            None => (name, self.scopes.last_mut()),
+        };
+        if let Some(scope) = scope {
             match scope.variables.get_mut(name) {
                 Some(old) => *old = value,
                 None => drop(scope.variables.insert(Name::from(name), value)),

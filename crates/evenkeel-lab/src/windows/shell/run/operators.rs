@@ -52,6 +52,13 @@ pub(super) fn join(left: &Value, right: &Value) -> Value {
 
 /// A comparison. With a list on the left it gives the items for which it holds.
 pub(super) fn compare(operator: Operator, left: &Value, right: &Value) -> Result<Value, ErrorRecord> {
+    match operator {
+        Operator::Contains => return Ok(Value::Bool(contains(left, right))),
+        Operator::NotContains => return Ok(Value::Bool(!contains(left, right))),
+        Operator::In => return Ok(Value::Bool(contains(right, left))),
+        Operator::NotIn => return Ok(Value::Bool(!contains(right, left))),
+        _ => {}
+    }
     let Value::List(items) = left else {
         return holds(operator, left, right).map(Value::Bool);
     };
@@ -64,6 +71,14 @@ pub(super) fn compare(operator: Operator, left: &Value, right: &Value) -> Result
     Ok(Value::list(found))
 }
 
+/// Some item of a list is equal to a value; what is no list is a list of itself.
+fn contains(list: &Value, wanted: &Value) -> bool {
+    match list {
+        Value::List(items) => items.borrow().iter().any(|item| is_equal(item, wanted)),
+        one => is_equal(one, wanted),
+    }
+}
+
 fn holds(operator: Operator, left: &Value, right: &Value) -> Result<bool, ErrorRecord> {
     Ok(match operator {
         Operator::Equal => is_equal(left, right),
@@ -74,7 +89,14 @@ fn holds(operator: Operator, left: &Value, right: &Value) -> Result<bool, ErrorR
         Operator::LessOrEqual => order(left, right)?.is_le(),
         Operator::Like => is_like(&left.to_text(), &right.to_text()),
         Operator::NotLike => !is_like(&left.to_text(), &right.to_text()),
-        Operator::Split | Operator::Join | Operator::Plus | Operator::Minus => false,
+        Operator::Contains
+        | Operator::NotContains
+        | Operator::In
+        | Operator::NotIn
+        | Operator::Split
+        | Operator::Join
+        | Operator::Plus
+        | Operator::Minus => false,
     })
 }
 

@@ -29,6 +29,9 @@ impl Shell<'_> {
     }
 
     fn statement(&mut self, statement: &Statement, out: &mut Vec<Value>) -> Done {
+        if self.world.is_over() {
+            return Err(Stop::Killed);
+        }
         self.line = statement.line;
         match &statement.kind {
             Kind::Pipeline(stages) => self.pipeline(stages, out),

@@ -76,6 +76,10 @@ fn comparisons_take_no_notice_of_case_and_filter_lists() {
         ("'g1 done' -notlike 'G1 *'", json!(false)),
         ("'g10 done' -like 'g1 *'", json!(false)),
         ("'a-b' -like 'a?b'", json!(true)),
+        ("@('a', 'b') -contains 'B'", json!(true)),
+        ("'a' -notcontains 'b'", json!(true)),
+        ("'B' -in @('a', 'b')", json!(true)),
+        ("$null -in @()", json!(false)),
     ]);
 }
 
@@ -114,6 +118,28 @@ fn texts_and_operators() {
     ]);
     assert_eq!(gives("$x = @()\n$x += 'a'\n@{ r = $x }"), json!({ "r": ["a"] }));
     assert_eq!(gives("$x += 'a'\n@{ r = $x }"), json!({ "r": "a" }));
+}
+
+#[test]
+fn casts() {
+    // about_Type_Conversion
+    all(&[
+        ("[int]'5' + 1", json!(6)),
+        ("[int]$null", json!(0)),
+        ("[int]('g1 failed 3' -split ' ')[2]", json!(3)),
+        ("\"$([bool]'x')\"", json!("True")),
+        ("[bool]@()", json!(false)),
+        ("[string]@(1, 2)", json!("1 2")),
+    ]);
+    let caught = "try { [int]'x' } catch { @{ r = \"$($_.CategoryInfo.Category)\" } }";
+    assert_eq!(gives(caught), json!({ "r": "InvalidArgument" }));
+}
+
+#[test]
+fn scopes_that_a_name_says() {
+    // about_Scopes: what is called is no script file, so its script scope is the global one.
+    let script = "$x = 1\n$global:x = 2\nfunction F() { $script:x = 3\n $local:x = 4 }\nF\n@{ x = $x; global = $global:x }";
+    assert_eq!(gives(script), json!({ "x": 1, "global": 3 }));
 }
 
 #[test]

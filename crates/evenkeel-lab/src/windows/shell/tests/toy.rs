@@ -45,8 +45,8 @@ const CMDLETS: &[Signature] = cmdlets! {
     "Get-ItemProperty": PATH;
     "Set-ItemProperty": PATH, named("Name", Takes::Text), named("Value", Takes::Any);
     "Get-NetAdapter": NAME;
-    "Get-NetIPAddress": ;
-    "Get-NetRoute": ;
+    "Get-NetIPAddress": named("PolicyStore", Takes::Text);
+    "Get-NetRoute": named("PolicyStore", Takes::Text);
     "Get-DnsClientServerAddress": ;
     "New-NetIPAddress": ALIAS, named("IPAddress", Takes::Text), named("PrefixLength", Takes::Int);
     "New-NetRoute": ALIAS, named("DestinationPrefix", Takes::Text), named("NextHop", Takes::Text);
@@ -72,7 +72,8 @@ const CMDLETS: &[Signature] = cmdlets! {
     "Get-ScheduledTask": TASK[0], TASK[1];
     "Unregister-ScheduledTask": TASK[0], TASK[1], piped("InputObject");
     "New-ScheduledTaskAction": named("Execute", Takes::Text), named("Argument", Takes::Text);
-    "New-ScheduledTaskTrigger": named("Once", Takes::Switch), named("At", Takes::Any);
+    "New-ScheduledTaskTrigger": named("Once", Takes::Switch), named("At", Takes::Any),
+        named("AtStartup", Takes::Switch);
     "New-ScheduledTaskPrincipal": named("UserId", Takes::Text), named("LogonType", Takes::Text), named("RunLevel", Takes::Text);
     "New-ScheduledTaskSettingsSet": named("StartWhenAvailable", Takes::Switch), named("AllowStartIfOnBatteries", Takes::Switch),
         named("DontStopIfGoingOnBatteries", Takes::Switch);
