@@ -14,7 +14,7 @@ fn stumbles(text: &str) -> Vec<String> {
             let line = node.start_position().row;
             found.push(format!("{}: {}", line + 1, text.lines().nth(line).unwrap_or_default()));
         }
-        open.extend((0..node.child_count()).filter_map(|at| node.child(at as u32)));
+        open.extend((0..node.child_count()).filter_map(|at| node.child(at)));
     }
     found
 }

@@ -11,9 +11,9 @@ use serde::Deserialize;
 
 use super::guard::DEFAULT_SECONDS;
 use super::host::{Adapter, Host};
-use super::way::same;
+use super::way::{is_pattern, same};
 
-/// A guard that fired so long ago and is still armed never will put anything back.
+/// A guard that fired so long ago, and whose task is not there, never will put anything back.
 const LONG_OVER: i64 = 600;
 /// What `confirmWithin` may be, in seconds.
 const CONFIRM: std::ops::RangeInclusive<u64> = 60..=3600;
@@ -37,6 +37,9 @@ struct Armed {
 #[derive(Debug, Deserialize)]
 struct RolledBack {
     at: i64,
+    /// What it did, and why, in words.
+    #[serde(default)]
+    said: String,
     #[serde(default)]
     errors: Vec<String>,
 }
@@ -59,10 +62,16 @@ pub(super) fn look(replies: &Replies, needs_hyper_v: bool) -> Result<Ground, Obs
 
 /// Why the host is left alone: a guard is armed.
 fn busy(host: &Host) -> Result<Option<String>, ObserveError> {
-    let armed = host.guard()?.first().and_then(|kept| kept.armed.as_deref()).filter(|text| !text.is_empty());
-    let Some(armed) = armed else { return Ok(None) };
+    let Some(told) = host.guard()?.first() else { return Ok(None) };
+    let Some(armed) = told.armed.as_deref().filter(|text| !text.is_empty()) else { return Ok(None) };
     let armed: Armed = kept("Guard", armed)?;
     let left = armed.fires.saturating_sub(host.about()?.now);
+    if left <= 0 && told.task == Some(true) {
+        return Ok(Some(format!(
+            "the host is putting back a change (guard {}), or will when it starts next; if this stays, see to its scheduled task \\Evenkeel\\Guard (`Start-ScheduledTask -TaskPath \\Evenkeel\\ -TaskName Guard`)",
+            armed.id
+        )));
+    }
     if left <= LONG_OVER.saturating_neg() {
         return Ok(None);
     }
@@ -85,6 +94,9 @@ pub(super) fn rolled_back(host: &Host) -> Option<Health> {
         ));
     };
     let at = Timestamp::from_second(done.at).map(|at| format!("at {at} ")).unwrap_or_default();
+    if !done.said.is_empty() {
+        return Some(Health::bad("Guard", "RolledBack", format!("{at}{}", done.said)));
+    }
     let trouble = match done.errors.as_slice() {
         [] => String::new(),
         errors => format!("; not all of it: {}", errors.join("; ")),
@@ -106,7 +118,7 @@ fn kept<T: for<'de> Deserialize<'de>>(value: &str, text: &str) -> Result<T, Obse
 /// The NIC that is meant at `path`.
 pub(super) fn nic<'a>(host: &'a Host, path: &[&str], reference: &str) -> Result<&'a Adapter, ObserveError> {
     if let Some(found) = host.find_nic(reference)? {
-        return Ok(found);
+        return named(path, found);
     }
     if let Some(other) = host.adapters()?.iter().find(|adapter| same(&adapter.name, reference)) {
         let message = format!("{} is no NIC, but virtual ({})", other.name, other.description);
@@ -123,6 +135,16 @@ pub(super) fn nic<'a>(host: &'a Host, path: &[&str], reference: &str) -> Result<
     Err(unfit(path, &format!("the host has no NIC `{}`{meant}", reference.escape_debug()), &hint))
 }
 
+/// Refuses a NIC whose name cmdlets take for a pattern.
+pub(super) fn named<'a>(path: &[&str], nic: &'a Adapter) -> Result<&'a Adapter, ObserveError> {
+    if !is_pattern(&nic.name) {
+        return Ok(nic);
+    }
+    let message = format!("{} ({}) has a name that cmdlets take for a pattern", nic.name, nic.description);
+    let hint = "give it another by hand, without * ? [ ]: `Get-NetAdapter -InterfaceDescription … | Rename-NetAdapter -NewName NIC1`";
+    Err(unfit(path, &message, hint))
+}
+
 /// The word among `known` that was probably meant.
 pub(super) fn near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
@@ -131,8 +153,9 @@ pub(super) fn near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> 
     rated.filter(|(distance, _)| *distance <= most).min_by_key(|(distance, _)| *distance).map(|(_, one)| one)
 }
 
-/// Refuses adapters that Network ATC sets up: it would set them again.
-pub(super) fn refuse_intents<'a>(
+/// Refuses adapters that somebody else rules: Network ATC, which would set them again, or a team of the older kind, which
+/// knows nothing of a switch.
+pub(super) fn refuse_ruled<'a>(
     host: &Host,
     path: &[&str],
     adapters: impl IntoIterator<Item = &'a str>,
@@ -148,6 +171,17 @@ pub(super) fn refuse_intents<'a>(
             let hint = format!(
                 "leave this host out, or give the adapter up there: see `Get-NetIntent`, then `Remove-NetIntent -Name {}`",
                 intent.name
+            );
+            return Err(unfit(path, &message, &hint));
+        }
+        if let Some(member) =
+            host.lbfo()?.iter().find(|one| same(&one.nic, adapter) || same(&one.team, adapter))
+        {
+            let what = if same(&member.team, adapter) { "is itself a team" } else { "is in a team" };
+            let message = format!("{adapter} {what} of the older kind (LBFO, `{}`)", member.team);
+            let hint = format!(
+                "a switch makes its own team of free NICs: `Remove-NetLbfoTeam -Name '{}'` at the host's own console, or leave this host out",
+                member.team
             );
             return Err(unfit(path, &message, &hint));
         }

@@ -4,42 +4,29 @@ use std::collections::BTreeMap;
 
 use evenkeel_core::driver::ObserveError;
 use evenkeel_core::request::{Replies, Reply, Request};
+use serde::de::{DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::scripts::observe;
 
-/// A host. A part that could not be read is an error for who asks for it, and for nobody else.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
-pub(super) struct Host {
-    parts: Parts,
+/// What the script prints.
+#[derive(Debug, Deserialize)]
+struct Document {
+    parts: BTreeMap<String, Value>,
     failed: BTreeMap<String, Failure>,
 }
 
-#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Parts {
-    host: Option<Vec<About>>,
-    adapters: Option<Vec<Adapter>>,
-    addresses: Option<Vec<Address>>,
-    properties: Option<Vec<Property>>,
-    rdma: Option<Vec<Rdma>>,
-    smb: Option<Vec<Smb>>,
-    multichannel: Option<Vec<Multichannel>>,
-    offload: Option<Vec<Offload>>,
-    intents: Option<Vec<Intent>>,
-    willing: Option<Vec<Willing>>,
-    policies: Option<Vec<QosPolicy>>,
-    classes: Option<Vec<TrafficClass>>,
-    flow_control: Option<Vec<FlowControl>>,
-    qos: Option<Vec<AdapterQos>>,
-    switches: Option<Vec<Switch>>,
-    teams: Option<Vec<Team>>,
-    host_adapters: Option<Vec<HostAdapter>>,
-    vlans: Option<Vec<Vlan>>,
-    mappings: Option<Vec<Mapping>>,
-    guests: Option<Vec<Guest>>,
-    running: Option<Vec<Running>>,
-    guard: Option<Vec<Kept>>,
+/// A part: its rows, or why they are not known.
+type Part<T> = Result<Vec<T>, Unknown>;
+
+/// Why a part is not known.
+#[derive(Debug, Clone, PartialEq)]
+enum Unknown {
+    /// The host could not tell it.
+    Failed(Failure),
+    /// It was told in a way that is not understood, or not at all.
+    Odd(String),
 }
 
 /// Why a part could not be read.
@@ -49,6 +36,27 @@ struct Failure {
     category: String,
     target: String,
     message: String,
+}
+
+/// The part that is not there where a host knows nothing of it: teams by LBFO.
+const NOT_EVERYWHERE: &str = "lbfo";
+
+/// What a host may leave open (`null`), where nothing is as good as an empty text or 0.
+fn or_nothing<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(row: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(row)?.unwrap_or_default())
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn or_yes<'de, D: Deserializer<'de>>(row: D) -> Result<bool, D::Error> {
+    Ok(Option::deserialize(row)?.unwrap_or(true))
+}
+
+/// A text that says nothing is none.
+fn filled<'de, D: Deserializer<'de>>(row: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<String>::deserialize(row)?.filter(|text| !text.is_empty()))
 }
 
 /// The machine, and how we came to it.
@@ -73,7 +81,10 @@ pub(super) struct About {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Adapter {
     pub(super) name: String,
+    /// Empty, as the next one, where it has none.
+    #[serde(default, deserialize_with = "or_nothing")]
     pub(super) description: String,
+    #[serde(default, deserialize_with = "or_nothing")]
     pub(super) mac: String,
     pub(super) index: u32,
     /// `{…}`
@@ -82,20 +93,28 @@ pub(super) struct Adapter {
     pub(super) status: String,
     /// `None` or a number without sense where the link is down.
     pub(super) bits_per_second: Option<u64>,
-    #[serde(rename = "virtual")]
+    /// True also where nobody says.
+    #[serde(rename = "virtual", default = "yes", deserialize_with = "or_yes")]
     pub(super) is_virtual: bool,
     /// `PCI\VEN_15B3&DEV_1015&…`: equal for NICs of one model.
+    #[serde(default, deserialize_with = "filled")]
     pub(super) model: Option<String>,
-    pub(super) driver: String,
+    /// Its version.
+    #[serde(default, deserialize_with = "filled")]
+    pub(super) driver: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[expect(clippy::struct_field_names, reason = "as the script tells it")]
 pub(super) struct Address {
     pub(super) index: u32,
     pub(super) address: String,
     pub(super) prefix: u8,
     /// `Manual`, `Dhcp`, `WellKnown` and the like.
     pub(super) origin: String,
+    /// Whether the host has it again when it starts. An address of a cluster is there only while the cluster wants it.
+    #[serde(default)]
+    pub(super) persistent: Option<bool>,
 }
 
 /// An advanced property of an adapter.
@@ -149,6 +168,13 @@ pub(super) struct Intent {
     pub(super) adapters: Vec<String>,
 }
 
+/// A NIC in a team of the older kind (LBFO).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub(super) struct LbfoMember {
+    pub(super) team: String,
+    pub(super) nic: String,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub(super) struct Willing {
     pub(super) willing: bool,
@@ -192,6 +218,7 @@ pub(super) struct AdapterQos {
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "as the script tells it")]
 pub(super) struct Switch {
     pub(super) name: String,
     pub(super) id: String,
@@ -227,18 +254,25 @@ pub(super) struct Team {
 #[serde(rename_all = "camelCase")]
 pub(super) struct HostAdapter {
     pub(super) name: String,
+    /// Empty where it is not connected.
+    #[serde(default, deserialize_with = "or_nothing")]
     pub(super) switch: String,
     /// The [`Adapter::guid`] of its other side.
+    #[serde(default, deserialize_with = "or_nothing")]
     pub(super) device: String,
     /// `On` or `Off`.
+    #[serde(default, deserialize_with = "or_nothing")]
     pub(super) ieee_priority_tag: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[expect(clippy::struct_field_names, reason = "as the script tells it")]
 pub(super) struct Vlan {
     pub(super) adapter: String,
     /// `Untagged`, `Access`, `Trunk` and the like.
     pub(super) mode: String,
+    /// 0 where it is of another mode than `Access`.
+    #[serde(default, deserialize_with = "or_nothing")]
     pub(super) vlan: u16,
 }
 
@@ -269,22 +303,39 @@ pub(super) struct Running {
 pub(super) struct Kept {
     pub(super) armed: Option<String>,
     pub(super) rolled_back: Option<String>,
+    /// Whether the task that would put it back is there.
+    #[serde(default)]
+    pub(super) task: Option<bool>,
 }
 
-/// The accessor of a part: the rows, or why they are not known.
-macro_rules! parts {
+/// The host with its parts, and the accessor of each.
+macro_rules! host {
     ($($field:ident: $row:ty = $name:literal;)*) => {
+        /// A host. A part that could not be read is an error for who asks for it, and for nobody else.
+        #[derive(Debug, Clone, PartialEq, Deserialize)]
+        #[serde(from = "Document")]
+        pub(super) struct Host {
+            $($field: Part<$row>,)*
+        }
+
+        impl From<Document> for Host {
+            fn from(document: Document) -> Self {
+                Host { $($field: document.part($name),)* }
+            }
+        }
+
         impl Host {
             $(
                 pub(super) fn $field(&self) -> Result<&[$row], ObserveError> {
-                    self.part($name, self.parts.$field.as_ref())
+                    self.$field.as_deref().map_err(Unknown::to_error)
                 }
             )*
         }
     };
 }
 
-parts! {
+host! {
+    machine: About = "host";
     adapters: Adapter = "adapters";
     addresses: Address = "addresses";
     properties: Property = "properties";
@@ -293,6 +344,7 @@ parts! {
     multichannel: Multichannel = "multichannel";
     offload: Offload = "offload";
     intents: Intent = "intents";
+    lbfo: LbfoMember = "lbfo";
     willing: Willing = "willing";
     policies: QosPolicy = "policies";
     classes: TrafficClass = "classes";
@@ -316,18 +368,36 @@ impl Host {
 
     /// The machine itself.
     pub(super) fn about(&self) -> Result<&About, ObserveError> {
-        self.part("host", self.parts.host.as_ref())?
-            .first()
-            .ok_or_else(|| unparsable("it tells nothing of the host"))
+        self.machine()?.first().ok_or_else(|| unparsable("it tells nothing of the host"))
     }
+}
 
-    fn part<'a, T>(&self, name: &str, rows: Option<&'a Vec<T>>) -> Result<&'a [T], ObserveError> {
-        match (rows, self.failed.get(name)) {
-            (Some(rows), _) => Ok(rows),
-            (None, Some(failure)) => {
-                Err(ObserveError::Command { command: command(), exit: 1, stderr: failure.told(), hint: None })
+impl Document {
+    /// One odd row makes its part unknown, and no other.
+    fn part<T: DeserializeOwned>(&self, name: &str) -> Part<T> {
+        let rows = match (self.parts.get(name), self.failed.get(name)) {
+            (Some(Value::Array(rows)), _) => rows,
+            (Some(_), _) => return Err(Unknown::Odd(format!("its part `{name}` is no list"))),
+            (None, Some(failure)) => return Err(Unknown::Failed(failure.clone())),
+            (None, None) if name == NOT_EVERYWHERE => return Ok(Vec::new()),
+            (None, None) => return Err(Unknown::Odd(format!("it has no part `{name}`"))),
+        };
+        let row = |row: &Value| {
+            let odd =
+                |error| Unknown::Odd(format!("its part `{name}` has a row that is odd: {error}: {row}"));
+            T::deserialize(row).map_err(odd)
+        };
+        rows.iter().map(row).collect()
+    }
+}
+
+impl Unknown {
+    fn to_error(&self) -> ObserveError {
+        match self {
+            Unknown::Failed(failure) => {
+                ObserveError::Command { command: command(), exit: 1, stderr: failure.told(), hint: None }
             }
-            (None, None) => Err(unparsable(&format!("it has no part `{name}`"))),
+            Unknown::Odd(problem) => unparsable(problem),
         }
     }
 }
@@ -358,4 +428,71 @@ fn command() -> String {
 
 fn unparsable(problem: &str) -> ObserveError {
     ObserveError::Unparsable { command: command(), problem: problem.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a host with everything on it tells.
+    fn told() -> Value {
+        let case = include_str!("switch/cases/nothing-to-do.case");
+        let (_, reply) = case.split_once("== reply hyperv/observe.ps1\n").unwrap();
+        serde_json::from_str(reply.split_once("== expect").unwrap().0).unwrap()
+    }
+
+    fn known(document: &Value) -> BTreeMap<&'static str, bool> {
+        let host: Host = serde_json::from_value(document.clone()).unwrap();
+        BTreeMap::from([
+            ("host", host.about().is_ok()),
+            ("adapters", host.adapters().is_ok()),
+            ("addresses", host.addresses().is_ok()),
+            ("rdma", host.rdma().is_ok()),
+            ("smb", host.smb().is_ok()),
+            ("multichannel", host.multichannel().is_ok()),
+            ("offload", host.offload().is_ok()),
+            ("switches", host.switches().is_ok()),
+            ("teams", host.teams().is_ok()),
+            ("hostAdapters", host.host_adapters().is_ok()),
+            ("vlans", host.vlans().is_ok()),
+            ("mappings", host.mappings().is_ok()),
+            ("guests", host.guests().is_ok()),
+            ("running", host.running().is_ok()),
+        ])
+    }
+
+    #[test]
+    fn a_field_that_is_nothing_costs_its_part_at_most() {
+        let whole = told();
+        assert!(known(&whole).values().all(|known| *known));
+        let open = [
+            "address",
+            "description",
+            "mac",
+            "bitsPerSecond",
+            "virtual",
+            "model",
+            "driver",
+            "queuePairs",
+            "completionQueues",
+            "device",
+            "ieeePriorityTag",
+            "uplink",
+        ];
+        for (part, rows) in whole["parts"].as_object().unwrap() {
+            let Some(row) = rows.get(0).and_then(Value::as_object) else { continue };
+            for field in row.keys() {
+                let mut odd = whole.clone();
+                odd["parts"][part][0][field] = Value::Null;
+                let is_open = open.contains(&field.as_str())
+                    && (part.as_str(), field.as_str()) != ("addresses", "address");
+                let or_switch = ["hostAdapters", "guests"].contains(&part.as_str()) && field == "switch";
+                let or_vlan = part == "vlans" && field == "vlan";
+                for (one, known) in known(&odd) {
+                    let should = one != part || is_open || or_switch || or_vlan;
+                    assert_eq!(known, should, "{one}, where {part} has no {field}");
+                }
+            }
+        }
+    }
 }

@@ -49,12 +49,12 @@ impl Host {
     pub(super) fn may_cut(&self, touch: Touch<'_>) -> bool {
         match (self.way(), touch) {
             (Way::Unknown, _) => true,
-            (Way::Nic(ours), Touch::Nic(name)) => same(&ours, name),
+            (Way::Nic(ours), Touch::Nic(name))
+            | (Way::HostAdapter { name: ours, .. }, Touch::HostAdapter(name)) => same(&ours, name),
             (Way::Nic(ours), Touch::Switch(name)) => self.is_uplink(name, &ours),
             (Way::Nic(_), Touch::HostAdapter(_)) => false,
             (Way::HostAdapter { switch, .. }, Touch::Switch(name)) => same(&switch, name),
             (Way::HostAdapter { switch, .. }, Touch::Nic(name)) => self.is_uplink(&switch, name),
-            (Way::HostAdapter { name: ours, .. }, Touch::HostAdapter(name)) => same(&ours, name),
         }
     }
 
@@ -123,6 +123,11 @@ pub(super) fn same(left: &str, right: &str) -> bool {
 pub(super) fn is_side_of(adapter: &Adapter, of_host: &HostAdapter) -> bool {
     let bare = |id: &str| id.trim_matches(['{', '}']).to_ascii_lowercase();
     !of_host.device.is_empty() && bare(&adapter.guid) == bare(&of_host.device)
+}
+
+/// True for a name that cmdlets take for a pattern, which means others, or none at all.
+pub(super) fn is_pattern(name: &str) -> bool {
+    name.contains(['*', '?', '[', ']'])
 }
 
 /// An address without the zone behind it.

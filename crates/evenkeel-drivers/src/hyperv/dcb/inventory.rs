@@ -10,7 +10,7 @@ use super::check::{DEFAULT_CLASS, check};
 use super::spec::{Algorithm, DcbPolicySpec, QosPolicySpec, Technology, Template, TrafficClassSpec};
 use super::state::{class, policy, share};
 use crate::hyperv::host::{Host, QosPolicy, TrafficClass};
-use crate::hyperv::way::same;
+use crate::hyperv::way::{is_pattern, same};
 
 /// Nothing where the host has not got the feature, or what it has cannot be written.
 pub(super) fn inventory(host: &Host) -> Result<Vec<Found>, ObserveError> {
@@ -19,13 +19,14 @@ pub(super) fn inventory(host: &Host) -> Result<Vec<Found>, ObserveError> {
     }
     let lossless: BTreeSet<u8> =
         host.flow_control()?.iter().filter(|row| row.enabled).map(|row| row.priority).collect();
+    let nics = host.qos()?.iter().filter(|row| row.enabled && !is_pattern(&row.adapter));
     let spec = DcbPolicySpec {
         willing: host.willing()?.first().map(|row| row.willing),
         technology: Technology::RoCe,
         policies: host.policies()?.iter().filter_map(written_policy).collect(),
         traffic_classes: host.classes()?.iter().filter_map(written_class).collect(),
         flow_control: Some(lossless),
-        adapters: host.qos()?.iter().filter(|row| row.enabled).map(|row| row.adapter.clone()).collect(),
+        adapters: nics.map(|row| row.adapter.clone()).collect(),
         confirm_within: None,
     };
     let is_sound = |spec: &DcbPolicySpec| check(spec).iter().all(|finding| finding.warning);

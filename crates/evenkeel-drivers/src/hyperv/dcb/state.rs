@@ -10,8 +10,9 @@ use serde::Serialize;
 use super::check::{DEFAULT_CLASS, WHOLE};
 use super::flow::ranges;
 use super::spec::{DcbPolicySpec, QosPolicySpec, Template, TrafficClassSpec};
-use crate::hyperv::ground::{Ground, look, nic, refuse_intents, unfit};
+use crate::hyperv::ground::{Ground, look, nic, refuse_ruled, unfit};
 use crate::hyperv::host::{Host, QosPolicy, TrafficClass};
+use crate::hyperv::nics::team::known;
 use crate::hyperv::way::same;
 
 /// Data center bridging of a host, as far as a spec speaks of it.
@@ -83,6 +84,9 @@ pub(super) fn observe(
 /// What a host is as far as a spec speaks of it.
 pub(super) fn state(spec: &DcbPolicySpec, host: Arc<Host>) -> Result<DcbPolicyState, ObserveError> {
     let adapters = adapters(spec, &host)?;
+    if !adapters.is_empty() {
+        known(&host)?;
+    }
     let mut state = DcbPolicyState { feature: host.about()?.dcb, ..DcbPolicyState::default() };
     if state.feature {
         read(spec, &host, &adapters, &mut state)?;
@@ -98,7 +102,7 @@ fn adapters(spec: &DcbPolicySpec, host: &Host) -> Result<BTreeSet<String>, Obser
         let nth = nth.to_string();
         let path = ["adapters", nth.as_str()];
         let found = nic(host, &path, reference)?;
-        refuse_intents(host, &path, [found.name.as_str()])?;
+        refuse_ruled(host, &path, [found.name.as_str()])?;
         if host.about()?.dcb && !host.qos()?.iter().any(|row| same(&row.adapter, &found.name)) {
             let message = format!("{} cannot do data center bridging", found.name);
             let hint = "`Get-NetAdapterQos` there lists those that can; the driver may be the one that came with Windows";

@@ -10,12 +10,12 @@ use super::check::property;
 use super::names::{ALIASES, ROCE_VERSION};
 use super::report::value;
 use crate::hyperv::host::Host;
-use crate::hyperv::way::same;
+use crate::hyperv::way::{is_pattern, same};
 
 /// One manifest for the NICs that are set alike.
 pub(super) fn inventory(host: &Host) -> Result<Vec<Found>, ObserveError> {
     let mut alike: BTreeMap<String, (BTreeMap<String, Value>, Vec<&str>)> = BTreeMap::new();
-    for nic in host.nics()? {
+    for nic in host.nics()?.into_iter().filter(|nic| !is_pattern(&nic.name)) {
         let settings = settings(host, &nic.name)?;
         if !settings.is_empty() {
             let key = json!(settings).to_string();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use evenkeel_core::driver::ObserveError;
 
 use super::spec::{NicSelector, NicSettingsSpec};
-use crate::hyperv::ground::{near, nic, refuse_intents, unfit};
+use crate::hyperv::ground::{named, near, nic, refuse_ruled, unfit};
 use crate::hyperv::host::{Adapter, Host, Switch};
 use crate::hyperv::way::same;
 
@@ -19,12 +19,13 @@ pub(super) fn pick<'a>(
         let nth = nth.to_string();
         let path = ["adapters", nth.as_str()];
         let found = nic(host, &path, reference)?;
-        refuse_intents(host, &path, [found.name.as_str()])?;
+        refuse_ruled(host, &path, [found.name.as_str()])?;
         picked.insert(found.name.as_str(), found);
     }
     if let Some(selector) = &spec.selector {
         for found in select(selector, host)? {
-            refuse_intents(host, &["selector"], [found.name.as_str()])?;
+            named(&["selector"], found)?;
+            refuse_ruled(host, &["selector"], [found.name.as_str()])?;
             picked.insert(found.name.as_str(), found);
         }
     }

@@ -109,12 +109,13 @@ fn drivers(host: &Host, nics: &[&str]) -> Vec<Health> {
         }
     }
     let odd = |(switch, team): (&str, Team<'_>)| {
-        let versions: BTreeSet<&str> = team.uplinks.iter().map(|uplink| uplink.driver.as_str()).collect();
+        let versions: BTreeSet<&str> =
+            team.uplinks.iter().filter_map(|uplink| uplink.driver.as_deref()).collect();
         if versions.len() < 2 {
             return None;
         }
-        let each: Vec<String> =
-            team.uplinks.iter().map(|uplink| format!("{} has {}", uplink.name, uplink.driver)).collect();
+        let told = |uplink: &&Adapter| Some(format!("{} has {}", uplink.name, uplink.driver.as_deref()?));
+        let each: Vec<String> = team.uplinks.iter().filter_map(told).collect();
         let message = format!("the uplinks of {switch} have different drivers: {}", few(&each, ", "));
         Some(Health::bad(format!("Drivers/{switch}"), "AsymmetricDrivers", message))
     };
@@ -182,7 +183,7 @@ pub(super) fn table(seen: &NicSettingsState) -> Option<Table> {
             adapter.status.clone(),
             switch,
             rdma.to_owned(),
-            adapter.driver.clone(),
+            adapter.driver.clone().unwrap_or_default(),
         ])
     };
     let rows: Vec<Vec<String>> = evidence.wanted.keys().filter_map(row).collect();

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::names::{INCOMPATIBLE, is_equal, meant};
 use super::pick::pick;
 use super::spec::NicSettingsSpec;
+use super::team::known;
 use crate::hyperv::ground::{Ground, look, unfit};
 use crate::hyperv::host::{Host, Property};
 use crate::hyperv::way::same;
@@ -63,6 +64,7 @@ pub(super) fn observe(
 
 /// What a host is as far as a spec speaks of it.
 pub(super) fn state(spec: &NicSettingsSpec, host: Arc<Host>) -> Result<NicSettingsState, ObserveError> {
+    ask(&host)?;
     let mut state = NicSettingsState::default();
     let mut wanted = BTreeMap::new();
     for nic in pick(spec, &host)?.into_keys() {
@@ -83,6 +85,16 @@ pub(super) fn state(spec: &NicSettingsSpec, host: Arc<Host>) -> Result<NicSettin
     }
     state.evidence = Some(Arc::new(Evidence { host, wanted }));
     Ok(state)
+}
+
+/// What decides whether a NIC may restart, and tells whom that cuts off.
+fn ask(host: &Host) -> Result<(), ObserveError> {
+    known(host)?;
+    if host.about()?.hyper_v {
+        host.guests()?;
+        host.running()?;
+    }
+    Ok(())
 }
 
 /// What is wanted of a NIC, in the words of its driver.

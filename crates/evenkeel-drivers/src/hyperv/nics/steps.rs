@@ -99,7 +99,7 @@ fn restarted(spec: &NicSettingsSpec, evidence: &Evidence, nic: &str, fields: &Fi
                 .into_iter()
                 .map(Back::from)
                 .collect(),
-            restores: format!("the settings of {nic}"),
+            restores: restores(host, nic, fields),
             seconds: seconds(spec.confirm_within),
         }
     });
@@ -136,11 +136,23 @@ fn writes(nic: &str, fields: &Fields<'_>, value: impl Fn(&str) -> Option<serde_j
     calls
 }
 
-/// What a property was, as it is written back.
+/// What comes back.
+fn restores(host: &Host, nic: &str, fields: &Fields<'_>) -> String {
+    let keywords = fields.changed.iter().flatten().copied();
+    let without: Vec<&str> = keywords.filter(|keyword| old_value(host, nic, keyword).is_none()).collect();
+    if without.is_empty() {
+        return format!("the settings of {nic}");
+    }
+    format!("the settings of {nic} but {}, which has no value now", few(&without, ", "))
+}
+
+/// What a property was, as it is written back; `None` where it had no value.
 fn old_value(host: &Host, nic: &str, keyword: &str) -> Option<serde_json::Value> {
     let is_it = |one: &&Property| same(&one.adapter, nic) && same(&one.keyword, keyword);
     let property = host.properties().ok()?.iter().find(is_it)?;
     Some(match property.values.as_slice() {
+        // An empty list is nothing that a cmdlet takes.
+        [] => return None,
         [one] => serde_json::Value::from(one.as_str()),
         values => serde_json::Value::from(values.to_vec()),
     })

@@ -92,6 +92,8 @@ fn plan(spec: &NicSettingsSpec, host: &Value) -> Vec<Step> {
 fn call(host: &mut Value, request: &Request) {
     let Request::PowerShell(powershell) = request else { panic!("{request:?}") };
     for call in powershell.input["calls"].as_array().unwrap() {
+        // One of the way back says besides from when on it is made.
+        let call = call.get("call").unwrap_or(call);
         let given = &call["parameters"];
         let rows = |host: &mut Value, part: &str, name: &Value, set: &dyn Fn(&mut Value)| {
             let rows = host["parts"][part].as_array_mut().unwrap();
