@@ -11,15 +11,15 @@ use super::observe::{load_balancing, on_switch, resolve, settings};
 use super::spec::{HyperVSwitchSpec, MinimumBandwidthMode};
 use super::state::HostAdapterState;
 use super::wanted::host_adapter;
-use crate::hyperv::host::{Host, Switch};
-use crate::hyperv::way::{Way, same};
+use crate::hyperv::host::{Address, Host, HostAdapter, Switch};
+use crate::hyperv::way::{Way, is_side_of, same};
 
 /// Everything that a switch is made with.
 #[derive(Debug, Clone)]
 pub(super) struct Build {
     pub(super) name: String,
     pub(super) uplinks: Vec<String>,
-    embedded_teaming: bool,
+    pub(super) embedded_teaming: bool,
     load_balancing: Option<String>,
     bandwidth_mode: Option<String>,
     iov: bool,
@@ -29,6 +29,8 @@ pub(super) struct Build {
     pub(super) takes_over: Option<String>,
     /// The host adapters with their settings, by name.
     pub(super) adapters: BTreeMap<String, HostAdapterState>,
+    /// The addresses that somebody set at those that are there, by name.
+    pub(super) addresses: BTreeMap<String, Vec<Address>>,
     /// Virtual machine and adapter of what is connected.
     guests: Vec<(String, String)>,
 }
@@ -49,15 +51,17 @@ impl Build {
             notes: spec.notes.clone().filter(|notes| !notes.is_empty()),
             takes_over: spec.taking_over().map(str::to_owned).or(own),
             adapters: spec.present().map(adapter).collect(),
+            addresses: BTreeMap::new(),
             guests: Vec::new(),
         })
     }
 
     /// The switch that is there.
     pub(super) fn seen(host: &Host, switch: &Switch) -> Result<Self, ObserveError> {
-        let mut adapters = BTreeMap::new();
+        let (mut adapters, mut addresses) = (BTreeMap::new(), BTreeMap::new());
         for found in on_switch(host, switch)? {
             adapters.insert(found.name.clone(), settings(host, found)?);
+            addresses.insert(found.name.clone(), set_addresses(host, found)?);
         }
         let mut guests: Vec<(String, String)> = Vec::new();
         for guest in connected(host, switch)? {
@@ -86,6 +90,7 @@ impl Build {
             notes: Some(switch.notes.clone()).filter(|notes| !notes.is_empty()),
             takes_over,
             adapters,
+            addresses,
             guests,
         })
     }
@@ -105,10 +110,9 @@ impl Build {
         for (name, wanted) in new.adapters {
             let there = adapters.iter().find(|(one, _)| same(one, &name)).map(|(one, _)| one.clone());
             let old = there.and_then(|there| adapters.remove(&there)).unwrap_or_default();
-            let uplink = wanted.uplink.or(old.uplink).filter(|uplink| new.uplinks.contains(uplink));
             let both = HostAdapterState {
                 vlan: wanted.vlan.or(old.vlan),
-                uplink,
+                uplink: wanted.uplink.or(old.uplink),
                 rdma: wanted.rdma.or(old.rdma),
                 ieee_priority_tag: wanted.ieee_priority_tag.or(old.ieee_priority_tag),
             };
@@ -130,6 +134,7 @@ impl Build {
             notes: spec.notes.clone().or(old.notes).filter(|notes| !notes.is_empty()),
             takes_over: old.takes_over.filter(stays).or(new.takes_over),
             adapters,
+            addresses: BTreeMap::new(),
             guests: old.guests,
         })
     }
@@ -176,11 +181,9 @@ impl Build {
         self.guests.iter().map(|(vm, adapter)| calls::connect(vm, adapter, &self.name)).collect()
     }
 
-    /// Removes it. A host refuses that while a running guest is connected.
-    pub(super) fn removal(&self) -> Vec<Call> {
-        let disconnect = |(vm, adapter): &(String, String)| calls::disconnect(vm, adapter);
-        let remove = std::iter::once(calls::remove_switch(&self.name));
-        self.guests.iter().map(disconnect).chain(remove).collect()
+    /// Disconnects who is connected: a host does not remove a switch that a running guest is on.
+    pub(super) fn disconnect_calls(&self) -> Vec<Call> {
+        self.guests.iter().map(|(vm, adapter)| calls::disconnect(vm, adapter)).collect()
     }
 
     /// The host adapters but the one that is made with the switch.
@@ -197,11 +200,22 @@ impl Build {
     }
 
     fn settings_of(&self, name: &str) -> Vec<Call> {
-        let settings = self.adapters.iter().find(|(one, _)| same(one, name));
-        settings
-            .map(|(_, wanted)| calls::settings(&self.name, name, &new_alias(name), wanted))
-            .unwrap_or_default()
+        let Some((_, wanted)) = self.adapters.iter().find(|(one, _)| same(one, name)) else {
+            return Vec::new();
+        };
+        let mut wanted = wanted.clone();
+        // Without a team there is nothing to choose from.
+        wanted.uplink = wanted.uplink.filter(|_| self.embedded_teaming);
+        calls::settings(&self.name, name, &new_alias(name), &wanted)
     }
+}
+
+/// The addresses that somebody set at a host adapter.
+fn set_addresses(host: &Host, found: &HostAdapter) -> Result<Vec<Address>, ObserveError> {
+    let sides = host.adapters()?.iter().filter(|adapter| is_side_of(adapter, found));
+    let sides: Vec<u32> = sides.map(|adapter| adapter.index).collect();
+    let is_its = |one: &&Address| one.origin == "Manual" && sides.contains(&one.index);
+    Ok(host.addresses()?.iter().filter(is_its).cloned().collect())
 }
 
 /// What Windows calls the host's side of a host adapter that was just made.

@@ -2,6 +2,7 @@
 
 use evenkeel_core::request::Call;
 
+use super::build::new_alias;
 use super::check::NO_UPLINK;
 use super::state::HostAdapterState;
 
@@ -77,6 +78,12 @@ pub(super) fn rdma(alias: &str, on: bool) -> [Call; 2] {
         Call::new("Set-NetAdapterRdma").with("Name", alias).with("Enabled", on).switch("NoRestart"),
         Call::new("Restart-NetAdapter").with("Name", alias).with("Confirm", false),
     ]
+}
+
+/// Gives a host adapter that was just made an address.
+pub(super) fn give(name: &str, address: &str, prefix: u8) -> Call {
+    let call = Call::new("New-NetIPAddress").with("InterfaceAlias", new_alias(name));
+    call.with("IPAddress", address).with("PrefixLength", prefix)
 }
 
 pub(super) fn disconnect(vm: &str, adapter: &str) -> Call {

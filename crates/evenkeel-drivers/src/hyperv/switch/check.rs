@@ -6,7 +6,7 @@ use evenkeel_core::driver::Finding;
 
 use super::spec::{HostAdapterSpec, HyperVSwitchSpec, LoadBalancing, VlanId};
 use crate::hyperv::ground::check_confirm;
-use crate::hyperv::way::{is_mac, same};
+use crate::hyperv::way::{is_mac, is_pattern, same};
 
 /// The most NICs of a team.
 pub(super) const MOST_UPLINKS: usize = 8;
@@ -27,9 +27,7 @@ pub(super) fn check(spec: &HyperVSwitchSpec) -> Vec<Finding> {
 
 fn bad_name(path: &[&str], name: &str, what: &str) -> Option<Finding> {
     let is_name = !name.is_empty() && name.trim() == name && !name.contains(|c: char| c.is_control());
-    // Cmdlets take names as patterns.
-    let pattern = name.contains(['*', '?', '[', ']']);
-    (!is_name || pattern).then(|| {
+    (!is_name || is_pattern(name)).then(|| {
         let message = format!("`{}` is no name of {what} that cmdlets take", name.escape_debug());
         let hint = "write one line without blanks at its ends, and without * ? [ ]";
         Finding::error(path.iter().copied(), message).hint(hint)

@@ -1,11 +1,13 @@
 //! What a spec wants that this host cannot have, or that would hurt it.
 
+use std::collections::BTreeSet;
+
 use evenkeel_core::driver::ObserveError;
 
 use super::observe::{resolve, resolve_mapping};
 use super::spec::HyperVSwitchSpec;
-use crate::hyperv::ground::{refuse_intents, unfit};
-use crate::hyperv::host::{Adapter, Host, Switch};
+use crate::hyperv::ground::{named, refuse_ruled, unfit};
+use crate::hyperv::host::{Adapter, Address, Host, Switch};
 use crate::hyperv::way::same;
 
 /// Addresses that somebody gave to the adapter.
@@ -14,7 +16,7 @@ const GIVEN: [&str; 2] = ["Manual", "Dhcp"];
 /// The manifest fits the host; `there` is the switch, where it is.
 pub(super) fn fits(spec: &HyperVSwitchSpec, host: &Host, there: Option<&Switch>) -> Result<(), ObserveError> {
     let names = resolve(spec, host)?;
-    refuse_intents(host, &["uplinks"], names.iter().map(String::as_str))?;
+    refuse_ruled(host, &["uplinks"], names.iter().map(String::as_str))?;
     if let Some(switch) = there.filter(|switch| switch.kind != "External") {
         let message = format!("{} is there as an {} switch, which has no uplinks", switch.name, switch.kind);
         let hint = "write another name, or remove that switch by hand: its VMs lose their network";
@@ -25,6 +27,10 @@ pub(super) fn fits(spec: &HyperVSwitchSpec, host: &Host, there: Option<&Switch>)
         free(spec, host, nic)?;
     }
     equal(spec, host, &nics, there)?;
+    let members = there.map(|switch| host.uplinks(switch)).transpose()?.unwrap_or_default();
+    for nic in host.nics()?.into_iter().filter(|nic| members.contains(&nic.name)) {
+        named(&["uplinks"], nic)?;
+    }
     for (name, adapter) in spec.present() {
         if let Some(uplink) = &adapter.uplink {
             resolve_mapping(spec, host, name, uplink)?;
@@ -88,8 +94,10 @@ pub(super) fn difference(first: &Adapter, other: &Adapter) -> Option<String> {
         let what = |nic: &Adapter, model: &str| format!("{} ({model})", nic.description);
         return Some(told("models", &what(first, one), &what(other, two)));
     }
-    if first.driver != other.driver {
-        return Some(told("drivers", &first.driver, &other.driver));
+    if let (Some(one), Some(two)) = (&first.driver, &other.driver)
+        && one != two
+    {
+        return Some(told("drivers", one, two));
     }
     let speed = |nic: &Adapter| nic.bits_per_second.filter(|_| nic.status == "Up");
     match (speed(first), speed(other)) {
@@ -101,7 +109,7 @@ pub(super) fn difference(first: &Adapter, other: &Adapter) -> Option<String> {
 /// `10 Gbit/s`
 pub(super) fn bits(per_second: u64) -> String {
     match per_second {
-        1_000_000_000.. if per_second % 1_000_000_000 == 0 => {
+        1_000_000_000.. if per_second.is_multiple_of(1_000_000_000) => {
             format!("{} Gbit/s", per_second / 1_000_000_000)
         }
         _ => format!("{} Mbit/s", per_second / 1_000_000),
@@ -118,7 +126,8 @@ fn alone(spec: &HyperVSwitchSpec, host: &Host, name: &str) -> Result<(), Observe
         [] => Ok(()),
         [one] if same(&one.switch, &spec.name) => Ok(()),
         [one] => {
-            let message = format!("the host adapter {name} is on the switch {}", one.switch);
+            let on = if one.switch.is_empty() { "no switch" } else { &format!("the switch {}", one.switch) };
+            let message = format!("the host adapter {name} is on {on}");
             Err(unfit(&path, &message, hint))
         }
         several => {
@@ -130,13 +139,25 @@ fn alone(spec: &HyperVSwitchSpec, host: &Host, name: &str) -> Result<(), Observe
 
 /// When the switch is made, a host adapter gets the addresses of its uplinks.
 fn taken_over(spec: &HyperVSwitchSpec, host: &Host, nics: &[&Adapter]) -> Result<(), ObserveError> {
-    if spec.taking_over().is_some() || makes_own(spec) {
-        return Ok(());
-    }
     let given = given_addresses(host, nics)?;
     let Some(first) = given.first() else { return Ok(()) };
-    let hint = "write `takesOver: true` at the host adapter that shall have it: `hostAdapters: { Management: { takesOver: true } }`";
-    Err(unfit(&["hostAdapters"], &format!("{first} would be lost: no host adapter takes it over"), hint))
+    if spec.taking_over().is_none() && !makes_own(spec) {
+        let hint = "write `takesOver: true` at the host adapter that shall have it: `hostAdapters: { Management: { takesOver: true } }`";
+        let message = format!("{} would be lost: no host adapter takes it over", told(first));
+        return Err(unfit(&["hostAdapters"], &message, hint));
+    }
+    let of: BTreeSet<&str> = given.iter().map(|(nic, _)| nic.name.as_str()).collect();
+    // Where all come by DHCP, the switch's comes by it as well.
+    if of.len() > 1 && given.iter().any(|(_, address)| address.origin == "Manual") {
+        let all: Vec<String> = given.iter().map(told).collect();
+        let message = format!(
+            "a switch takes over the addresses of one NIC, and several have some: {}",
+            all.join(", ")
+        );
+        let hint = "take them off all NICs but one by hand: `Remove-NetIPAddress -InterfaceAlias NIC2`";
+        return Err(unfit(&["uplinks"], &message, hint));
+    }
+    Ok(())
 }
 
 /// True where the switch gets a host adapter of its own name.
@@ -144,12 +165,17 @@ pub(super) fn makes_own(spec: &HyperVSwitchSpec) -> bool {
     spec.allow_management_os == Some(true) && spec.present().next().is_none()
 }
 
-/// The addresses that somebody gave to these NICs: `192.168.1.10/24 of NIC1`.
-pub(super) fn given_addresses(host: &Host, nics: &[&Adapter]) -> Result<Vec<String>, ObserveError> {
-    let addresses = host.addresses()?.iter().filter(|one| GIVEN.contains(&one.origin.as_str()));
-    let told = addresses.filter_map(|one| {
-        let nic = nics.iter().find(|nic| nic.index == one.index)?;
-        Some(format!("{}/{} of {}", one.address, one.prefix, nic.name))
-    });
-    Ok(told.collect())
+/// The addresses that somebody gave to these NICs.
+pub(super) fn given_addresses<'a>(
+    host: &'a Host,
+    nics: &[&'a Adapter],
+) -> Result<Vec<(&'a Adapter, &'a Address)>, ObserveError> {
+    let given = host.addresses()?.iter().filter(|one| GIVEN.contains(&one.origin.as_str()));
+    let of_nic = |one: &'a Address| Some((*nics.iter().find(|nic| nic.index == one.index)?, one));
+    Ok(given.filter_map(of_nic).collect())
+}
+
+/// `192.168.1.10/24 of NIC1`
+fn told((nic, address): &(&Adapter, &Address)) -> String {
+    format!("{}/{} of {}", address.address, address.prefix, nic.name)
 }

@@ -10,6 +10,7 @@ use super::check::{NO_UPLINK, check};
 use super::observe::{load_balancing, on_switch, settings};
 use super::spec::HyperVSwitchSpec;
 use crate::hyperv::host::{Host, Switch};
+use crate::hyperv::way::is_pattern;
 
 /// Empty on a host without Hyper-V.
 pub(super) fn inventory(replies: &Replies) -> Result<Vec<Found>, ObserveError> {
@@ -28,7 +29,8 @@ pub(super) fn inventory(replies: &Replies) -> Result<Vec<Found>, ObserveError> {
 fn found(host: &Host, switch: &Switch) -> Result<Option<Found>, ObserveError> {
     let uplinks = host.uplinks(switch)?;
     let nics = host.nics()?;
-    if !uplinks.iter().all(|uplink| nics.iter().any(|nic| nic.name == *uplink)) {
+    let is_named = |uplink: &String| nics.iter().any(|nic| nic.name == *uplink) && !is_pattern(uplink);
+    if !uplinks.iter().all(is_named) {
         return Ok(None);
     }
     let mut spec = BTreeMap::from([

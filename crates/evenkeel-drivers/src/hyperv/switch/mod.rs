@@ -11,6 +11,7 @@ mod fits;
 mod health;
 mod inventory;
 mod observe;
+mod replace;
 mod report;
 mod spec;
 mod state;

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use evenkeel_core::driver::{ObserveError, Observed};
 use evenkeel_core::request::Replies;
 
+use super::build::Build;
 use super::check::NO_UPLINK;
 use super::fits::fits;
 use super::spec::HyperVSwitchSpec;
 use super::state::{HostAdapterState, HyperVSwitchState};
+use super::wanted::desired;
 use crate::hyperv::ground::{Ground, look, nic, unfit};
 use crate::hyperv::host::{Host, HostAdapter, Switch};
 use crate::hyperv::scripts::observe as query;
@@ -27,8 +29,32 @@ pub(super) fn observe(
     fits(spec, &host, there)?;
     match there {
         None => Ok(Observed::Absent { lacks: None }),
-        Some(switch) => Ok(Observed::Present(state(spec, &host, switch)?)),
+        Some(switch) => {
+            let state = state(spec, &host, switch)?;
+            ask(spec, &host, switch, &state)?;
+            Ok(Observed::Present(state))
+        }
     }
+}
+
+/// What a change is made from: where that is not known, a difference would look like one that needs nothing.
+fn ask(
+    spec: &HyperVSwitchSpec,
+    host: &Host,
+    switch: &Switch,
+    seen: &HyperVSwitchState,
+) -> Result<(), ObserveError> {
+    host.guests()?;
+    host.running()?;
+    let wanted = desired(spec, Some(seen));
+    let for_good = |state: &HyperVSwitchState| {
+        (state.embedded_teaming, state.minimum_bandwidth_mode.clone(), state.iov, state.packet_direct)
+    };
+    let all_go = wanted.allow_management_os == Some(false) && switch.allow_management_os;
+    if all_go || for_good(&wanted) != for_good(seen) {
+        Build::seen(host, switch)?;
+    }
+    Ok(())
 }
 
 fn state(

@@ -28,7 +28,7 @@ pub(super) fn report(spec: &HyperVSwitchSpec, seen: &HyperVSwitchState) -> Repor
     if !changes.is_empty() {
         report.health.splice(0..0, rolled_back(host));
     }
-    if changes.iter().any(|change| interrupts(change)) {
+    if changes.iter().any(interrupts) {
         report.touches = touches(host, switch);
     }
     report.notes = notes(spec, host, switch);

@@ -85,6 +85,7 @@ pub struct HostAdapterSpec {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, JsonSchema)]
 pub enum LoadBalancing {
     /// Each port of the switch uses one NIC. What Microsoft recommends from 10 GbE on.
+    #[expect(clippy::doc_markdown, reason = "GbE is a unit")]
     #[default]
     HyperVPort,
     /// Flows are spread over the NICs.

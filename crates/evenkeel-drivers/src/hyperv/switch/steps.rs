@@ -13,6 +13,7 @@ use super::build::{Build, connected, new_alias};
 use super::calls;
 use super::check::MOST_UPLINKS;
 use super::fits::given_addresses;
+use super::replace::replace;
 use super::spec::HyperVSwitchSpec;
 use super::state::HyperVSwitchState;
 use crate::hyperv::ground::seconds;
@@ -76,7 +77,7 @@ pub(super) fn steps(spec: &HyperVSwitchSpec, delta: &Delta<'_, HyperVSwitchState
     made.unwrap_or_default()
 }
 
-type Steps = Result<Vec<Step>, ObserveError>;
+pub(super) type Steps = Result<Vec<Step>, ObserveError>;
 
 fn create(spec: &HyperVSwitchSpec, host: &Host) -> Steps {
     let build = Build::wanted(spec, host)?;
@@ -87,12 +88,14 @@ fn create(spec: &HyperVSwitchSpec, host: &Host) -> Steps {
     if !up.is_empty() {
         up.extend(build.takes_over.as_deref().map(new_alias));
     }
-    let cuts = build.uplinks.iter().any(|uplink| host.may_cut(Touch::Nic(uplink)));
+    // Also where it is not our way: half a switch would keep addresses where they do not belong.
+    let moves = !given_addresses(host, &nics)?.is_empty()
+        || build.uplinks.iter().any(|uplink| host.may_cut(Touch::Nic(uplink)));
     let back = vec![calls::remove_switch(&build.name)];
     let restores = format!("{} without the switch {}", build.uplinks.join(", "), build.name);
-    let undo = cuts.then(|| undo(spec, back, restores));
+    let undo = moves.then(|| undo(spec, back, restores));
     let mut first = guard::step(&build.first_calls(), &texts(&up), undo.as_ref());
-    if cuts || !given_addresses(host, &nics)?.is_empty() {
+    if moves {
         let says =
             format!("the traffic of {} stops until the switch has taken it over", build.uplinks.join(", "));
         first = first.hazard(Risk::Disruptive, UPLINKS, says);
@@ -101,74 +104,9 @@ fn create(spec: &HyperVSwitchSpec, host: &Host) -> Steps {
     Ok(std::iter::once(first).chain(others).collect())
 }
 
-/// All in one request: nothing of it hangs on our connection.
-fn replace(site: &Site<'_>) -> Steps {
-    let Site { spec, host, switch } = *site;
-    let (old, new) = (Build::seen(host, switch)?, Build::instead(spec, host, switch)?);
-    let remove = old.removal();
-    let all: Vec<Call> = remove.into_iter().chain(new.made_calls()).chain(new.connect_calls()).collect();
-    let up = names_up(host, &new.uplinks)?;
-    let gone = |name: &&String| !new.adapters.keys().any(|one| same(one, name));
-    let gone: Vec<&String> = old.adapters.keys().filter(gone).collect();
-    let undo = Undo {
-        calls: way_back(&old),
-        restores: format!("{} as it was, with its host adapters and guests", switch.name),
-        seconds: seconds(spec.confirm_within),
-    };
-    let step = guard::step(&all, &texts(&up), Some(&undo));
-    let step = step.hazard(Risk::Destructive, "switch", cost(site, &new, &gone)?);
-    if let Some(ours) = gone.iter().find(|name| is_ours(host, name)) {
-        return Ok(vec![step.held(cuts_ours(ours))]);
-    }
-    let step = match ambiguous(host, switch)? {
-        Some(guest) => step.held(format!(
-            "{guest} has adapters of one name on several switches, which cmdlets cannot tell apart: give them different names first"
-        )),
-        None => step,
-    };
-    Ok(vec![step])
-}
-
-/// Makes `old` again. A switch that was not yet to be removed stays, and only its guests come back to it.
-fn way_back(old: &Build) -> Vec<Back> {
-    let removal = old.removal();
-    let removed = removal.len();
-    let (made, connected) = (old.made_calls(), old.connect_calls());
-    let late = removal.into_iter().chain(made).map(|call| Back::from(call).after(removed));
-    late.chain(connected.into_iter().map(Back::from)).collect()
-}
-
 /// Why nothing is tried that would surely cut our connection.
 pub(super) fn cuts_ours(adapter: &str) -> String {
     format!("our own connection comes by {adapter}: reach the host by another address first")
-}
-
-/// What a switch costs that is made anew: `gone` are the host adapters that it will not have.
-fn cost(site: &Site<'_>, new: &Build, gone: &[&String]) -> Result<String, ObserveError> {
-    let mut all = vec![format!("{} is removed and made anew", site.switch.name)];
-    all.extend(some(&vms(site.host, site.switch)?).map(|vms| format!("no network meanwhile: {vms}")));
-    let list = |names: Vec<&String>| names.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let again = list(new.others().collect());
-    if !again.is_empty() {
-        all.push(format!("the addresses of {again} have to be set again"));
-    }
-    if !gone.is_empty() {
-        all.push(format!("its host adapters {} go, and their addresses with them", list(gone.to_vec())));
-    }
-    Ok(all.join("; "))
-}
-
-/// A virtual machine with two adapters of one name, only one of which is on the switch.
-fn ambiguous(host: &Host, switch: &Switch) -> Result<Option<String>, ObserveError> {
-    let all = host.guests()?;
-    for here in connected(host, switch)? {
-        let is_twin =
-            |one: &&crate::hyperv::host::Guest| one.vm == here.vm && same(&one.adapter, &here.adapter);
-        if all.iter().filter(is_twin).any(|twin| twin.switch != here.switch) {
-            return Ok(Some(here.vm.clone()));
-        }
-    }
-    Ok(None)
 }
 
 fn update(site: &Site<'_>, delta: &Delta<'_, HyperVSwitchState>) -> Steps {
@@ -252,7 +190,10 @@ fn member_step(
     next: BTreeSet<String>,
 ) -> Result<Step, ObserveError> {
     let name = &site.switch.name;
-    let set = |members: &BTreeSet<String>| calls::set_team(name, &Vec::from_iter(members.iter().cloned()));
+    let set = |members: &BTreeSet<String>| {
+        let all: Vec<String> = members.iter().cloned().collect();
+        calls::set_team(name, &all)
+    };
     let back: Vec<Call> = if members.is_empty() { Vec::new() } else { vec![set(members)] };
     let had_any = !names_up(site.host, &*members)?.is_empty();
     let before = std::mem::replace(members, next);
@@ -286,7 +227,7 @@ fn team_step(
 }
 
 /// Those of `names` that are Up.
-fn names_up<'a>(
+pub(super) fn names_up<'a>(
     host: &Host,
     names: impl IntoIterator<Item = &'a String>,
 ) -> Result<Vec<String>, ObserveError> {
@@ -295,7 +236,7 @@ fn names_up<'a>(
     Ok(names.into_iter().filter(is_up).cloned().collect())
 }
 
-fn texts(names: &[String]) -> Vec<&str> {
+pub(super) fn texts(names: &[String]) -> Vec<&str> {
     names.iter().map(String::as_str).collect()
 }
 
@@ -312,7 +253,7 @@ fn of_vms(site: &Site<'_>) -> Result<String, ObserveError> {
     Ok(some(&vms).map(|vms| format!("; it is the network of {vms}")).unwrap_or_default())
 }
 
-fn some(names: &BTreeSet<String>) -> Option<String> {
+pub(super) fn some(names: &BTreeSet<String>) -> Option<String> {
     let shown: Vec<&str> = names.iter().take(MOST_NAMES).map(String::as_str).collect();
     let more = names.len().saturating_sub(MOST_NAMES);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
