@@ -82,17 +82,23 @@ impl World {
             prunable: Registry::default().with(ZfsDataset).with(ZfsPool),
             pruning: Pruning::default(),
         };
+        let engine = Engine::new(transport.clone(), Arc::new(Stopped), Arc::new(Silent), Stop::default());
+        let mut world = World { transport, engine, scope, names, foreign: BTreeMap::new() };
+        world.foreign = world.foreign_now();
+        world
+    }
+
+    /// What is there, and in no manifest.
+    fn foreign_now(&self) -> BTreeMap<String, Vec<String>> {
         let wanted = |name: &str, object: &String| {
-            scope.instances.iter().any(|i| i.id.target == name && i.object == *object)
+            self.scope.instances.iter().any(|i| i.id.target == name && i.object == *object)
         };
-        let objects = |name: &str| transport.with_machine(name, |m| m.objects()).unwrap();
-        let foreign = names.iter().map(|name| {
+        let objects = |name: &str| self.transport.with_machine(name, |m| m.objects()).unwrap();
+        let foreign = self.names.iter().map(|name| {
             let others = objects(name).into_iter().filter(|(_, owner)| owner.as_deref() != Some(OWNER));
             (name.clone(), others.map(|(object, _)| object).filter(|object| !wanted(name, object)).collect())
         });
-        let foreign = foreign.collect();
-        let engine = Engine::new(transport.clone(), Arc::new(Stopped), Arc::new(Silent), Stop::default());
-        World { transport, engine, scope, names, foreign }
+        foreign.collect()
     }
 
     async fn reconcile(&self) -> Run {
@@ -125,6 +131,10 @@ impl World {
 
     async fn settles(&self) {
         self.transport.set_trouble(0, 0);
+        // A guard that was left armed comes to its end.
+        for name in &self.names {
+            self.transport.with_machine(name, |machine| machine.pass());
+        }
         let last = self.reconcile().await;
         let plan = self.engine.plan(&self.scope, POLICY).await;
         let is_held = |outcome: &&Outcome| {
@@ -149,7 +159,7 @@ impl World {
 }
 
 async fn play(registry: &Registry, seed: u64) {
-    let world = World::new(registry, seed);
+    let mut world = World::new(registry, seed);
     let mut random = Random::derive(seed, 31);
     for attempt in 0..=random.below(3) {
         world.transport.set_trouble(seed + attempt as u64, 2 + random.below(8));
@@ -161,6 +171,8 @@ async fn play(registry: &Registry, seed: u64) {
     for name in &world.names {
         world.transport.with_machine(name, |machine| machine.drift(&mut random));
     }
+    // By hand anything may be removed.
+    world.foreign = world.foreign_now();
     world.settles().await;
 }
 

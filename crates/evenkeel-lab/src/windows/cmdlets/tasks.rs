@@ -104,7 +104,7 @@ fn register(host: &mut WindowsHost, arguments: &Arguments) -> Given {
         );
     };
     let triggers = arguments.get("Trigger").map(|given| given.items()).unwrap_or_default();
-    let due = triggers.iter().find_map(|trigger| instant(&trigger.get("At")?));
+    let due = triggers.iter().filter_map(|trigger| instant(&trigger.get("At")?)).collect();
     let at_startup = triggers.iter().any(|trigger| trigger.get("AtStartup").is_some_and(|on| on.is_true()));
     if host.task_mut(&path, &name).is_some() && !arguments.is_on("Force") {
         let message = "Cannot create a file when that file already exists.";
@@ -150,7 +150,7 @@ fn start(host: &mut WindowsHost, arguments: &Arguments) -> Given {
     let clock = host.clock;
     for (path, name) in names {
         if let Some(task) = host.task_mut(&path, &name) {
-            task.due = Some(clock);
+            task.due.push(clock);
         }
     }
     Ok(Vec::new())

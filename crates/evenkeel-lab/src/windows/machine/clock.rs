@@ -52,7 +52,7 @@ impl WindowsHost {
 
     fn next_event(&self) -> Option<(i64, Event)> {
         let dues = self.tasks.iter().enumerate();
-        let due = dues.filter_map(|(place, task)| Some((task.due?, place))).min();
+        let due = dues.filter_map(|(place, task)| Some((*task.due.iter().min()?, place))).min();
         match (due, self.next_awake()) {
             (Some((due, task)), awake) if awake.is_none_or(|(awake, _)| due < awake) => {
                 Some((due, Event::Due(task)))
@@ -75,11 +75,12 @@ impl WindowsHost {
     /// Runs a task that is due. One that runs already is not run a second time: such is the setting where nobody chooses another.
     fn run_task(&mut self, place: usize) {
         let Some(task) = self.tasks.get_mut(place) else { return };
-        let due = task.due.take();
+        let due = task.due.iter().min().copied().unwrap_or(self.clock);
+        task.due.retain(|other| *other != due);
         let (task_name, line) =
             ((task.path.clone(), task.name.clone()), format!("{} {}", task.execute, task.argument));
         let runs_already = std::mem::replace(&mut task.is_running, true);
-        self.clock = self.clock.max(due.unwrap_or(self.clock));
+        self.clock = self.clock.max(due);
         if !runs_already {
             self.begin(task_name, line);
         }
@@ -107,9 +108,9 @@ impl WindowsHost {
             }
         }
         for task in &mut self.tasks {
-            task.due = task.due.filter(|due| *due > clock);
+            task.due.retain(|due| *due > clock);
             if task.at_startup {
-                task.due = Some(clock);
+                task.due.push(clock);
             }
         }
     }

@@ -13,8 +13,8 @@ pub(in crate::windows) struct Task {
     pub(in crate::windows) execute: String,
     /// Its arguments, as one line.
     pub(in crate::windows) argument: String,
-    /// When it is due, in seconds since 1970; `None` once it has run.
-    pub(in crate::windows) due: Option<i64>,
+    /// When it is due, in seconds since 1970: by its trigger for a time, because somebody started it, or the machine.
+    pub(in crate::windows) due: Vec<i64>,
     /// It runs when the machine starts, too.
     pub(in crate::windows) at_startup: bool,
     pub(in crate::windows) is_running: bool,
