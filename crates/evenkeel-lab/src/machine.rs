@@ -35,7 +35,17 @@ pub trait Machine: Send {
         self.answer_in_part(target, request, random);
     }
 
-    /// From now on each step of what it does takes so many seconds, so that what is due by itself comes in the midst of it.
+    /// The same, but the first that it does fails; where there is no such thing, all of it is done.
+    fn answer_failing(&mut self, target: &str, request: &Request) -> Reply {
+        self.answer(target, request)
+    }
+
+    /// A number that is equal as long as nothing was removed and made anew.
+    fn identity(&self) -> u64 {
+        0
+    }
+
+    /// From now on each step of what it is asked takes so many seconds, so that what is due by itself comes in the midst of it.
     fn slow_down(&mut self, seconds: u64) {
         let _ = seconds;
     }

@@ -25,8 +25,26 @@ struct Shelf {
     looks: usize,
     /// Whoever stops in the middle of moving the heavy one has the door blocked.
     is_blocked: bool,
-    /// An object, as it will be again when time passes.
-    armed: Option<(String, Option<(String, String)>)>,
+    armed: Option<Armed>,
+    /// What became of the last guarded step.
+    outcome: Option<&'static str>,
+    /// How often each object was put there where none was.
+    made: BTreeMap<String, usize>,
+    /// The next thing that is put somewhere falls down.
+    slips: bool,
+    /// Whoever puts something somewhere takes so long that all guards go off meanwhile.
+    is_slow: bool,
+}
+
+/// A guard.
+#[derive(Debug, Clone, Hash)]
+struct Armed {
+    name: String,
+    before: Option<(String, String)>,
+    begun: bool,
+    has_failed: bool,
+    /// What is wrong with it, if anything.
+    how: String,
 }
 
 impl Machine for Shelf {
@@ -40,18 +58,24 @@ impl Machine for Shelf {
                 self.looks += 1;
                 stdout = self.line(name);
             }
-            ["shelf", "put", name, value, owner] => {
-                self.objects.insert((*name).to_owned(), ((*value).to_owned(), (*owner).to_owned()));
+            ["shelf", "put", name, value, owner, how @ ..] => {
+                if !self.put(name, (value, owner), how.contains(&"guarded"), how.contains(&"once")) {
+                    return Reply { exit: 1, stdout: Vec::new(), stderr: b"it fell down\n".to_vec() };
+                }
             }
             ["shelf", "take", name] => drop(self.objects.remove(*name)),
-            ["shelf", "arm", name] => {
-                self.armed = Some(((*name).to_owned(), self.objects.get(*name).cloned()));
+            ["shelf", "arm", name, how @ ..] => {
+                let (name, how) = ((*name).to_owned(), how.concat());
+                let before = self.objects.get(&name).cloned();
+                self.armed = Some(Armed { name, before, begun: false, has_failed: false, how });
+                self.outcome = None;
             }
-            ["shelf", "disarm"] if self.armed.take().is_none() => {
-                return Reply { exit: 1, stdout: Vec::new(), stderr: b"it was put back\n".to_vec() };
+            ["shelf", "disarm"] => stdout = self.disarm(),
+            ["shelf", "nod"] => stdout = r#"{"outcome":"confirmed"}"#.to_owned(),
+            ["shelf", "relax"] => {
+                self.armed = None;
+                stdout = r#"{"outcome":"confirmed"}"#.to_owned();
             }
-            ["shelf", "disarm" | "nod"] => {}
-            ["shelf", "relax"] => self.armed = None,
             _ => return Reply { exit: 2, stdout: Vec::new(), stderr: b"usage\n".to_vec() },
         }
         Reply { exit: 0, stdout: stdout.into_bytes(), stderr: Vec::new() }
@@ -59,7 +83,32 @@ impl Machine for Shelf {
 
     fn answer_in_part(&mut self, _: &str, request: &Request, _: &mut Random) {
         let words = request.as_exec().unwrap().words();
-        self.is_blocked |= words.join(" ").starts_with(&format!("shelf put {HEAVY} "));
+        if words.join(" ").starts_with(&format!("shelf put {HEAVY} ")) {
+            self.is_blocked = true;
+            self.begin();
+        }
+    }
+
+    fn answer_and_restart(&mut self, target: &str, request: &Request, random: &mut Random) {
+        self.answer_in_part(target, request, random);
+        if self.armed.as_ref().is_some_and(|armed| armed.how == "lightly") {
+            self.armed = None;
+        }
+    }
+
+    fn answer_failing(&mut self, target: &str, request: &Request) -> Reply {
+        self.slips = true;
+        self.answer(target, request)
+    }
+
+    fn identity(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.made.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn slow_down(&mut self, seconds: u64) {
+        self.is_slow = seconds > 0;
     }
 
     fn is_reachable(&self) -> bool {
@@ -67,11 +116,19 @@ impl Machine for Shelf {
     }
 
     fn pass(&mut self) {
-        match self.armed.take() {
-            None => return,
-            Some((name, Some(object))) => drop(self.objects.insert(name, object)),
-            Some((name, None)) => drop(self.objects.remove(&name)),
+        let Some(armed) = self.armed.take() else { return };
+        if !armed.begun && armed.how != "blindly" {
+            self.outcome = Some("neverBegun");
+            return;
         }
+        if armed.how == "anew" {
+            *self.made.entry(armed.name.clone()).or_default() += 1;
+        }
+        match armed.before {
+            Some(object) => drop(self.objects.insert(armed.name, object)),
+            None => drop(self.objects.remove(&armed.name)),
+        }
+        self.outcome = Some("rolledBack");
         self.is_blocked = false;
     }
 
@@ -97,6 +154,54 @@ impl Machine for Shelf {
 }
 
 impl Shelf {
+    fn begin(&mut self) {
+        if let Some(armed) = &mut self.armed {
+            armed.begun = true;
+        }
+    }
+
+    /// Puts an object there; false where it does not come to stand there. What is guarded needs its guard to be armed, and looks
+    /// again at the end, or only once.
+    fn put(&mut self, name: &str, (value, owner): (&str, &str), is_guarded: bool, once: bool) -> bool {
+        if (is_guarded || once) && self.armed.is_none() {
+            return false;
+        }
+        if is_guarded || once || name == HEAVY {
+            self.begin();
+        }
+        if std::mem::take(&mut self.slips) {
+            if let Some(armed) = &mut self.armed {
+                armed.has_failed = true;
+            }
+            return false;
+        }
+        if self.is_slow {
+            self.pass();
+        }
+        if is_guarded && self.armed.is_none() {
+            return false;
+        }
+        if self.objects.insert(name.to_owned(), (value.to_owned(), owner.to_owned())).is_none() {
+            *self.made.entry(name.to_owned()).or_default() += 1;
+        }
+        true
+    }
+
+    fn disarm(&mut self) -> String {
+        match &self.armed {
+            Some(armed) if armed.begun && !armed.has_failed && !self.is_blocked => {
+                self.armed = None;
+                self.outcome = Some("confirmed");
+            }
+            Some(_) => self.pass(),
+            None => {}
+        }
+        match self.outcome {
+            None => "it is not known\n".to_owned(),
+            Some(outcome) => format!(r#"{{"outcome":"{outcome}","said":"so it is"}}"#),
+        }
+    }
+
     fn line(&self, name: &str) -> String {
         match self.objects.get(name) {
             Some((value, owner)) => format!("{name} is {value} of {owner} end\n"),
@@ -129,6 +234,11 @@ enum Flaw {
     PutsBackAnother,
     NeverDisarms,
     ConfirmsAnything,
+    PutsBackWhatNeverBegan,
+    IgnoresItsGuard,
+    LooksOnce,
+    MakesAnew,
+    ForgetsAtRestart,
 }
 
 /// The object that blocks the door while it is moved.
@@ -179,7 +289,13 @@ impl Toy {
             Flaw::ConfirmsAnything => shelf(&["shelf", "relax"]),
             _ => shelf(&["shelf", "disarm"]),
         };
-        Guard { arm: shelf(&["shelf", "arm", arms]), disarm, seconds: 300, restores: name.to_owned() }
+        let how = match self.0 {
+            Flaw::PutsBackWhatNeverBegan => "blindly",
+            Flaw::MakesAnew => "anew",
+            Flaw::ForgetsAtRestart => "lightly",
+            _ => "well",
+        };
+        Guard { arm: shelf(&["shelf", "arm", arms, how]), disarm, seconds: 300, restores: name.to_owned() }
     }
 
     /// Value and owner; `None` where it is missing.
@@ -240,10 +356,16 @@ impl Driver for Toy {
             _ => &spec.value,
         };
         let password = if self.0 == Flaw::TellsSecrets { "hunter2" } else { delta.owner };
-        let step =
-            Step::new(shelf(&["shelf", "put", &spec.name, value, password])).proven(self.proof(&spec.name));
         let is_heavy = spec.name == HEAVY;
         let is_guarded = is_heavy && self.0 != Flaw::LeavesUnguarded;
+        let how = match self.0 {
+            Flaw::IgnoresItsGuard => "",
+            Flaw::LooksOnce => "once",
+            _ => "guarded",
+        };
+        let mut words = vec!["shelf", "put", &spec.name, value, password];
+        words.extend(is_guarded.then_some(how));
+        let step = Step::new(shelf(&words)).proven(self.proof(&spec.name));
         let step = if is_guarded { step.guarded(self.guard(&spec.name)) } else { step };
         match self.0 {
             Flaw::HoldsBack if is_heavy => vec![step.held("it is too heavy")],
@@ -342,6 +464,11 @@ fn every_flaw_is_caught() {
         (Flaw::PutsBackAnother, "a guard puts back what was there"),
         (Flaw::NeverDisarms, "a guard puts back what was there"),
         (Flaw::ConfirmsAnything, "a guard puts back what was there"),
+        (Flaw::PutsBackWhatNeverBegan, "a guard puts back what was there"),
+        (Flaw::IgnoresItsGuard, "a guard puts back what was there"),
+        (Flaw::LooksOnce, "a guard puts back what was there"),
+        (Flaw::MakesAnew, "a guard puts back what was there"),
+        (Flaw::ForgetsAtRestart, "a guard puts back what was there"),
         (Flaw::ComparesTooLittle, "every field is compared or volatile"),
         (Flaw::TellsSecrets, "no secret is ever said"),
         (Flaw::RemovesAnything, "only what carries our mark is removed"),

@@ -27,6 +27,7 @@ fn d2() {
     for f in fixtures().into_iter().filter(|f| f.kind == "HyperVSwitch") {
         for seed in 0..200 {
             let scenario = (f.scenario)(seed);
+            let manifests = scenario.manifests.clone();
             let text = format!(
                 "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: {{ name: {TARGET} }}\nspec: {{ local: {{}}, prune: true }}\n---\n{}",
                 scenario.manifests
@@ -117,7 +118,7 @@ fn d2() {
                     };
                     let (b, a) = (addresses(&before_all), addresses(&after));
                     if b != a {
-                        println!("ADDRESSES seed {seed}: {b:?} -> {a:?}");
+                        println!("ADDRESSES seed {seed}: {b:?} -> {a:?} {}\n{}", write.display(), manifests);
                     }
                 }
             }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use evenkeel_core::driver::Guard;
+use evenkeel_core::driver::{Guard, GuardOutcome};
 use evenkeel_core::plan::{
     Batch, Blueprint, Change, Gate, Instance, Plan, Policy, Removal, batches, build, removals,
 };
@@ -165,7 +165,11 @@ fn send_one(machine: &mut dyn Machine, write: &Write) -> Result<(), String> {
     if !machine.is_reachable() {
         wait_for(machine, guard);
     }
-    done.and(ask(machine, &guard.disarm))
+    match GuardOutcome::of(&machine.answer(&write.target, &guard.disarm)) {
+        Ok(GuardOutcome::Confirmed) => done,
+        Ok(GuardOutcome::RolledBack { said } | GuardOutcome::NeverBegun { said }) => done.and(Err(said)),
+        Err(problem) => done.and(Err(problem)),
+    }
 }
 
 /// Time passes until a guard must have done its work.

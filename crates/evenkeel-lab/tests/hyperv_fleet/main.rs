@@ -60,6 +60,9 @@ fn scene(random: &mut Random) -> Scene {
                 .unwrap();
             host.run_vm("web", "SETswitch");
         }
+        if random.one_in(2) {
+            host.set_pnp_delay(3);
+        }
         if is_crossed {
             crossed.insert(name.to_owned());
         }

@@ -69,6 +69,19 @@ fn draw(random: &mut Random, has_team: bool) -> Drawn {
     if has_team {
         add_team(&mut drawn, random, comes_over == 2);
     }
+    // What else a host may have, and nobody asks about.
+    if random.one_in(4) {
+        drawn.host = drawn.host.add_tunnel("wg0");
+    }
+    if has_address && random.one_in(4) {
+        let over = if comes_over == 1 { drawn.nics.last().copied().unwrap_or_default() } else { "LOM" };
+        if !drawn.team.contains(&over) {
+            drawn.host = drawn.host.with_lease(over, "10.9.0.7/24", "10.9.0.1");
+        }
+    }
+    if random.one_in(2) {
+        drawn.host.set_pnp_delay(3);
+    }
     if let Some(last) = drawn.nics.last().filter(|_| drawn.nics.len() > 2 && random.one_in(4)) {
         drawn.host.unplug(last);
     }

@@ -51,9 +51,38 @@ impl Machine for WindowsHost {
         self.answer(target, request);
     }
 
-    /// Every cmdlet takes so long from now on.
+    /// The first cmdlet of those that a script is told to call fails, whatever else calls it. One that removes something is let through:
+    /// it may have done half of it, and whoever puts that back has to do all of it.
+    fn answer_failing(&mut self, target: &str, request: &Request) -> Reply {
+        let first = match request {
+            Request::PowerShell(powershell) => powershell.input.pointer("/calls/0/cmdlet"),
+            _ => None,
+        };
+        let first = first.and_then(serde_json::Value::as_str);
+        let Some(first) = first.filter(|cmdlet| !cmdlet.starts_with("Remove-")) else {
+            return self.answer(target, request);
+        };
+        self.fail(first, "The operation failed.");
+        let reply = self.answer(target, request);
+        self.heal(first);
+        reply
+    }
+
+    /// Ids, which what is made anew has others of.
+    fn identity(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for adapter in &self.adapters {
+            (&adapter.guid, adapter.index).hash(&mut hasher);
+        }
+        for switch in &self.switches.all {
+            switch.id.hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+
+    /// Every cmdlet takes so long from now on, but those of tasks.
     fn slow_down(&mut self, seconds: u64) {
-        self.slow("*", seconds);
+        self.slow_for_asker = i64::try_from(seconds).unwrap_or(i64::MAX);
     }
 
     fn fingerprint(&self) -> u64 {

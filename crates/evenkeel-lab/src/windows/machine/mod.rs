@@ -74,6 +74,8 @@ pub struct WindowsHost {
     pub(super) faults: Vec<Fault>,
     /// Cmdlets that take their time, in seconds; `*` are all.
     slow: Vec<(String, i64)>,
+    /// So long takes every cmdlet of who asks, at least.
+    slow_for_asker: i64,
     /// So many seconds go by until a new adapter, or one with a new name, is there for others to see.
     pnp_seconds: i64,
     /// When Hyper-V's management is there.

@@ -43,6 +43,7 @@ impl WindowsHost {
             mutexes: BTreeMap::new(),
             faults: Vec::new(),
             slow: Vec::new(),
+            slow_for_asker: 0,
             pnp_seconds: 0,
             vmms_at: 0,
             lbfo: BTreeMap::new(),
