@@ -74,10 +74,10 @@ pub(crate) fn end(works: &mut [Work], batch: &Batch, why: End, found: &str) {
     for at in &batch.serves {
         let Some(work) = works.get_mut(*at) else { continue };
         (work.failed, work.end) = (true, Some(why));
-        // What the target said against the write itself is told, too.
-        let refused = work.complaint.take().map(|(said, _)| format!("; it was refused: {said}"));
+        // What the target said against the write itself is told, too, or why that was not heard.
+        let heard = work.complaint.take().map(|(said, _)| format!("; heard of it: {said}"));
         let message =
-            format!("{found}{}: nothing more was sent to {}", refused.unwrap_or_default(), batch.target);
+            format!("{found}{}: nothing more was sent to {}", heard.unwrap_or_default(), batch.target);
         work.complaint = Some((message, Some(hint.to_owned())));
     }
 }

@@ -283,7 +283,7 @@ async fn a_write_that_never_began_has_failed_and_the_rest_may_go_on() {
 async fn a_write_that_did_not_come_to_its_end_is_put_back() {
     let (run, _, _) = apply("other", &[("set", Fault::Refused)]).await;
     let Verdict::RolledBack { message, .. } = verdict(&run) else { panic!("{run:#?}") };
-    assert_eq!(message, "put back, after `set other`; it was refused: no: nothing more was sent to hv01");
+    assert_eq!(message, "put back, after `set other`; heard of it: no: nothing more was sent to hv01");
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,6 +15,14 @@ use crate::ui::status::table;
 use crate::ui::style::{Tone, count, paint};
 use crate::ui::wrap::paragraph;
 
+/// The column of paths is as wide as they are, within these bounds; a longer one pushes its values to the right.
+const NARROWEST_COLUMN: usize = 28;
+const WIDEST_COLUMN: usize = 40;
+
+fn column(lengths: impl Iterator<Item = usize>) -> usize {
+    lengths.filter(|length| *length <= WIDEST_COLUMN).fold(NARROWEST_COLUMN, usize::max)
+}
+
 /// How changes are shown.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Look<'a> {
@@ -66,7 +74,9 @@ impl Look<'_> {
             .collect();
         let compared: Vec<_> =
             all.iter().map(|(_, f)| (&f.change.path, (&f.before_text, &f.after_text))).collect();
-        for fold in folds(&compared, self.full) {
+        let folds = folds(&compared, self.full);
+        let width = column(folds.iter().map(|fold| fold.path.chars().count()));
+        for fold in folds {
             let Some((_, field)) = fold.at.first().and_then(|at| all.get(*at)) else { continue };
             let is_new = members.first().is_some_and(|change| change.action == Action::Create);
             let before = if is_new {
@@ -91,7 +101,7 @@ impl Look<'_> {
             };
             let how_many =
                 if how_many.is_empty() { how_many } else { paint(Tone::Faint, format!("  ({how_many})")) };
-            let _ = writeln!(text, "      {:<28} {before}{}{how_many}", fold.path, field.after_text);
+            let _ = writeln!(text, "      {:<width$} {before}{}{how_many}", fold.path, field.after_text);
         }
     }
 

@@ -140,7 +140,9 @@ fn render_commands(text: &mut String, changes: &[Change], full: bool) {
     let line = |target: &str, request: &Request| {
         // A transfer says by itself where it goes.
         let elsewhere = target != own && !matches!(request, Request::Transfer(_));
-        if elsewhere { format!("{target}: {}", request.display()) } else { request.display() }
+        let shown = request.display();
+        let shown = if matches!(request, Request::PowerShell(_)) { one_a_line(&shown) } else { shown };
+        if elsewhere { format!("{target}: {shown}") } else { shown }
     };
     let marked = |line: String, guard: Option<&Guard>| match guard {
         Some(_) => format!("{line} {}", paint(Tone::Faint, "(guarded)")),
@@ -159,6 +161,22 @@ fn render_commands(text: &mut String, changes: &[Change], full: bool) {
         .map(|step| marked(line(step.target.as_deref().unwrap_or(own), &step.request), step.guard.as_deref()))
         .collect();
     list_commands(text, &format!("{} $", paint(Tone::Faint, "(held)")), &held, full);
+}
+
+/// Cmdlets that are called one after the other, one on each line.
+fn one_a_line(shown: &str) -> String {
+    let mut text = String::new();
+    let mut is_quoted = false;
+    for (nth, part) in shown.split("; ").enumerate() {
+        text.push_str(match (nth, is_quoted) {
+            (0, _) => "",
+            (_, true) => "; ",
+            (_, false) => ";\n      ",
+        });
+        text.push_str(part);
+        is_quoted ^= part.matches('\'').count() % 2 == 1;
+    }
+    text
 }
 
 fn list_commands(text: &mut String, prompt: &str, commands: &[String], full: bool) {

@@ -259,6 +259,15 @@ fn commands_stay_with_their_host_and_are_abridged() {
 }
 
 #[test]
+fn cmdlets_stand_one_on_a_line_and_texts_stay_whole() {
+    assert_eq!(
+        one_a_line("A -Notes 'it''s; so' -B; C; D 'x; y'"),
+        "A -Notes 'it''s; so' -B;\n      C;\n      D 'x; y'"
+    );
+    assert_eq!(one_a_line("A"), "A");
+}
+
+#[test]
 fn full_shows_everything_and_the_tables() {
     let mut changes = vec![host("olive", 5), host("lime", 5), host("plum", 0)];
     changes[2].action = Action::NoOp;
