@@ -5,7 +5,7 @@
 use evenkeel_core::driver::{ObserveError, Risk};
 use evenkeel_core::request::Call;
 
-use super::build::{Build, connected};
+use super::build::{Build, connected, new_alias};
 use super::calls;
 use super::check::NO_UPLINK;
 use super::steps::{Site, Steps, cuts_ours, is_ours, names_up, some, texts, vms};
@@ -21,7 +21,10 @@ pub(super) fn replace(site: &Site<'_>) -> Steps {
     let Site { spec, host, switch } = *site;
     let (old, new) = (Build::seen(host, switch)?, Build::instead(spec, host, switch)?);
     let all = forward(&old, &new);
-    let up = names_up(host, &new.uplinks)?;
+    let mut up = names_up(host, &new.uplinks)?;
+    if !up.is_empty() {
+        up.extend(new.takes_over.as_deref().map(new_alias));
+    }
     let undo = Undo {
         calls: way_back(&all, &old, &new),
         restores: format!("{} as it was, with its host adapters and guests", switch.name),
@@ -31,7 +34,7 @@ pub(super) fn replace(site: &Site<'_>) -> Steps {
     let step = step.hazard(Risk::Destructive, "switch", cost(site, &old, &new)?);
     let why = match gone(&old, &new).into_iter().find(|name| is_ours(host, name)) {
         Some(ours) => Some(cuts_ours(ours)),
-        None => cannot_stay(host, switch, &old, &new)?,
+        None => cannot_stay(host, switch, &old, &new)?.or_else(|| stranded(&old, &new)),
     };
     Ok(vec![match why {
         Some(why) => step.held(why),
@@ -50,6 +53,17 @@ fn carried<'a>(old: &'a Build, new: &Build) -> Option<&'a String> {
 fn gone<'a>(old: &'a Build, new: &Build) -> Vec<&'a String> {
     let stays = |name: &&String| new.adapters.keys().any(|one| same(one, name));
     old.adapters.keys().filter(|name| !stays(name)).collect()
+}
+
+/// Why the addresses of a host adapter might not come to the new switch: they go to a NIC of the old one in between, and
+/// nobody says to which.
+fn stranded(old: &Build, new: &Build) -> Option<String> {
+    let carried = carried(old, new)?;
+    let left = old.uplinks.iter().find(|nic| !new.uplinks.contains(nic))?;
+    let address = &old.addresses.get(carried)?.first()?.address;
+    Some(format!(
+        "{address} of {carried} might stay on {left}, which the new switch has not got: change `uplinks` alone first, then the rest"
+    ))
 }
 
 /// The old switch is taken apart, then the new one is made, with what was on it.
@@ -87,6 +101,16 @@ fn way_back(all: &[Call], old: &Build, new: &Build) -> Vec<Back> {
         .map(|name| Back::from(calls::remove(&new.name, name)).after(number(&calls::add(&new.name, name))))
         .collect();
     back.extend(old.disconnect_calls().into_iter().map(late));
+    // A NIC that the old switch has not got must not get the addresses.
+    if let Some(shared) = old.uplinks.iter().find(|nic| new.uplinks.contains(nic))
+        && new.uplinks.len() > 1
+    {
+        let made = new.first_calls().first().map_or(removed, number);
+        back.push(
+            Back::from(calls::set_team(&new.name, std::slice::from_ref(shared)))
+                .after(made.saturating_add(1)),
+        );
+    }
     back.push(late(calls::remove_switch(&old.name)));
     back.extend(old.first_calls().into_iter().map(late));
     for name in old.adapters.keys() {
