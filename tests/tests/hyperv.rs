@@ -29,7 +29,7 @@ const SPEED: u64 = 60;
 /// The setup of the articles: two NICs in one switch, management and storage on it, RoCE v2 and what it needs of the network.
 fn manifests(target: &str, uplinks: &str) -> String {
     format!(
-        r#"apiVersion: evenkeel.dev/v1alpha1
+        r"apiVersion: evenkeel.dev/v1alpha1
 kind: DcbPolicy
 metadata: {{ name: dcb-{target} }}
 spec:
@@ -73,7 +73,7 @@ spec:
     S2D2: {{ vlan: 200, rdma: true, uplink: NIC2, ieeePriorityTag: true }}
   notes: storage and management
   confirmWithin: 2m
-"#
+"
     )
 }
 

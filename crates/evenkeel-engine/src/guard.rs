@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use evenkeel_core::condition::few;
 use evenkeel_core::driver::{Guard, GuardOutcome};
 use evenkeel_core::plan::{Batch, Change};
 use evenkeel_core::request::{Reply, Request};
@@ -79,11 +80,12 @@ impl Engine {
         sent.push(Sent { target: batch.target.clone(), command: guard.disarm.display(), exit });
         let (answer, end) = match outcome {
             Ok(GuardOutcome::Confirmed) => (done(answer), None),
-            Ok(GuardOutcome::RolledBack { said }) => {
+            Ok(GuardOutcome::RolledBack { said, left }) => {
                 let found = format!("{said}, after `{}`", brief(&batch.request.display()));
-                (answer, Some((End::RolledBack, found)))
+                let found = if left.is_empty() { found } else { format!("{found}; not put back: {}", few(&left, "; ")) };
+                (answer, Some((End::RolledBack { is_whole: left.is_empty() }, found)))
             }
-            Ok(GuardOutcome::NeverBegun { said }) => (never_begun(answer, &said), None),
+            Ok(GuardOutcome::NeverBegun { said }) => (Ok(never_begun(answer, &said)), None),
             Err(problem) => (Err(silent(&batch.target, guard, &problem)), None),
         };
         Delivered { answer, sent, end }
@@ -130,10 +132,10 @@ fn done(answer: Answer) -> Answer {
 }
 
 /// The write itself says best why it was not begun, where it came to be heard.
-fn never_begun(answer: Answer, said: &str) -> Answer {
+fn never_begun(answer: Answer, said: &str) -> Reply {
     match answer {
-        Ok(reply) if reply.exit != 0 => Ok(reply),
-        _ => Ok(Reply { exit: 1, stdout: Vec::new(), stderr: said.as_bytes().to_vec() }),
+        Ok(reply) if reply.exit != 0 => reply,
+        _ => Reply { exit: 1, stdout: Vec::new(), stderr: said.as_bytes().to_vec() },
     }
 }
 
