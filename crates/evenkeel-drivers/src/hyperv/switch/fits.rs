@@ -39,15 +39,16 @@ pub(super) fn fits(spec: &HyperVSwitchSpec, host: &Host, there: Option<&Switch>)
     for name in spec.host_adapters.keys() {
         alone(spec, host, name)?;
     }
-    match there {
-        None => taken_over(spec, host, &nics),
-        Some(_) => none_lost(host, nics.into_iter().filter(|nic| !members.contains(&nic.name)).collect()),
+    if there.is_none() {
+        return taken_over(spec, host, &nics);
     }
+    let new: Vec<&Adapter> = nics.into_iter().filter(|nic| !members.contains(&nic.name)).collect();
+    none_lost(host, &new)
 }
 
 /// A NIC that comes to a switch which is there loses its addresses.
-fn none_lost(host: &Host, new: Vec<&Adapter>) -> Result<(), ObserveError> {
-    let given = given_addresses(host, &new)?;
+fn none_lost(host: &Host, new: &[&Adapter]) -> Result<(), ObserveError> {
+    let given = given_addresses(host, new)?;
     let Some(first) = given.iter().find(|(_, address)| address.origin == "Manual") else { return Ok(()) };
     let message = format!("{} would be lost: a NIC below a switch has none", told(first));
     let hint = "set it at a host adapter, and take it off the NIC by hand: `Remove-NetIPAddress`";
