@@ -71,10 +71,10 @@ impl Machine for Shelf {
                 self.outcome = None;
             }
             ["shelf", "disarm"] => stdout = self.disarm(),
-            ["shelf", "nod"] => stdout = r#"{"outcome":"confirmed"}"#.to_owned(),
+            ["shelf", "nod"] => stdout = CONFIRMED.into(),
             ["shelf", "relax"] => {
                 self.armed = None;
-                stdout = r#"{"outcome":"confirmed"}"#.to_owned();
+                stdout = CONFIRMED.into();
             }
             _ => return Reply { exit: 2, stdout: Vec::new(), stderr: b"usage\n".to_vec() },
         }
@@ -240,6 +240,9 @@ enum Flaw {
     MakesAnew,
     ForgetsAtRestart,
 }
+
+/// What becomes of a guarded step that is done.
+const CONFIRMED: &str = r#"{"outcome":"confirmed"}"#;
 
 /// The object that blocks the door while it is moved.
 const HEAVY: &str = "b";

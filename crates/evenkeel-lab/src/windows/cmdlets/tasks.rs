@@ -103,7 +103,7 @@ fn register(host: &mut WindowsHost, arguments: &Arguments) -> Given {
             "The task XML is missing a required element or attribute.",
         );
     };
-    let triggers = arguments.get("Trigger").map(|given| given.items()).unwrap_or_default();
+    let triggers = arguments.get("Trigger").map(Value::items).unwrap_or_default();
     let due = triggers.iter().filter_map(|trigger| instant(&trigger.get("At")?)).collect();
     let at_startup = triggers.iter().any(|trigger| trigger.get("AtStartup").is_some_and(|on| on.is_true()));
     if host.task_mut(&path, &name).is_some() && !arguments.is_on("Force") {

@@ -36,7 +36,7 @@ pub(in crate::windows) struct Adapter {
 /// What makes adapters without a NIC of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::windows) enum Software {
-    /// A tunnel of layer 3, such as that of WireGuard.
+    /// A tunnel of layer 3, such as that of `WireGuard`.
     Tunnel,
     /// A team of the old kind (LBFO). That Windows does not call it virtual is believed.
     Team,

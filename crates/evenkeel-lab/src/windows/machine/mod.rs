@@ -36,7 +36,6 @@ use std::collections::BTreeMap;
 use super::shell::Edition;
 
 /// A Windows Server.
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Clone)]
 pub struct WindowsHost {
     pub(super) name: String,

@@ -150,8 +150,7 @@ impl Shell<'_> {
                     "Object synchronization method was called from an unsynchronized block of code.";
                 Err(errors::invalid("ApplicationException", message).into())
             }
-            (MUTEX, "dispose" | "close", []) => Ok(Value::Nothing),
-            (STREAM, "flush", []) => Ok(Value::Nothing),
+            (MUTEX, "dispose" | "close", []) | (STREAM, "flush", []) => Ok(Value::Nothing),
             _ => Err(self.no_method(kind, name)),
         }
     }
