@@ -167,7 +167,9 @@ fn send_one(machine: &mut dyn Machine, write: &Write) -> Result<(), String> {
     }
     match GuardOutcome::of(&machine.answer(&write.target, &guard.disarm)) {
         Ok(GuardOutcome::Confirmed) => done,
-        Ok(GuardOutcome::RolledBack { said } | GuardOutcome::NeverBegun { said }) => done.and(Err(said)),
+        Ok(GuardOutcome::RolledBack { said, .. } | GuardOutcome::NeverBegun { said, .. }) => {
+            done.and(Err(said))
+        }
         Err(problem) => done.and(Err(problem)),
     }
 }
