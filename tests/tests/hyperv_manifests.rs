@@ -38,8 +38,11 @@ fn host(name: &str, model: Model, vlans: [u16; 2]) -> WindowsHost {
         .manage("NIC1", "192.168.1.11/24", MANAGEMENT)
 }
 
+/// A target's name, the host behind it, and its labels.
+type Served<'a> = (&'a str, WindowsHost, &'a [(&'a str, &'a str)]);
+
 /// A site of these hosts with their labels, as `targets.yaml` gives them.
-fn site(hosts: Vec<(&str, WindowsHost, &[(&str, &str)])>) -> Site {
+fn site(hosts: Vec<Served<'_>>) -> Site {
     let target = |(name, host, labels): (&str, WindowsHost, &[(&str, &str)])| {
         // Links come up again sooner.
         let mut target = LabTarget { speed: 20, ..LabTarget::windows_host(name, host) };
