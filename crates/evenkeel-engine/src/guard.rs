@@ -82,7 +82,11 @@ impl Engine {
             Ok(GuardOutcome::Confirmed) => (done(answer), None),
             Ok(GuardOutcome::RolledBack { said, left }) => {
                 let found = format!("{said}, after `{}`", brief(&batch.request.display()));
-                let found = if left.is_empty() { found } else { format!("{found}; not put back: {}", few(&left, "; ")) };
+                let found = if left.is_empty() {
+                    found
+                } else {
+                    format!("{found}; not put back: {}", few(&left, "; "))
+                };
                 (answer, Some((End::RolledBack { is_whole: left.is_empty() }, found)))
             }
             Ok(GuardOutcome::NeverBegun { said }) => (Ok(never_begun(answer, &said)), None),

@@ -69,7 +69,12 @@ fn broken(instance: &Instance, proof: &Proof, answers: impl Iterator<Item = Answ
 pub(crate) fn end(works: &mut [Work], batch: &Batch, why: End, found: &str) {
     let hint = match why {
         End::Halted => "see to that first; what was done stays, and another apply goes on from there",
-        End::RolledBack => "see why on the host itself, then mend the manifest; nothing of this step is left",
+        End::RolledBack { is_whole: true } => {
+            "see why on the host itself, then mend the manifest; nothing of this step is left"
+        }
+        End::RolledBack { is_whole: false } => {
+            "do by hand what it could not put back: the next plan tells it again until that is cleared"
+        }
     };
     for at in &batch.serves {
         let Some(work) = works.get_mut(*at) else { continue };

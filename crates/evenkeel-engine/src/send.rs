@@ -35,8 +35,11 @@ pub(crate) struct Work {
 pub(crate) enum End {
     /// What was to be so after it was not.
     Halted,
-    /// The target put back what was there before it.
-    RolledBack,
+    /// The target put back what was there before it; as a whole, or not all of it.
+    RolledBack {
+        /// Nothing was left out.
+        is_whole: bool,
+    },
 }
 
 impl Engine {

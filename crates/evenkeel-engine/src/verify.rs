@@ -157,7 +157,7 @@ pub(crate) fn verdict_after(change: &Change, work: &Work, after: &Look) -> Verdi
         let (message, hint) = complaint.unwrap_or_default();
         return match end {
             End::Halted => Verdict::Halted { message, hint },
-            End::RolledBack => Verdict::RolledBack { message, hint },
+            End::RolledBack { .. } => Verdict::RolledBack { message, hint },
         };
     }
     if work.sent.is_empty() {

@@ -88,6 +88,7 @@ struct Host {
     inner: Mutex<Inner>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Inner {
     uplink: String,
     note: String,
@@ -109,6 +110,8 @@ enum Fault {
     LostAfter,
     /// It never puts anything back.
     NoGuard,
+    /// It does not put back everything.
+    NotAll,
 }
 
 impl Inner {
@@ -139,7 +142,7 @@ impl Inner {
         match words {
             ["get"] => return ok(&format!("{} {}", self.uplink, self.note)),
             ["arm", old] => {
-                self.armed = Some(((*old).to_owned(), Instant::now() + Duration::from_secs(60)));
+                self.armed = Some(((*old).to_owned(), Instant::now() + Duration::from_mins(1)));
                 (self.rolled_back, self.begun, self.done) = (false, false, false);
             }
             ["set", new] => {
@@ -160,7 +163,8 @@ impl Inner {
                 if let Some((old, _)) = self.armed.take() {
                     (self.uplink, self.rolled_back) = (old, true);
                 }
-                return ok(r#"{"outcome": "rolledBack", "said": "put back"}"#);
+                let left = if self.faults.contains(&("", Fault::NotAll)) { r#"["a guest"]"# } else { "[]" };
+                return ok(&format!(r#"{{"outcome": "rolledBack", "said": "put back", "left": {left}}}"#));
             }
             ["note", text] => (*text).clone_into(&mut self.note),
             _ => panic!("{words:?}"),
@@ -260,6 +264,14 @@ async fn what_cuts_the_way_is_put_back_by_the_host_and_nothing_more_is_sent() {
     assert!(!log.iter().any(|line| line.starts_with("note")), "{log:?}");
     assert!((60..70).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
     assert_eq!(commands(&run), [("arm good", Some(0)), ("set bad", Some(0)), ("disarm", Some(0))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_put_back_is_told() {
+    let (run, _, _) = apply("bad", &[("", Fault::NotAll)]).await;
+    let Verdict::RolledBack { message, hint } = verdict(&run) else { panic!("{run:#?}") };
+    assert_eq!(message, "put back, after `set bad`; not put back: a guest: nothing more was sent to hv01");
+    assert!(hint.as_ref().is_some_and(|hint| hint.starts_with("do by hand")), "{hint:?}");
 }
 
 #[tokio::test(start_paused = true)]

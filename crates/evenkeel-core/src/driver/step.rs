@@ -86,6 +86,9 @@ pub enum GuardOutcome {
     RolledBack {
         /// That it did so, and why: `the host put back …, since the change failed`.
         said: String,
+        /// What it could not put back, each with what was in the way.
+        #[serde(default)]
+        left: Vec<String>,
     },
     /// Nothing of it was done, and nothing will be.
     NeverBegun {

@@ -21,9 +21,17 @@ pub(super) struct Back {
     call: Call,
     /// It is made only where this call of the step was begun; 1 is the first.
     after: usize,
+    /// The id of a switch that it must not remove.
+    keep: Option<String>,
 }
 
 impl Back {
+    /// It removes a switch, but not where that still has this id: then the step did not come to remove it.
+    pub(super) fn but_not(mut self, id: &str) -> Self {
+        self.keep = Some(id.to_owned());
+        self
+    }
+
     /// Only where the step came as far as its call number `number`; 1 is the first.
     pub(super) fn after(mut self, number: usize) -> Self {
         self.after = number;
@@ -31,13 +39,13 @@ impl Back {
     }
 
     fn to_json(&self) -> Value {
-        json!({ "call": self.call.to_json(), "after": self.after })
+        json!({ "call": self.call.to_json(), "after": self.after, "keep": self.keep })
     }
 }
 
 impl From<Call> for Back {
     fn from(call: Call) -> Self {
-        Back { call, after: 1 }
+        Back { call, after: 1, keep: None }
     }
 }
 
@@ -46,6 +54,8 @@ impl From<Call> for Back {
 pub(super) struct Undo {
     /// The inverse of a step, whatever of it was done.
     pub(super) calls: Vec<Back>,
+    /// The switch that the step makes: where it is there when the guard is armed, somebody else has made it.
+    pub(super) absent: Option<String>,
     /// `SETswitch and its addresses`
     pub(super) restores: String,
     /// The host puts it back so many seconds after the step began, unless we come back before.
@@ -60,7 +70,8 @@ pub(super) fn step(calls: &[Call], up: &[&str], undo: Option<&Undo>) -> Step {
     let back: Vec<Value> = undo.calls.iter().map(Back::to_json).collect();
     let id = id(calls, &back);
     let seconds = undo.seconds.max(SECONDS_PER_CALL * calls.len() as u64);
-    let arm = json!({ "id": id, "seconds": seconds, "calls": back, "restore": RESTORE });
+    let arm =
+        json!({ "id": id, "seconds": seconds, "calls": back, "absent": undo.absent, "restore": RESTORE });
     let shown: Vec<String> = undo.calls.iter().map(|back| back.call.display()).collect();
     let shown = format!("hyperv/arm.ps1: in {seconds} s {}", shown.join("; "));
     let patience = seconds + RESTORE_SECONDS;

@@ -132,6 +132,7 @@ fn adapter(spec: &DcbPolicySpec, evidence: &Evidence, nic: &str) -> Step {
     let up: &[&str] = if is_up { &[nic] } else { &[] };
     let undo = host.may_cut(Touch::Nic(nic)).then(|| Undo {
         calls: vec![Call::new("Disable-NetAdapterQos").with("Name", nic).into()],
+        absent: None,
         restores: format!("data center bridging of {nic}, which was off"),
         seconds: seconds(spec.confirm_within),
     });

@@ -99,6 +99,7 @@ fn restarted(spec: &NicSettingsSpec, evidence: &Evidence, nic: &str, fields: &Fi
                 .into_iter()
                 .map(Back::from)
                 .collect(),
+            absent: None,
             restores: restores(host, nic, fields),
             seconds: seconds(spec.confirm_within),
         }

@@ -22,6 +22,11 @@ function Write-Guard {
         }
     }
 
+    # Somebody else may have made meanwhile what we would make, and what the way back would remove.
+    if ($Wanted.absent -and @(Get-VMSwitch | Where-Object { $_.Name -eq $Wanted.absent }).Count -gt 0) {
+        throw "the switch $($Wanted.absent) was made since we looked: plan again"
+    }
+
     # Adapters come and go with a switch, and their addresses with them. Only what was set for good is ours to put back: an
     # address of a cluster may be on another node by then.
     $guard = @{

@@ -1,5 +1,5 @@
 # Disarms the dead man's switch, over a connection that was made after the change, and tells what became of the change:
-# `outcome` and `said`. Where the change failed, or did not come to its end, the task is run at once. It fails where it is not
+# `outcome`, `said`, and what is `left` to do by hand. Where the change failed, or did not come to its end, the task is run at once. It fails where it is not
 # known what became of it; then it can be asked again.
 param($Wanted)
 
@@ -10,11 +10,11 @@ $ran = $false
 $waited = 0
 while ($true) {
     $kept = Get-ItemProperty -Path $key
-    if ($kept.Outcome -and -not $kept.Firing) {
+    if ($kept.Outcome -and -not ($kept.Firing -and $kept.Guard)) {
         $done = ConvertFrom-Json -InputObject $kept.Outcome
         if ($done.id -eq $id) {
             Set-ItemProperty -Path $key -Name 'Guard' -Value ''
-            return @{ outcome = $done.outcome; said = $done.said }
+            return @{ outcome = $done.outcome; said = $done.said; left = @($done.errors | Where-Object { $_ }) }
         }
     }
     if (-not $kept.Guard) { throw "the guard $id is not armed, and the host does not say what became of it" }

@@ -235,7 +235,7 @@ Read-Part 'guard' {
         }
         $rolled_back = ''
         if ("$($kept.Outcome)" -like '*"rolledBack"*') { $rolled_back = $kept.Outcome }
-        @{ armed = "$($kept.Guard)"; rolledBack = "$rolled_back"; task = $task.Count -gt 0 }
+        @{ armed = "$($kept.Guard)"; rolledBack = "$rolled_back"; task = $task.Count -gt 0; unfinished = "$($kept.Unfinished)" }
     }
 }
 

@@ -17,11 +17,32 @@ function Exit-With($Outcome, $Said) {
         at      = [DateTimeOffset]::UtcNow.ToUnixTimeSeconds()
         errors  = $errors
     }
+    # Kept until a person clears it.
+    $unfinished = @($kept.Unfinished) + $errors | Where-Object { $_ }
+    Set-ItemProperty -Path $key -Name 'Unfinished' -Value ($unfinished -join '; ')
     Set-ItemProperty -Path $key -Name 'Outcome' -Value (ConvertTo-Json -InputObject $done -Depth 4 -Compress)
     Set-ItemProperty -Path $key -Name 'Guard' -Value ''
     Set-ItemProperty -Path $key -Name 'Firing' -Value ''
     Unregister-ScheduledTask @task -Confirm:$false
     exit 0
+}
+
+# What is there already, or gone already, needs nothing. Two host adapters may have one name; a second one is never meant.
+function Test-Done($Call, $Kept) {
+    $name = $Call.parameters.Name
+    if ($Call.cmdlet -like '*-VMSwitch') {
+        $there = @(Get-VMSwitch | Where-Object { $_.Name -eq $name })
+        # The change may have failed to remove it.
+        if ($Call.cmdlet -eq 'Remove-VMSwitch') { $there = @($there | Where-Object { "$($_.Id)" -ne "$Kept" }) }
+        $is_there = $there.Count -gt 0
+        return ($Call.cmdlet -eq 'New-VMSwitch' -and $is_there) -or ($Call.cmdlet -eq 'Remove-VMSwitch' -and -not $is_there)
+    }
+    if ($Call.cmdlet -like '*-VMNetworkAdapter' -and -not $Call.parameters.VMName) {
+        $is_there = @(Get-VMNetworkAdapter -ManagementOS | Where-Object { $_.Name -eq $name }).Count -gt 0
+        return ($Call.cmdlet -eq 'Add-VMNetworkAdapter' -and $is_there) -or
+            ($Call.cmdlet -in @('Remove-VMNetworkAdapter', 'Rename-VMNetworkAdapter') -and -not $is_there)
+    }
+    $false
 }
 
 # An adapter that was just made is there some seconds later.
@@ -93,23 +114,25 @@ foreach ($back in @($guard.calls | Where-Object { $_.after -le $begun })) {
         foreach ($given in $call.parameters.PSObject.Properties) {
             $parameters[$given.Name] = $given.Value
         }
-        # Two host adapters may have one name; a second one is never meant.
-        $twins = @()
-        if ($call.cmdlet -eq 'Add-VMNetworkAdapter') {
-            $twins = @(Get-VMNetworkAdapter -ManagementOS | Where-Object { $_.Name -eq $call.parameters.Name })
-        }
         if ($call.cmdlet -like '*-NetAdapter*') { Wait-Adapter $call.parameters.Name }
-        if ($twins.Count -eq 0) {
+        if (-not (Test-Done $call $back.keep)) {
             $cmdlet = $call.cmdlet
             & $cmdlet @parameters | Out-Null
         }
     }
-    catch { $errors += "$($call.cmdlet): $($_.Exception.Message)" }
+    catch {
+        $what = @($call.cmdlet, $call.parameters.VMName, $call.parameters.VMNetworkAdapterName, $call.parameters.Name) | Where-Object { $_ }
+        $errors += "$($what -join ' '): $($_.Exception.Message)"
+    }
 }
 
 # TCP/IP comes to a NIC some seconds after a switch is gone.
 foreach ($one in @($guard.addresses)) {
-    if (Test-Address $one) { continue }
+    if (Test-Address $one) {
+        $at = @(Get-NetIPAddress | Where-Object { $_.IPAddress -eq $one.address })[0].InterfaceAlias
+        if ($at -ne $one.interface) { $errors += "$($one.address): it is at $at, and was at $($one.interface)" }
+        continue
+    }
     for ($tried = 1; $tried -le 30; $tried++) {
         try {
             Restore-Address $one
@@ -122,6 +145,4 @@ foreach ($one in @($guard.addresses)) {
     }
 }
 
-$trouble = ''
-if ($errors.Count -gt 0) { $trouble = "; not all of it: $($errors -join '; ')" }
-Exit-With 'rolledBack' "the host put back what was there before, since $why$trouble"
+Exit-With 'rolledBack' "the host put back what was there before, since $why"

@@ -26,7 +26,8 @@ pub(super) fn replace(site: &Site<'_>) -> Steps {
         up.extend(new.takes_over.as_deref().map(new_alias));
     }
     let undo = Undo {
-        calls: way_back(&all, &old, &new),
+        calls: way_back(&all, &old, &new, &switch.id),
+        absent: None,
         restores: format!("{} as it was, with its host adapters and guests", switch.name),
         seconds: seconds(spec.confirm_within),
     };
@@ -91,8 +92,8 @@ fn given_back<'a>(old: &'a Build, new: &'a Build) -> impl Iterator<Item = (&'a s
 }
 
 /// Makes `old` again. What the change did not come to stays as it is: a switch that was not yet to be removed gets back its
-/// guests and those of its host adapters that were.
-fn way_back(all: &[Call], old: &Build, new: &Build) -> Vec<Back> {
+/// guests and those of its host adapters that were; so does one that could not be removed, which still has its id.
+fn way_back(all: &[Call], old: &Build, new: &Build, id: &str) -> Vec<Back> {
     let number = |call: &Call| all.iter().position(|one| one == call).map_or(1, |at| at.saturating_add(1));
     let removed = number(&calls::remove_switch(&old.name));
     let late = |call: Call| Back::from(call).after(removed);
@@ -111,7 +112,7 @@ fn way_back(all: &[Call], old: &Build, new: &Build) -> Vec<Back> {
                 .after(made.saturating_add(1)),
         );
     }
-    back.push(late(calls::remove_switch(&old.name)));
+    back.push(late(calls::remove_switch(&old.name)).but_not(id));
     back.extend(old.first_calls().into_iter().map(late));
     for name in old.adapters.keys() {
         let is_made_with_it = old.takes_over.as_ref() == Some(name);

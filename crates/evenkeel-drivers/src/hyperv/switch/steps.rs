@@ -16,7 +16,7 @@ use super::fits::given_addresses;
 use super::replace::replace;
 use super::spec::HyperVSwitchSpec;
 use super::state::HyperVSwitchState;
-use crate::hyperv::ground::seconds;
+use crate::hyperv::ground::{seconds, unfinished};
 use crate::hyperv::guard::{self, Back, Undo};
 use crate::hyperv::host::{Adapter, Host, Switch};
 use crate::hyperv::way::{Touch, Way, same};
@@ -51,6 +51,7 @@ impl Site<'_> {
 fn undo(spec: &HyperVSwitchSpec, calls: Vec<Call>, restores: String) -> Undo {
     Undo {
         calls: calls.into_iter().map(Back::from).collect(),
+        absent: None,
         restores,
         seconds: seconds(spec.confirm_within),
     }
@@ -93,12 +94,16 @@ fn create(spec: &HyperVSwitchSpec, host: &Host) -> Steps {
         || build.uplinks.iter().any(|uplink| host.may_cut(Touch::Nic(uplink)));
     let back = vec![calls::remove_switch(&build.name)];
     let restores = format!("{} without the switch {}", build.uplinks.join(", "), build.name);
-    let undo = moves.then(|| undo(spec, back, restores));
+    let undo = moves.then(|| Undo { absent: Some(build.name.clone()), ..undo(spec, back, restores) });
     let mut first = guard::step(&build.first_calls(), &texts(&up), undo.as_ref());
     if moves {
         let says =
             format!("the traffic of {} stops until the switch has taken it over", build.uplinks.join(", "));
         first = first.hazard(Risk::Disruptive, UPLINKS, says);
+    }
+    // A switch that is not there has no health to tell it by.
+    if let Some(unfinished) = unfinished(host) {
+        first = first.hazard(Risk::Safe, "guard", unfinished);
     }
     let others = build.others().map(|name| plain(&build.add_calls(name)));
     Ok(std::iter::once(first).chain(others).collect())
@@ -146,7 +151,7 @@ fn spread(site: &Site<'_>, how: &str) -> Steps {
     Ok(vec![step.hazard(Risk::Disruptive, "load balancing", says)])
 }
 
-/// First the new ones, each its step, then the old ones are left out one by one.
+/// First the new ones, each its step, then the old ones are left out one by one: none of them, where the last cannot go.
 fn uplinks(site: &Site<'_>, wanted: &BTreeSet<String>) -> Result<(Vec<Step>, Vec<Step>), ObserveError> {
     let Site { host, switch, .. } = *site;
     let seen = host.uplinks(switch)?;
@@ -161,16 +166,18 @@ fn uplinks(site: &Site<'_>, wanted: &BTreeSet<String>) -> Result<(Vec<Step>, Vec
     }
     let missing: Vec<&String> = wanted.difference(&seen).collect();
     let mut extra: Vec<String> = members.difference(wanted).cloned().collect();
+    let kept = stranded(site, &members, wanted)?;
+    let hold = |step: Step| kept.iter().fold(step, |step, why| step.held(why));
     let (mut new, mut gone) = (Vec::new(), Vec::new());
     for nic in missing {
-        if members.len() >= MOST_UPLINKS
-            && let Some(first) = extra.pop()
-        {
+        let is_full = members.len() >= MOST_UPLINKS;
+        if let Some(first) = is_full.then(|| extra.pop()).flatten() {
             let without = members.iter().filter(|one| **one != first).cloned().collect();
-            new.push(member_step(site, &mut members, without)?);
+            new.push(hold(member_step(site, &mut members, without)?));
         }
         let with = members.iter().chain([nic]).cloned().collect();
-        new.push(member_step(site, &mut members, with)?);
+        let step = member_step(site, &mut members, with)?;
+        new.push(if is_full { hold(step) } else { step });
     }
     if new.is_empty() && extra.is_empty() {
         let same = members.clone();
@@ -178,7 +185,7 @@ fn uplinks(site: &Site<'_>, wanted: &BTreeSet<String>) -> Result<(Vec<Step>, Vec
     }
     for nic in extra {
         let without = members.iter().filter(|one| **one != nic).cloned().collect();
-        gone.push(member_step(site, &mut members, without)?);
+        gone.push(hold(member_step(site, &mut members, without)?));
     }
     Ok((new, gone))
 }
@@ -195,17 +202,30 @@ fn member_step(
         calls::set_team(name, &all)
     };
     let back: Vec<Call> = if members.is_empty() { Vec::new() } else { vec![set(members)] };
-    let had_any = !names_up(site.host, &*members)?.is_empty();
+    let why = stranded(site, members, &next)?;
     let before = std::mem::replace(members, next);
     let step = team_step(site, &[set(members)], members, &before, back)?;
-    if !had_any || !names_up(site.host, &*members)?.is_empty() {
-        return Ok(step);
+    Ok(match why {
+        Some(why) => step.held(why),
+        None => step,
+    })
+}
+
+/// Why members that work do not make room for others: none of `next` is up.
+fn stranded(
+    site: &Site<'_>,
+    members: &BTreeSet<String>,
+    next: &BTreeSet<String>,
+) -> Result<Option<String>, ObserveError> {
+    if names_up(site.host, members)?.is_empty() || !names_up(site.host, next)?.is_empty() {
+        return Ok(None);
     }
-    let left = site.host.nics()?.into_iter().filter(|nic| members.contains(&nic.name));
+    let left = site.host.nics()?.into_iter().filter(|nic| next.contains(&nic.name));
     let left: Vec<String> = left.map(|nic| format!("{} is {}", nic.name, nic.status)).collect();
-    Ok(step.held(format!(
-        "{}, and nothing else would be left of {name}: see to the link, or leave another uplink in",
-        left.join(", ")
+    Ok(Some(format!(
+        "{}, and nothing else would be left of {}: see to the link, or leave another uplink in",
+        left.join(", "),
+        site.switch.name
     )))
 }
 
