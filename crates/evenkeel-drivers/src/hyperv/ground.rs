@@ -82,29 +82,43 @@ fn busy(host: &Host) -> Result<Option<String>, ObserveError> {
     )))
 }
 
-/// That the host put back what was there before the last guarded change; `None` where that came to be.
-pub(super) fn rolled_back(host: &Host) -> Option<Health> {
+/// What the guard left behind: always what it could not put back, and where something `differs` that it put back at all.
+/// One truth, since one name stands for one.
+pub(super) fn left_behind(host: &Host, differs: bool) -> Option<Health> {
+    let rolled_back = differs.then(|| rolled_back(host)).flatten();
+    let Some(unfinished) = unfinished(host) else {
+        return rolled_back.map(|told| Health::bad("Guard", "RolledBack", told));
+    };
+    let before = rolled_back.map(|told| format!("{told}; ")).unwrap_or_default();
+    Some(Health::bad("Guard", "Unfinished", format!("{before}{unfinished}")))
+}
+
+/// What the host could not put back, and what to do about it; `None` where there is nothing such.
+pub(super) fn unfinished(host: &Host) -> Option<String> {
+    let left = host.guard().ok()?.first()?.unfinished.as_deref().filter(|text| !text.is_empty())?;
+    Some(format!(
+        "the host could not put back: {left}; do that by hand, then clear it: `Remove-ItemProperty HKLM:\\SOFTWARE\\Evenkeel -Name Unfinished`"
+    ))
+}
+
+/// That the host put back what was there before the last guarded change; `None` where it did not come to that.
+fn rolled_back(host: &Host) -> Option<String> {
     let kept_by_host = host.guard().ok()?.first()?;
     let told = kept_by_host.rolled_back.as_deref().filter(|text| !text.is_empty())?;
     let Ok(done) = kept::<RolledBack>("RolledBack", told) else {
-        return Some(Health::bad(
-            "Guard",
-            "RolledBack",
-            "the host put back what was there before the last change",
-        ));
+        return Some("the host put back what was there before the last change".to_owned());
     };
     let at = Timestamp::from_second(done.at).map(|at| format!("at {at} ")).unwrap_or_default();
     if !done.said.is_empty() {
-        return Some(Health::bad("Guard", "RolledBack", format!("{at}{}", done.said)));
+        return Some(format!("{at}{}", done.said));
     }
     let trouble = match done.errors.as_slice() {
         [] => String::new(),
         errors => format!("; not all of it: {}", errors.join("; ")),
     };
-    let message = format!(
+    Some(format!(
         "{at}the host put back what was there before, since no new connection came after the last guarded change{trouble}"
-    );
-    Some(Health::bad("Guard", "RolledBack", message))
+    ))
 }
 
 /// Reads what a script left in the registry.

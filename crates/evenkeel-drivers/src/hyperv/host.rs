@@ -113,7 +113,6 @@ pub(super) struct Address {
     /// `Manual`, `Dhcp`, `WellKnown` and the like.
     pub(super) origin: String,
     /// Whether the host has it again when it starts. An address of a cluster is there only while the cluster wants it.
-    #[serde(default)]
     pub(super) persistent: Option<bool>,
 }
 
@@ -304,8 +303,9 @@ pub(super) struct Kept {
     pub(super) armed: Option<String>,
     pub(super) rolled_back: Option<String>,
     /// Whether the task that would put it back is there.
-    #[serde(default)]
     pub(super) task: Option<bool>,
+    /// What could not be put back, in words, until a person clears it.
+    pub(super) unfinished: Option<String>,
 }
 
 /// The host with its parts, and the accessor of each.

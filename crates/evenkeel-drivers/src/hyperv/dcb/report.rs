@@ -8,7 +8,7 @@ use evenkeel_core::driver::{Health, Report, Table};
 use super::flow::{Operational, operational, ranges};
 use super::spec::DcbPolicySpec;
 use super::state::{DcbPolicyState, Evidence, desired};
-use crate::hyperv::ground::rolled_back;
+use crate::hyperv::ground::left_behind;
 use crate::hyperv::host::{Adapter, AdapterQos};
 use crate::hyperv::way::same;
 
@@ -18,7 +18,7 @@ pub(super) fn report(spec: &DcbPolicySpec, seen: &DcbPolicyState) -> Report {
     let Some(evidence) = &seen.evidence else { return Report::default() };
     let mut report = Report::default();
     let differs = desired(spec, Some(seen)) != DcbPolicyState { evidence: None, ..seen.clone() };
-    report.health.extend(rolled_back(&evidence.host).filter(|_| differs));
+    report.health.extend(left_behind(&evidence.host, differs));
     if seen.feature {
         health(spec, evidence, &mut report);
     }

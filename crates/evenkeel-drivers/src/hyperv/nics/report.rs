@@ -11,7 +11,7 @@ use super::spec::NicSettingsSpec;
 use super::state::{Evidence, NicSettingsState, desired};
 use super::team::Team;
 use crate::hyperv::dcb::flow::{Operational, operational};
-use crate::hyperv::ground::rolled_back;
+use crate::hyperv::ground::left_behind;
 use crate::hyperv::host::{Adapter, Host, Property};
 use crate::hyperv::way::same;
 
@@ -28,7 +28,7 @@ pub(super) fn report(spec: &NicSettingsSpec, seen: &NicSettingsState) -> Report 
         .collect();
     let mut report = Report::default();
     let differs = wanted != NicSettingsState { evidence: None, ..seen.clone() };
-    report.health.extend(rolled_back(&evidence.host).filter(|_| differs));
+    report.health.extend(left_behind(&evidence.host, differs));
     report.health.extend(health(spec, evidence));
     report.touches = touches(&evidence.host, &changed);
     report.notes = notes(spec, evidence);

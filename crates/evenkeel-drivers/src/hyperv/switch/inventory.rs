@@ -7,6 +7,7 @@ use evenkeel_core::request::Replies;
 use serde_json::{Map, Value, json};
 
 use super::check::{NO_UPLINK, check};
+use super::object;
 use super::observe::{load_balancing, on_switch, settings};
 use super::spec::HyperVSwitchSpec;
 use crate::hyperv::host::{Host, Switch};
@@ -60,7 +61,7 @@ fn found(host: &Host, switch: &Switch) -> Result<Option<Found>, ObserveError> {
     let as_value: Map<String, Value> = spec.clone().into_iter().collect();
     let read = serde_json::from_value::<HyperVSwitchSpec>(Value::Object(as_value));
     let is_fine = read.is_ok_and(|read| check(&read).iter().all(|finding| finding.warning));
-    Ok(is_fine.then(|| Found { object: switch.name.clone(), spec, owner: None }))
+    Ok(is_fine.then(|| Found { object: object(&switch.name), spec, owner: None }))
 }
 
 fn host_adapters(host: &Host, switch: &Switch) -> Result<Map<String, Value>, ObserveError> {

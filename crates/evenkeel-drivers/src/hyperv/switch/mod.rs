@@ -31,6 +31,11 @@ use super::scripts;
 pub use spec::{HostAdapterSpec, HyperVSwitchSpec, LoadBalancing, MinimumBandwidthMode, VlanId};
 pub use state::HyperVSwitchState;
 
+/// Names of Windows are the same whatever their case, so two manifests for one switch must not look like two switches.
+fn object(name: &str) -> String {
+    name.to_lowercase()
+}
+
 /// The driver of `HyperVSwitch`.
 #[derive(Debug, Clone, Copy)]
 pub struct HyperVSwitch;
@@ -49,7 +54,7 @@ impl Driver for HyperVSwitch {
     }
 
     fn object(&self, spec: &HyperVSwitchSpec) -> String {
-        spec.name.clone()
+        object(&spec.name)
     }
 
     fn queries(&self, _: &HyperVSwitchSpec, _: &Replies) -> Vec<Query> {

@@ -14,7 +14,7 @@ use super::spec::HyperVSwitchSpec;
 use super::state::HyperVSwitchState;
 use super::steps::vms;
 use super::wanted::desired;
-use crate::hyperv::ground::rolled_back;
+use crate::hyperv::ground::left_behind;
 use crate::hyperv::host::{Host, Switch};
 use crate::hyperv::way::same;
 
@@ -24,10 +24,8 @@ pub(super) fn report(spec: &HyperVSwitchSpec, seen: &HyperVSwitchState) -> Repor
     let Some(host) = seen.seen.as_deref() else { return Report::default() };
     let Ok(Some(switch)) = host.find_switch(&spec.name) else { return Report::default() };
     let changes = pending(spec, seen);
-    let mut report = Report { health: health(spec, seen, host, switch), ..Report::default() };
-    if !changes.is_empty() {
-        report.health.splice(0..0, rolled_back(host));
-    }
+    let health = left_behind(host, !changes.is_empty()).into_iter().chain(health(spec, seen, host, switch));
+    let mut report = Report { health: health.collect(), ..Report::default() };
     if changes.iter().any(interrupts) {
         report.touches = touches(host, switch);
     }

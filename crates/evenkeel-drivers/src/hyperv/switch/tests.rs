@@ -390,6 +390,18 @@ proptest! {
         }
     }
 
+    /// Whatever the case in which somebody writes its name.
+    #[test]
+    fn what_is_found_is_what_a_manifest_is_about(model in model()) {
+        for found in HyperVSwitch.inventory(&model.replies()).unwrap() {
+            for name in ["SET", "set"] {
+                let mut spec = json!(found.spec);
+                spec["name"] = json!(name);
+                prop_assert_eq!(HyperVSwitch.object(&serde_json::from_value(spec).unwrap()), &*found.object);
+            }
+        }
+    }
+
     #[test]
     fn only_what_is_for_good_makes_a_switch_anew(spec in spec(), model in model()) {
         let (action, steps) = plan(&spec, &model);
