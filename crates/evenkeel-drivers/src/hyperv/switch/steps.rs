@@ -167,7 +167,7 @@ fn uplinks(site: &Site<'_>, wanted: &BTreeSet<String>) -> Result<(Vec<Step>, Vec
     let missing: Vec<&String> = wanted.difference(&seen).collect();
     let mut extra: Vec<String> = members.difference(wanted).cloned().collect();
     let kept = stranded(site, &members, wanted)?;
-    let hold = |step: Step| kept.iter().fold(step, |step, why| step.held(why));
+    let hold = |step: Step| kept.iter().fold(step, Step::held);
     let (mut new, mut gone) = (Vec::new(), Vec::new());
     for nic in missing {
         let is_full = members.len() >= MOST_UPLINKS;
