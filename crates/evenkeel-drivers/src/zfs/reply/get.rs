@@ -215,6 +215,7 @@ impl Table {
         }
         self.object(&text, &block);
         self.text = text;
+        self.doubt();
         self.sort();
         Ok(())
     }
@@ -265,6 +266,27 @@ impl Table {
             Some(missing) => Err(format!("the row of `{missing}` is missing")),
             None => Ok(()),
         }
+    }
+
+    /// Where the rows of an object make no sense, or are there twice, a value of the object before them may hold some of
+    /// them: then that one is read wrong, whatever it looks like.
+    fn doubt(&mut self) {
+        let mut objects = std::mem::take(&mut self.objects);
+        let name = |at: &usize| objects.get(*at).map(|object| self.bytes(object.name)).unwrap_or_default();
+        let mut by_name: Vec<usize> = (0..objects.len()).collect();
+        by_name.sort_by(|a, b| name(a).cmp(name(b)));
+        let twice =
+            by_name.windows(2).filter(|pair| pair.first().map(name) == pair.last().map(name)).flatten();
+        let broken = objects.iter().enumerate().filter(|(_, object)| object.cells.is_err()).map(|(at, _)| at);
+        let doubtful: BTreeSet<usize> = twice.copied().chain(broken).collect();
+        for at in doubtful {
+            let before = at.checked_sub(1).and_then(|at| objects.get_mut(at));
+            if let Some(before) = before.filter(|before| before.cells.is_ok()) {
+                before.cells =
+                    Err("a value of it may look like the rows behind it, which make no sense".into());
+            }
+        }
+        self.objects = objects;
     }
 
     fn sort(&mut self) {
