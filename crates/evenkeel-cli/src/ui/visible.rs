@@ -27,6 +27,11 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// `text` in one line: a value must not look like further lines of what it is shown in.
+pub(super) fn one_line(text: &str) -> Cow<'_, str> {
+    if text.contains('\n') { Cow::Owned(text.replace('\n', "\\n")) } else { Cow::Borrowed(text) }
+}
+
 /// The length of the style sequence that `text` begins with, if it is one of ours.
 fn style(text: &str) -> Option<usize> {
     let body = text.strip_prefix("\u{1b}[")?;
@@ -49,6 +54,7 @@ mod tests {
         assert_eq!(visible("\u{1b}[8mhidden"), "\\u{1b}[8mhidden");
         assert_eq!(visible("\u{1b}"), "\\u{1b}");
         assert_eq!(visible("名前 → ü\n"), "名前 → ü\n");
+        assert_eq!(one_line("a\nPlan: nothing to do"), "a\\nPlan: nothing to do");
     }
 
     #[test]

@@ -161,11 +161,20 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// A text in single quotes, where it needs any.
+/// A text in single quotes, where it needs any. PowerShell takes each of these five for one.
 fn quoted(text: &str) -> String {
+    const QUOTES: [char; 5] = ['\'', '\u{2018}', '\u{2019}', '\u{201a}', '\u{201b}'];
     let is_plain = |c: char| c.is_alphanumeric() || "_.:\\/".contains(c);
     let is_word = text.starts_with(|c: char| c.is_alphabetic()) && text.chars().all(is_plain);
-    if is_word { text.to_owned() } else { format!("'{}'", text.replace('\'', "''")) }
+    if is_word {
+        return text.to_owned();
+    }
+    let mut all = String::from("'");
+    for c in text.chars() {
+        all.extend(std::iter::repeat_n(c, if QUOTES.contains(&c) { 2 } else { 1 }));
+    }
+    all.push('\'');
+    all
 }
 
 #[cfg(test)]
@@ -185,6 +194,8 @@ mod tests {
         );
         let team = Call::new("Set-VMSwitchTeam").with("NetAdapterName", vec!["NIC1", "NIC 2"]);
         assert_eq!(team.display(), "Set-VMSwitchTeam -NetAdapterName NIC1,'NIC 2'");
+        let odd = Call::new("Remove-VMSwitch").with("Name", "x\u{2019}; Get-Date; \u{2018}");
+        assert_eq!(odd.display(), "Remove-VMSwitch -Name 'x\u{2019}\u{2019}; Get-Date; \u{2018}\u{2018}'");
         let restart = Call::new("Restart-NetAdapter").with("Name", "vEthernet (S2D1)").with("Confirm", false);
         assert_eq!(restart.display(), "Restart-NetAdapter -Name 'vEthernet (S2D1)' -Confirm:$false");
         assert_eq!(

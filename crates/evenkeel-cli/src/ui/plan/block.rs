@@ -13,6 +13,7 @@ use super::said::{only_on, reasons, said};
 use crate::ui::fold::{counted, folds, some_of};
 use crate::ui::status::table;
 use crate::ui::style::{Tone, count, paint};
+use crate::ui::visible::one_line;
 use crate::ui::wrap::paragraph;
 
 /// The column of paths is as wide as they are, within these bounds; a longer one pushes its values to the right.
@@ -82,7 +83,7 @@ impl Look<'_> {
             let before = if is_new {
                 String::new()
             } else {
-                format!("{} → ", paint(Tone::Faint, &field.before_text))
+                format!("{} → ", paint(Tone::Faint, one_line(&field.before_text)))
             };
             let hosts: BTreeSet<&str> =
                 fold.at.iter().filter_map(|at| all.get(*at)).map(|(h, _)| *h).collect();
@@ -101,7 +102,8 @@ impl Look<'_> {
             };
             let how_many =
                 if how_many.is_empty() { how_many } else { paint(Tone::Faint, format!("  ({how_many})")) };
-            let _ = writeln!(text, "      {:<width$} {before}{}{how_many}", fold.path, field.after_text);
+            let after = one_line(&field.after_text);
+            let _ = writeln!(text, "      {:<width$} {before}{after}{how_many}", one_line(&fold.path));
         }
     }
 

@@ -140,7 +140,8 @@ fn render_commands(text: &mut String, changes: &[Change], full: bool) {
     let line = |target: &str, request: &Request| {
         // A transfer says by itself where it goes.
         let elsewhere = target != own && !matches!(request, Request::Transfer(_));
-        let shown = request.display();
+        // Further lines of a text are set in, so that none looks like one of the plan.
+        let shown = request.display().replace('\n', "\n      ");
         let shown = if matches!(request, Request::PowerShell(_)) { one_a_line(&shown) } else { shown };
         if elsewhere { format!("{target}: {shown}") } else { shown }
     };
