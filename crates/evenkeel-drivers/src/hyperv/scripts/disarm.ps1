@@ -1,6 +1,6 @@
 # Disarms the dead man's switch, over a connection that was made after the change, and tells what became of the change:
-# `outcome`, `said`, and what is `left` to do by hand. Where the change failed, or did not come to its end, the task is run at once. It fails where it is not
-# known what became of it; then it can be asked again.
+# `outcome`, `said`, and what is `left` to do by hand. Where the change failed, or did not come to its end, the task is run at
+# once. It fails where it is not known what became of it; then it can be asked again.
 param($Wanted)
 
 $key = 'HKLM:\SOFTWARE\Evenkeel'
@@ -8,7 +8,9 @@ $task = @{ TaskPath = '\Evenkeel\'; TaskName = 'Guard' }
 $id = $Wanted.id
 $ran = $false
 $waited = 0
-while ($true) {
+
+# Where it is not known yet: whether the task should `run`.
+function Find-Outcome {
     $kept = Get-ItemProperty -Path $key
     if ($kept.Outcome -and -not ($kept.Firing -and $kept.Guard)) {
         $done = ConvertFrom-Json -InputObject $kept.Outcome
@@ -34,7 +36,7 @@ while ($true) {
             $outcome = @{ id = $id; outcome = 'confirmed'; said = '' }
             Set-ItemProperty -Path $key -Name 'Outcome' -Value (ConvertTo-Json -InputObject $outcome -Compress)
             Unregister-ScheduledTask @task -Confirm:$false
-            return @{ outcome = 'confirmed'; said = '' }
+            return @{ outcome = 'confirmed'; said = ''; left = @() }
         }
         Set-ItemProperty -Path $key -Name 'Guard' -Value $kept.Guard
         $run = $false
@@ -44,7 +46,17 @@ while ($true) {
         $is_late = [DateTimeOffset]::UtcNow.ToUnixTimeSeconds() -ge $guard.fires - 10
         $run = $is_late -or $change -like "$id failed *" -or ($change -notlike "$id begun *" -and $waited -ge 30)
     }
-    if ($run -and -not $ran) {
+    @{ run = $run }
+}
+
+# Another run must not arm its own guard while ours is taken away.
+$mutex = [Threading.Mutex]::new($false, 'Global\Evenkeel')
+while ($true) {
+    if (-not $mutex.WaitOne(30000)) { throw 'another run is arming its guard on this host' }
+    try { $found = Find-Outcome }
+    finally { $mutex.ReleaseMutex() }
+    if ($found.outcome) { return $found }
+    if ($found.run -and -not $ran) {
         Start-ScheduledTask @task
         $ran = $true
     }
