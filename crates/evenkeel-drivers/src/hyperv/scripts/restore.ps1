@@ -30,6 +30,9 @@ function Exit-With($Outcome, $Said) {
 # What is there already, or gone already, needs nothing. Two host adapters may have one name; a second one is never meant.
 function Test-Done($Call, $Kept) {
     $name = $Call.parameters.Name
+    if ($Call.cmdlet -eq 'Rename-NetAdapter') {
+        return @(Get-NetAdapter | Where-Object { $_.Name -eq $Call.parameters.NewName }).Count -gt 0
+    }
     if ($Call.cmdlet -like '*-VMSwitch') {
         $there = @(Get-VMSwitch | Where-Object { $_.Name -eq $name })
         # The change may have failed to remove it.
@@ -114,8 +117,8 @@ foreach ($back in @($guard.calls | Where-Object { $_.after -le $begun })) {
         foreach ($given in $call.parameters.PSObject.Properties) {
             $parameters[$given.Name] = $given.Value
         }
-        if ($call.cmdlet -like '*-NetAdapter*') { Wait-Adapter $call.parameters.Name }
         if (-not (Test-Done $call $back.keep)) {
+            if ($call.cmdlet -like '*-NetAdapter*') { Wait-Adapter $call.parameters.Name }
             $cmdlet = $call.cmdlet
             & $cmdlet @parameters | Out-Null
         }

@@ -3,7 +3,7 @@
 use evenkeel_core::driver::{Delta, ObserveError, Risk, Step};
 use evenkeel_core::request::Call;
 
-use super::build::Build;
+use super::build::{Build, new_alias};
 use super::calls;
 use super::observe::{on_switch, settings};
 use super::state::{HostAdapterState, HyperVSwitchState};
@@ -154,9 +154,12 @@ fn not_ours(site: &Site<'_>, step: Step, name: &str) -> Step {
 /// Makes a host adapter again as it was. Hyper-V takes a second one of the same name, so that one which is still there
 /// goes first.
 fn bring_back(site: &Site<'_>, found: &HostAdapter) -> Result<Vec<Call>, ObserveError> {
-    let alias = super::build::new_alias(&found.name);
+    let alias = site.host.alias_of(&found.name)?;
     let switch = &site.switch.name;
     let mut back = vec![calls::remove(switch, &found.name), calls::add(switch, &found.name)];
+    if !same(&alias, &new_alias(&found.name)) {
+        back.push(calls::rename_connection(&found.name, &alias));
+    }
     back.extend(calls::settings(switch, &found.name, &alias, &settings(site.host, found)?));
     Ok(back)
 }

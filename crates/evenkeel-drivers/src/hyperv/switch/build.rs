@@ -31,6 +31,8 @@ pub(super) struct Build {
     pub(super) adapters: BTreeMap<String, HostAdapterState>,
     /// The addresses that somebody set at those that are there, by name.
     pub(super) addresses: BTreeMap<String, Vec<Address>>,
+    /// What somebody called the host's side of those that are there, by name.
+    pub(super) renamed: BTreeMap<String, String>,
     /// Virtual machine and adapter of what is connected.
     guests: Vec<(String, String)>,
 }
@@ -52,16 +54,21 @@ impl Build {
             takes_over: spec.taking_over().map(str::to_owned).or(own),
             adapters: spec.present().map(adapter).collect(),
             addresses: BTreeMap::new(),
+            renamed: BTreeMap::new(),
             guests: Vec::new(),
         })
     }
 
     /// The switch that is there.
     pub(super) fn seen(host: &Host, switch: &Switch) -> Result<Self, ObserveError> {
-        let (mut adapters, mut addresses) = (BTreeMap::new(), BTreeMap::new());
+        let (mut adapters, mut addresses, mut renamed) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for found in on_switch(host, switch)? {
             adapters.insert(found.name.clone(), settings(host, found)?);
             addresses.insert(found.name.clone(), set_addresses(host, found)?);
+            let side = host.adapters()?.iter().find(|adapter| is_side_of(adapter, found));
+            if let Some(side) = side.filter(|side| !same(&side.name, &new_alias(&found.name))) {
+                renamed.insert(found.name.clone(), side.name.clone());
+            }
         }
         let mut guests: Vec<(String, String)> = Vec::new();
         for guest in connected(host, switch)? {
@@ -91,6 +98,7 @@ impl Build {
             takes_over,
             adapters,
             addresses,
+            renamed,
             guests,
         })
     }
@@ -135,6 +143,7 @@ impl Build {
             takes_over: old.takes_over.filter(stays).or(new.takes_over),
             adapters,
             addresses: BTreeMap::new(),
+            renamed: old.renamed,
             guests: old.guests,
         })
     }
@@ -162,6 +171,7 @@ impl Build {
             if *first != self.name {
                 all.push(calls::rename(&self.name, first));
             }
+            all.extend(self.given_name(first));
             all.extend(self.settings_of(first));
         }
         all
@@ -195,8 +205,21 @@ impl Build {
     /// Adds one host adapter with its settings.
     pub(super) fn add_calls(&self, name: &str) -> Vec<Call> {
         let mut all = vec![calls::add(&self.name, name)];
+        all.extend(self.given_name(name));
         all.extend(self.settings_of(name));
         all
+    }
+
+    /// What the host's side of a host adapter is called in the end.
+    pub(super) fn alias(&self, name: &str) -> String {
+        let renamed = self.renamed.iter().find(|(one, _)| same(one, name));
+        renamed.map_or_else(|| new_alias(name), |(_, alias)| alias.clone())
+    }
+
+    /// Before its settings: they, and the addresses that a guard puts back, find it by the name that it had.
+    fn given_name(&self, name: &str) -> Option<Call> {
+        let alias = self.alias(name);
+        (alias != new_alias(name)).then(|| calls::rename_connection(name, &alias))
     }
 
     fn settings_of(&self, name: &str) -> Vec<Call> {
@@ -206,7 +229,7 @@ impl Build {
         let mut wanted = wanted.clone();
         // Without a team there is nothing to choose from.
         wanted.uplink = wanted.uplink.filter(|_| self.embedded_teaming);
-        calls::settings(&self.name, name, &new_alias(name), &wanted)
+        calls::settings(&self.name, name, &self.alias(name), &wanted)
     }
 }
 

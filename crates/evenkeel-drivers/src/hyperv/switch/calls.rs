@@ -36,6 +36,11 @@ pub(super) fn rename(name: &str, new: &str) -> Call {
     Call::new("Rename-VMNetworkAdapter").switch("ManagementOS").with("Name", name).with("NewName", new)
 }
 
+/// Gives the host's side of a host adapter that was just made the name that it had.
+pub(super) fn rename_connection(name: &str, alias: &str) -> Call {
+    Call::new("Rename-NetAdapter").with("Name", new_alias(name)).with("NewName", alias)
+}
+
 pub(super) fn add(switch: &str, name: &str) -> Call {
     Call::new("Add-VMNetworkAdapter").switch("ManagementOS").with("SwitchName", switch).with("Name", name)
 }
@@ -80,9 +85,9 @@ pub(super) fn rdma(alias: &str, on: bool) -> [Call; 2] {
     ]
 }
 
-/// Gives a host adapter that was just made an address.
-pub(super) fn give(name: &str, address: &str, prefix: u8) -> Call {
-    let call = Call::new("New-NetIPAddress").with("InterfaceAlias", new_alias(name));
+/// Gives a host adapter that was just made an address. `alias` is the host's side of it.
+pub(super) fn give(alias: &str, address: &str, prefix: u8) -> Call {
+    let call = Call::new("New-NetIPAddress").with("InterfaceAlias", alias);
     call.with("IPAddress", address).with("PrefixLength", prefix)
 }
 

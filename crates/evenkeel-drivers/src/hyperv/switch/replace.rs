@@ -23,7 +23,7 @@ pub(super) fn replace(site: &Site<'_>) -> Steps {
     let all = forward(&old, &new);
     let mut up = names_up(host, &new.uplinks)?;
     if !up.is_empty() {
-        up.extend(new.takes_over.as_deref().map(new_alias));
+        up.extend(new.takes_over.as_deref().map(|name| new.alias(name)));
     }
     let undo = Undo {
         calls: way_back(&all, &old, &new, &switch.id),
@@ -76,7 +76,8 @@ fn forward(old: &Build, new: &Build) -> Vec<Call> {
     all.extend(new.made_calls());
     all.extend(new.connect_calls());
     all.extend(
-        given_back(old, new).map(|(name, address)| calls::give(name, &address.address, address.prefix)),
+        given_back(old, new)
+            .map(|(name, address)| calls::give(&new.alias(name), &address.address, address.prefix)),
     );
     all
 }
@@ -176,6 +177,9 @@ fn cannot_stay(
                 "cmdlets take the name of the host adapter {name} for a pattern: give it another one first"
             )));
         }
+        if let Some(why) = old.renamed.get(name).and_then(|alias| odd_alias(old, new, name, alias)) {
+            return Ok(Some(why));
+        }
         let vlan = state.vlan.as_deref().unwrap_or_default();
         if calls::vlan(name, vlan).is_none() {
             return Ok(Some(format!(
@@ -192,6 +196,21 @@ fn cannot_stay(
         }
     }
     guest(host, switch)
+}
+
+/// Why the network connection of a host adapter could not be called `alias` again.
+fn odd_alias(old: &Build, new: &Build, name: &str, alias: &str) -> Option<String> {
+    let mut others = old.adapters.keys().chain(new.adapters.keys()).filter(|one| !same(one, name));
+    if let Some(other) = others.find(|one| same(&new_alias(one), alias)) {
+        return Some(format!(
+            "the network connection of {name} is called {alias}, as that of {other} will be: give it another name first"
+        ));
+    }
+    is_pattern(alias).then(|| {
+        format!(
+            "cmdlets take the name of the network connection {alias} for a pattern: give it another one first"
+        )
+    })
 }
 
 /// A virtual machine that cmdlets could not connect again: names that are patterns, or two adapters of one name, only one of

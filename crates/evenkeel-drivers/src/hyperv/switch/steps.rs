@@ -162,7 +162,9 @@ fn uplinks(site: &Site<'_>, wanted: &BTreeSet<String>) -> Result<(Vec<Step>, Vec
     if !switch.embedded_teaming {
         let back: Vec<Call> = members.iter().map(|old| calls::set_uplink(&switch.name, old)).collect();
         let call = wanted.iter().map(|nic| calls::set_uplink(&switch.name, nic)).collect::<Vec<_>>();
-        return Ok((vec![team_step(site, &call, wanted, &seen, back)?], Vec::new()));
+        let step = team_step(site, &call, wanted, &seen, back)?;
+        let why = stranded(site, &members, wanted)?;
+        return Ok((vec![why.into_iter().fold(step, Step::held)], Vec::new()));
     }
     let missing: Vec<&String> = wanted.difference(&seen).collect();
     let mut extra: Vec<String> = members.difference(wanted).cloned().collect();
@@ -222,8 +224,9 @@ fn stranded(
     }
     let left = site.host.nics()?.into_iter().filter(|nic| next.contains(&nic.name));
     let left: Vec<String> = left.map(|nic| format!("{} is {}", nic.name, nic.status)).collect();
+    let or = if site.switch.embedded_teaming { "leave another uplink in" } else { "write another NIC" };
     Ok(Some(format!(
-        "{}, and nothing else would be left of {}: see to the link, or leave another uplink in",
+        "{}, and nothing else would be left of {}: see to the link, or {or}",
         left.join(", "),
         site.switch.name
     )))

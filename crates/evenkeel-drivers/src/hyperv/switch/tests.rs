@@ -11,6 +11,11 @@ use serde_json::{Value, json};
 
 use super::{HyperVSwitch, HyperVSwitchSpec, HyperVSwitchState, scripts};
 
+mod addresses;
+mod strategies;
+
+use strategies::{model, spec};
+
 const NICS: [&str; 4] = ["NIC1", "NIC2", "NIC3", "NIC4"];
 const NAMES: [&str; 3] = ["Management", "S2D1", "管理"];
 
@@ -20,6 +25,16 @@ struct Model {
     switch: Option<Switch>,
     /// Which guests' adapters are connected to it.
     guests: BTreeSet<String>,
+    /// An address that somebody set for good.
+    address: Option<Place>,
+    /// To which of its uplinks a switch leaves it that is removed.
+    falls: usize,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Place {
+    Nic(String),
+    HostAdapter(String),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +55,14 @@ struct Adapter {
     uplink: Option<String>,
     rdma: bool,
     tag: bool,
+    /// Somebody has given the host's side of it another name.
+    renamed: bool,
+}
+
+impl Adapter {
+    fn alias(&self, name: &str) -> String {
+        if self.renamed { format!("Net {name}") } else { format!("vEthernet ({name})") }
+    }
 }
 
 impl Model {
@@ -73,15 +96,25 @@ impl Model {
                 );
             }
             for (name, adapter) in &switch.adapters {
+                let index = 10 + NAMES.iter().position(|one| one == name).unwrap_or(NAMES.len());
+                let side = json!({ "name": adapter.alias(name), "description": format!("Virtual #{index}"), "mac": format!("00-00-00-00-00-{index}"),
+                    "index": index, "guid": format!("{{{index}}}"), "status": "Up", "bitsPerSecond": 1, "virtual": true, "model": null, "driver": "1" });
+                push("adapters", side);
+                if self.address == Some(Place::HostAdapter(name.clone())) {
+                    push(
+                        "addresses",
+                        json!({ "index": index, "address": "10.0.0.1", "prefix": 24, "origin": "Manual", "persistent": true }),
+                    );
+                }
                 let tag = if adapter.tag { "On" } else { "Off" };
                 push(
                     "hostAdapters",
-                    json!({ "name": name, "switch": "SET", "device": "", "ieeePriorityTag": tag }),
+                    json!({ "name": name, "switch": "SET", "device": format!("{{{index}}}"), "ieeePriorityTag": tag }),
                 );
                 let mode = if adapter.vlan == 0 { "Untagged" } else { "Access" };
                 push("vlans", json!({ "adapter": name, "mode": mode, "vlan": adapter.vlan }));
                 push("mappings", json!({ "adapter": name, "uplink": adapter.uplink }));
-                push("rdma", json!({ "adapter": format!("vEthernet ({name})"), "enabled": adapter.rdma }));
+                push("rdma", json!({ "adapter": adapter.alias(name), "enabled": adapter.rdma }));
             }
         }
         let guests = ["a", "b"].map(|vm| {
@@ -107,7 +140,7 @@ impl Model {
             return self.make(given);
         }
         if cmdlet == "Remove-VMSwitch" {
-            return if self.guests.is_empty() { self.switch.take().map(drop) } else { None };
+            return if self.guests.is_empty() { self.remove() } else { None };
         }
         if cmdlet == "Disconnect-VMNetworkAdapter" {
             self.guests.remove(&text("VMName")?);
@@ -146,10 +179,18 @@ impl Model {
                 }
                 switch.adapters.insert(name, Adapter::default());
             }
-            "Remove-VMNetworkAdapter" => return switch.adapters.remove(&text("Name")?).map(drop),
+            "Remove-VMNetworkAdapter" => {
+                let name = text("Name")?;
+                switch.adapters.remove(&name)?;
+                self.address.take_if(|place| *place == Place::HostAdapter(name));
+            }
             "Rename-VMNetworkAdapter" => {
-                let adapter = switch.adapters.remove(&text("Name")?)?;
-                switch.adapters.insert(text("NewName")?, adapter);
+                let (name, new) = (text("Name")?, text("NewName")?);
+                let adapter = switch.adapters.remove(&name)?;
+                switch.adapters.insert(new.clone(), adapter);
+                if self.address == Some(Place::HostAdapter(name)) {
+                    self.address = Some(Place::HostAdapter(new));
+                }
             }
             "Restart-NetAdapter" => {}
             _ => return self.set_adapter(cmdlet, given),
@@ -159,10 +200,18 @@ impl Model {
 
     fn set_adapter(&mut self, cmdlet: &str, given: &Value) -> Option<()> {
         let text = |name: &str| given[name].as_str();
-        let name = text("VMNetworkAdapterName").or(text("Name"))?;
-        let name = name.strip_prefix("vEthernet (").and_then(|name| name.strip_suffix(')')).unwrap_or(name);
-        let adapter = self.switch.as_mut()?.adapters.get_mut(name)?;
+        let name = text("VMNetworkAdapterName").or(text("Name")).or(text("InterfaceAlias"))?;
+        let is_net = cmdlet.contains("-Net");
+        let is_meant =
+            |one: &str, adapter: &Adapter| if is_net { adapter.alias(one) == name } else { one == name };
+        let all = &mut self.switch.as_mut()?.adapters;
+        let (name, adapter) = all.iter_mut().find(|(one, adapter)| is_meant(one, adapter))?;
         match cmdlet {
+            "Rename-NetAdapter" => {
+                adapter.renamed = true;
+                assert_eq!(text("NewName")?, adapter.alias(name));
+            }
+            "New-NetIPAddress" => self.address = Some(Place::HostAdapter(name.clone())),
             "Set-VMNetworkAdapterVlan" => adapter.vlan = given["VlanId"].as_u64().unwrap_or(0),
             "Set-VMNetworkAdapterTeamMapping" => {
                 adapter.uplink = text("PhysicalNetAdapterName").map(str::to_owned);
@@ -175,14 +224,29 @@ impl Model {
         Some(())
     }
 
+    fn remove(&mut self) -> Option<()> {
+        let switch = self.switch.take()?;
+        let left = switch.uplinks.iter().cycle().nth(self.falls).cloned().map(Place::Nic);
+        let was_there =
+            |place: &Place| switch.adapters.keys().any(|one| *place == Place::HostAdapter(one.clone()));
+        if self.address.as_ref().is_some_and(was_there) {
+            self.address = left;
+        }
+        Some(())
+    }
+
     fn make(&mut self, given: &Value) -> Option<()> {
         if self.switch.is_some() {
             return None;
         }
         let is = |name: &str| given[name] == true;
+        let nics = names(&given["NetAdapterName"]);
+        if is("AllowManagementOS") && matches!(&self.address, Some(Place::Nic(nic)) if nics.contains(nic)) {
+            self.address = Some(Place::HostAdapter("SET".to_owned()));
+        }
         let own = is("AllowManagementOS").then(|| ("SET".to_owned(), Adapter::default()));
         self.switch = Some(Switch {
-            uplinks: names(&given["NetAdapterName"]),
+            uplinks: nics,
             teaming: is("EnableEmbeddedTeaming"),
             load_balancing: "Dynamic".to_owned(),
             mode: given["MinimumBandwidthMode"].as_str().unwrap_or("Weight").replace("Default", "Weight"),
@@ -250,107 +314,6 @@ fn plan_of(spec: &HyperVSwitchSpec, replies: &Replies) -> Result<(Option<Action>
         replies,
     };
     Ok((Some(action), driver.steps(spec, &delta)))
-}
-
-fn uplinks(least: usize) -> impl Strategy<Value = BTreeSet<String>> {
-    let names: Vec<String> = NICS.iter().map(|name| (*name).to_owned()).collect();
-    prop::sample::subsequence(names, least..=4).prop_map(|all| all.into_iter().collect())
-}
-
-fn adapter(nics: BTreeSet<String>) -> impl Strategy<Value = Adapter> {
-    let uplink = prop::option::of(prop::sample::select(nics.into_iter().collect::<Vec<_>>()));
-    (0_u64..3, uplink, any::<bool>(), any::<bool>()).prop_map(|(vlan, uplink, rdma, tag)| Adapter {
-        vlan,
-        uplink,
-        rdma,
-        tag,
-    })
-}
-
-fn switch() -> impl Strategy<Value = Switch> {
-    (uplinks(1), any::<bool>()).prop_flat_map(|(uplinks, teaming)| {
-        let uplinks: BTreeSet<String> = if teaming { uplinks } else { uplinks.into_iter().take(1).collect() };
-        let adapters =
-            prop::collection::btree_map(prop::sample::select(NAMES.to_vec()), adapter(uplinks.clone()), 0..4);
-        let words = (
-            prop::sample::select(vec!["HyperVPort", "Dynamic"]),
-            prop::sample::select(vec!["Weight", "None"]),
-        );
-        (adapters, words, any::<bool>(), any::<bool>(), "[a-z]{0,2}").prop_map(
-            move |(adapters, words, iov, pd, notes)| {
-                let adapters = adapters.into_iter().map(|(name, mut adapter): (&str, Adapter)| {
-                    adapter.uplink = adapter.uplink.filter(|_| teaming);
-                    (name.to_owned(), adapter)
-                });
-                Switch {
-                    uplinks: uplinks.clone(),
-                    teaming,
-                    load_balancing: if teaming { words.0 } else { "Dynamic" }.to_owned(),
-                    mode: words.1.to_owned(),
-                    iov,
-                    packet_direct: pd,
-                    notes,
-                    adapters: adapters.collect(),
-                }
-            },
-        )
-    })
-}
-
-fn model() -> impl Strategy<Value = Model> {
-    let guests =
-        prop::collection::btree_set(prop::sample::select(vec!["a".to_owned(), "b".to_owned()]), 0..3);
-    (prop::option::weighted(0.8, switch()), guests).prop_map(|(switch, guests)| {
-        let guests = if switch.is_some() { guests } else { BTreeSet::new() };
-        Model { switch, guests }
-    })
-}
-
-/// A spec that wants some of what `wanted` is.
-fn spec() -> impl Strategy<Value = HyperVSwitchSpec> {
-    (switch(), prop::collection::vec(any::<bool>(), 12), 0_usize..4).prop_map(|(wanted, says, absent)| {
-        let mut spec = json!({ "name": "SET", "uplinks": wanted.uplinks, "embeddedTeaming": wanted.teaming });
-        let mut write = |nth: usize, field: &str, value: Value| {
-            if says[nth] {
-                spec[field] = value;
-            }
-        };
-        write(0, "minimumBandwidthMode", json!(wanted.mode));
-        write(1, "iov", json!(wanted.iov));
-        let is_at_odds = wanted.packet_direct && wanted.teaming && wanted.load_balancing == "Dynamic";
-        if !is_at_odds {
-            write(2, "packetDirect", json!(wanted.packet_direct));
-        }
-        write(3, "notes", json!(wanted.notes));
-        if wanted.teaming {
-            write(4, "loadBalancing", json!(wanted.load_balancing));
-        }
-        let mut adapters = json!({});
-        for (name, adapter) in &wanted.adapters {
-            let mut written = json!({});
-            if says[5] {
-                written["vlan"] = if adapter.vlan == 0 { json!("untagged") } else { json!(adapter.vlan) };
-            }
-            if says[6] && wanted.teaming {
-                written["uplink"] = json!(adapter.uplink.as_deref().unwrap_or("none"));
-            }
-            if says[7] {
-                written["rdma"] = json!(adapter.rdma);
-            }
-            if says[8] {
-                written["ieeePriorityTag"] = json!(adapter.tag);
-            }
-            adapters[name] = written;
-        }
-        if let Some(name) = NAMES.get(absent).filter(|name| !wanted.adapters.contains_key(**name)) {
-            adapters[*name] = json!({ "absent": true });
-        }
-        spec["hostAdapters"] = adapters;
-        if says[9] {
-            spec["allowManagementOS"] = json!(!wanted.adapters.is_empty());
-        }
-        serde_json::from_value(spec).unwrap()
-    })
 }
 
 proptest! {
