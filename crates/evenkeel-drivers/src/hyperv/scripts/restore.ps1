@@ -20,10 +20,14 @@ function Exit-With($Outcome, $Said) {
     # Kept until a person clears it.
     $unfinished = @($kept.Unfinished) + $errors | Where-Object { $_ }
     Set-ItemProperty -Path $key -Name 'Unfinished' -Value ($unfinished -join '; ')
+    # Another run must not arm its own guard while this one is taken away.
+    $mutex = [Threading.Mutex]::new($false, 'Global\Evenkeel')
+    $is_ours = $mutex.WaitOne(30000)
     Set-ItemProperty -Path $key -Name 'Outcome' -Value (ConvertTo-Json -InputObject $done -Depth 4 -Compress)
     Set-ItemProperty -Path $key -Name 'Guard' -Value ''
     Set-ItemProperty -Path $key -Name 'Firing' -Value ''
     Unregister-ScheduledTask @task -Confirm:$false
+    if ($is_ours) { $mutex.ReleaseMutex() }
     exit 0
 }
 

@@ -268,7 +268,7 @@ impl Table {
         }
     }
 
-    /// Where the rows of an object make no sense, or are there twice, a value of the object before them may hold some of
+    /// Where the rows of an object make no sense, are there twice, or are of one that could not be opened, a value of the object before them may hold some of
     /// them: then that one is read wrong, whatever it looks like.
     fn doubt(&mut self) {
         let mut objects = std::mem::take(&mut self.objects);
@@ -277,7 +277,11 @@ impl Table {
         by_name.sort_by(|a, b| name(a).cmp(name(b)));
         let twice =
             by_name.windows(2).filter(|pair| pair.first().map(name) == pair.last().map(name)).flatten();
-        let broken = objects.iter().enumerate().filter(|(_, object)| object.cells.is_err()).map(|(at, _)| at);
+        let is_refused = |object: &Object| {
+            str::from_utf8(self.bytes(object.name)).is_ok_and(|name| self.refused.contains_key(name))
+        };
+        let is_odd = |object: &Object| object.cells.is_err() || is_refused(object);
+        let broken = objects.iter().enumerate().filter(|(_, object)| is_odd(object)).map(|(at, _)| at);
         let doubtful: BTreeSet<usize> = twice.copied().chain(broken).collect();
         for at in doubtful {
             let before = at.checked_sub(1).and_then(|at| objects.get_mut(at));

@@ -108,10 +108,11 @@ fn a_value_that_looks_like_another_objects_rows_makes_both_an_error() {
     assert!(is_broken(&table, "c"), "its rows are there twice, with others between them");
     assert!(is_broken(&table, "a") && is_broken(&table, "b"), "each may hold the rows behind it");
     let both = Table::parse(
-        &request(&["sync"], &["b"]),
-        &reply(1, b"b\tsync\tx\tlocal\n", "cannot open 'b': dataset does not exist\n"),
+        &request(&["sync"], &["a", "b"]),
+        &reply(1, b"a\tsync\tx\tlocal\nb\tsync\tx\tlocal\n", "cannot open 'b': dataset does not exist\n"),
     );
-    assert!(is_broken(&both.unwrap(), "b"), "listed and missing at once");
+    let both = both.unwrap();
+    assert!(is_broken(&both, "a") && is_broken(&both, "b"), "listed and missing at once");
 }
 
 #[test]

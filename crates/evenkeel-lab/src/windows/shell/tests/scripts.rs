@@ -111,7 +111,7 @@ fn arm_disarm_and_restore() {
     assert_eq!(toy.value("Change"), "g1 done 1");
     let mut after = Toy { key: toy.key.clone(), clock: toy.clock, ..Toy::default() };
     for _ in 0..2 {
-        let confirmed = json!({ "outcome": "confirmed", "said": "" });
+        let confirmed = json!({ "outcome": "confirmed", "said": "", "left": [] });
         assert_eq!(run_script(&mut after, DISARM, &json!({ "id": "g1" })), Ok(confirmed));
         assert_eq!(after.value("Guard"), "");
     }
