@@ -7,7 +7,7 @@ use super::build::{Build, new_alias};
 use super::calls;
 use super::observe::{on_switch, settings};
 use super::state::{HostAdapterState, HyperVSwitchState};
-use super::steps::{Site, cuts_ours, is_ours, plain};
+use super::steps::{Site, add, cuts_ours, is_ours};
 use crate::hyperv::host::HostAdapter;
 use crate::hyperv::way::{Touch, same};
 
@@ -23,7 +23,7 @@ pub(super) fn new_adapters(
     let mut steps = Vec::new();
     for (name, wanted) in &delta.after.host_adapters {
         if wanted.is_some() && find(site, name)?.is_none() {
-            steps.push(plain(&build.add_calls(name)));
+            steps.push(add(site.host, &build, name)?);
         }
     }
     Ok(steps)

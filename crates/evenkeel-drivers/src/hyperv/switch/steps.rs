@@ -105,8 +105,21 @@ fn create(spec: &HyperVSwitchSpec, host: &Host) -> Steps {
     if let Some(unfinished) = unfinished(host) {
         first = first.hazard(Risk::Safe, "guard", unfinished);
     }
-    let others = build.others().map(|name| plain(&build.add_calls(name)));
-    Ok(std::iter::once(first).chain(others).collect())
+    let mut all = vec![first];
+    for name in build.others() {
+        all.push(add(host, &build, name)?);
+    }
+    Ok(all)
+}
+
+/// Adds a host adapter. One that RDMA restarts is done once its link is up again, where it can be.
+pub(super) fn add(host: &Host, build: &Build, name: &str) -> Result<Step, ObserveError> {
+    let calls = build.add_calls(name);
+    let restarts = calls.iter().any(|call| call.cmdlet() == "Restart-NetAdapter");
+    let can_be_up = restarts && !names_up(host, &build.uplinks)?.is_empty();
+    let alias = new_alias(name);
+    let up: &[&str] = if can_be_up { &[&alias] } else { &[] };
+    Ok(guard::step(&calls, up, None))
 }
 
 /// Why nothing is tried that would surely cut our connection.
