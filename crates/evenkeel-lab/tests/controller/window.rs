@@ -50,11 +50,7 @@ async fn what_waits_for_a_window_is_sent_when_it_opens_and_not_before() {
 async fn without_the_window_it_is_sent_at_once() {
     let mut bench = begun().await;
     bench.pushed(&one("on")).await;
-    let open = one("on")
-        .lines()
-        .filter(|line| !line.contains("window"))
-        .map(|line| format!("{line}\n"))
-        .collect::<String>();
+    let open: String = one("on").split_inclusive('\n').filter(|line| !line.contains("window")).collect();
     bench.pushed(&open).await;
     assert_eq!(
         (readonly(&bench), bench.reason("kiwi-tank").unwrap()),
