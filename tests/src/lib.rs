@@ -12,6 +12,7 @@ pub mod esx;
 pub mod evenkeel;
 pub mod ftpd;
 pub mod gitops;
+pub mod incushost;
 pub mod objects;
 pub mod site;
 pub mod sshd;

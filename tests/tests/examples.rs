@@ -50,13 +50,17 @@ fn every_configuration_of_the_controller_validates_with_its_manifests() {
 }
 
 /// Examples for other hosts than the demo's, with the test that runs each.
-const ELSEWHERE: [(&str, &str); 8] = [
+const ELSEWHERE: [(&str, &str); 12] = [
     ("backup-offsite", "backups/nights.rs"),
     ("backup-vzdump", "backups/cli.rs"),
     ("esxi-nfs", "path_policies.rs"),
     ("esxi-paths", "esxi.rs"),
     ("hyperv-fleet", "hyperv_manifests.rs"),
     ("hyperv-switch", "hyperv_manifests.rs"),
+    ("incus-template", "incus.rs"),
+    ("lxc-template", "container_templates.rs"),
+    ("openvz-template", "container_templates.rs"),
+    ("openvz-template-sabayon", "container_templates.rs"),
     ("pve-jobs", "pve.rs"),
     ("zfs-snapshots", "real_zfs_snapshots.rs"),
 ];

@@ -15,6 +15,8 @@ mod connections;
 mod cuts;
 #[path = "ssh_openssh/host_keys.rs"]
 mod host_keys;
+#[path = "ssh_openssh/incus.rs"]
+mod incus;
 #[path = "ssh_openssh/kept.rs"]
 mod kept;
 #[path = "ssh_openssh/login.rs"]

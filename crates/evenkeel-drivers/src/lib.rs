@@ -1,8 +1,10 @@
 //! Evenkeel's drivers: one folder per backend, no I/O.
 
 pub mod backup;
+pub mod containers;
 pub mod esxi;
 pub mod hyperv;
+pub mod openvz_host;
 pub mod pve;
 pub mod vzdump;
 pub mod zfs;
@@ -22,6 +24,10 @@ pub fn registry() -> Registry {
         .with(hyperv::NicSettings)
         .with(hyperv::DcbPolicy)
         .with(hyperv::HyperVSwitch)
+        .with(openvz_host::OpenvzHost)
+        .with(containers::incus::IncusTemplates)
+        .with(containers::lxc::LxcTemplate)
+        .with(containers::openvz::OpenvzTemplate)
 }
 
 #[cfg(test)]
@@ -33,15 +39,17 @@ mod tests {
             registry.kinds(),
             [
                 "BackupSchedule",
+                "ContainerTemplate",
                 "DcbPolicy",
                 "EsxiNfsDatastore",
                 "EsxiPathPolicy",
                 "HyperVSwitch",
                 "NicSettings",
+                "OpenvzHost",
                 "ZfsDataset",
                 "ZfsPool"
             ]
         );
-        assert_eq!(registry.iter().count(), 10);
+        assert_eq!(registry.iter().count(), 14);
     }
 }

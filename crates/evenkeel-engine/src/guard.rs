@@ -11,6 +11,7 @@ use evenkeel_core::target::Target;
 use evenkeel_core::transport::{TransportError, TransportErrorKind};
 use tokio::time::{Instant, sleep};
 
+use crate::brief;
 use crate::observe::unknown_target;
 use crate::progress::Event;
 use crate::reconcile::Engine;
@@ -22,9 +23,6 @@ type Answer = Result<Reply, TransportError>;
 
 /// A new connection is tried for so much longer than the target waits: by then it has put back what was there, and says so.
 const GRACE: Duration = Duration::from_mins(2);
-
-/// So many characters of a command are told in a sentence.
-const LONGEST: usize = 160;
 
 /// The time between two tries.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -47,7 +45,7 @@ impl Engine {
         changes: &[Change],
         batch: &Batch,
     ) -> Delivered {
-        let command = brief(&batch.request.display());
+        let command = brief::command(&batch.request.display());
         let halted = |broken: String| (End::Halted, format!("{broken}, after `{command}`"));
         let Some(guard) = &batch.guard else {
             let (answer, broken) = self.deliver_and_prove(part, changes, batch).await;
@@ -81,7 +79,7 @@ impl Engine {
         let (answer, end) = match outcome {
             Ok(GuardOutcome::Confirmed) => (done(answer), None),
             Ok(GuardOutcome::RolledBack { said, left }) => {
-                let found = format!("{said}, after `{}`", brief(&batch.request.display()));
+                let found = format!("{said}, after `{}`", brief::command(&batch.request.display()));
                 let found = if left.is_empty() {
                     found
                 } else {
@@ -114,14 +112,6 @@ impl Engine {
     async fn ask_one(&self, target: &Target, request: &Request) -> Answer {
         let answer = self.exchange(target, std::slice::from_ref(request)).await.pop();
         answer.unwrap_or_else(|| Err(unknown_target(Some(&target.name))))
-    }
-}
-
-/// A command in a sentence. All of it stands in the plan and in the run.
-pub(crate) fn brief(command: &str) -> String {
-    match command.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{} …", command.get(..end).unwrap_or_default()),
-        None => command.to_owned(),
     }
 }
 

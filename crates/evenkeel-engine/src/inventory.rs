@@ -10,12 +10,13 @@ use crate::progress::Event;
 use crate::reconcile::{Engine, Scope};
 
 impl Engine {
-    /// Every object of `driver`'s kind on `target`, as the manifests that leave it as it is. Sends queries only.
+    /// Every object of `driver`'s kind on `target`, as the manifests that leave it as it is; and what a person should know
+    /// besides, a line each. Sends queries only.
     pub async fn inventory(
         &self,
         target: &Arc<Target>,
         driver: &Arc<dyn ErasedDriver>,
-    ) -> Result<Vec<Found>, ObserveError> {
+    ) -> Result<(Vec<Found>, Vec<String>), ObserveError> {
         self.progress.on(&Event::Observing { target: &target.name, instances: 0 });
         let inventory = vec![Arc::clone(driver)];
         let scope = Scope::default();
@@ -29,6 +30,6 @@ impl Engine {
         };
         let replies = self.observe_target(&survey).await;
         self.progress.on(&Event::Observed { target: &target.name });
-        driver.inventory(&replies)
+        Ok((driver.inventory(&replies)?, driver.remarks(&replies)))
     }
 }

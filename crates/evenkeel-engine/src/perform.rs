@@ -77,6 +77,8 @@ impl Engine {
                 request: step.request.clone(),
                 proof: None,
                 guard: None,
+                begins: false,
+                cleanup: false,
                 serves: Vec::new(),
             };
             let command = batch.request.display();

@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use evenkeel_core::plan::{Batch, Change, batches};
-use evenkeel_core::request::{Reply, Request};
+use evenkeel_core::request::{Exec, Reply, Request};
 use evenkeel_core::transport::{TransportError, Watch};
 
-use crate::guard::brief;
+use crate::brief;
 use crate::observe::unknown_target;
 use crate::progress::Event;
 use crate::prove::end;
@@ -22,12 +22,26 @@ pub(crate) struct Work {
     pub(crate) sent: Vec<usize>,
     /// What the target said against it, or against a command that it shared.
     pub(crate) complaint: Option<(String, Option<String>)>,
+    /// True where a step that begins was done, or may have been.
+    pub(crate) begun: bool,
     /// True where its next steps make no sense any more.
     pub(crate) failed: bool,
     /// True where a step did not get its turn because the run was stopped or the target was lost.
     pub(crate) cut_short: bool,
     /// Why nothing more goes to the target, where a step was its last.
     pub(crate) end: Option<End>,
+}
+
+impl Work {
+    /// Notes what was said against it. What failed first stands before what failed while it was cleaned up.
+    fn complain(&mut self, said: String, hint: Option<String>) {
+        self.complaint = Some(match self.complaint.take() {
+            Some((first, hint)) if self.failed && first != said => {
+                (format!("{first}; then, while cleaning up: {said}"), hint)
+            }
+            _ => (said, hint),
+        });
+    }
 }
 
 /// Why a step was the last that was sent to a target.
@@ -55,7 +69,8 @@ impl Engine {
         self.progress.on(&Event::Applying { target: own, steps: batches.len() });
         for batch in batches {
             let Some(batch) = without_failed(batch, changes, &works) else { continue };
-            if lost.concerns(&batch) || self.stop.is_requested() {
+            let is_stopped = self.stop.is_requested() && !batch.cleanup;
+            if lost.concerns(&batch) || is_stopped {
                 cut_short(&mut works, &batch, None);
                 continue;
             }
@@ -65,7 +80,12 @@ impl Engine {
                 && let Some(broken) = self.broken_before(part, changes, &batch).await
             {
                 lost.all = true;
-                end(&mut works, &batch, End::Halted, &format!("before `{}` {broken}", brief(&command)));
+                end(
+                    &mut works,
+                    &batch,
+                    End::Halted,
+                    &format!("before `{}` {broken}", brief::command(&command)),
+                );
                 continue;
             }
             if let Some(complaint) = self.not_journaled(&batch).await {
@@ -183,8 +203,13 @@ impl Engine {
     }
 }
 
-/// The batch without the changes that failed in an earlier step; `None` where it serves no other.
+/// The batch without the changes that failed in an earlier step; `None` where it serves no other. What cleans up is for
+/// those, too, but only for what was begun.
 fn without_failed(mut batch: Batch, changes: &[Change], works: &[Work]) -> Option<Batch> {
+    if batch.cleanup {
+        batch.serves.retain(|at| works.get(*at).is_some_and(|work| work.begun));
+        return (!batch.serves.is_empty()).then_some(batch);
+    }
     let has_failed = |at: &usize| works.get(*at).is_some_and(|work| work.failed);
     let (failed, going): (Vec<usize>, Vec<usize>) = batch.serves.iter().partition(|at| has_failed(at));
     if going.is_empty() {
@@ -195,7 +220,9 @@ fn without_failed(mut batch: Batch, changes: &[Change], works: &[Work]) -> Optio
     let operands = |of: &[usize]| -> BTreeSet<String> {
         let steps = of.iter().filter_map(|at| changes.get(*at)).flat_map(|change| &change.steps);
         let equal = steps.filter_map(|step| step.request.as_exec()).filter_map(|exec| {
-            (exec.argv == joined.argv && exec.stdin == joined.stdin).then_some(&exec.operands)
+            let is_part = exec.argv == joined.argv
+                && (&exec.stdin, &exec.input, &exec.log) == (&joined.stdin, &joined.input, &joined.log);
+            is_part.then_some(&exec.operands)
         });
         equal.flatten().cloned().collect()
     };
@@ -219,17 +246,30 @@ fn note(
     for (at, object) in batch.serves.iter().zip(objects) {
         let Some(work) = works.get_mut(*at) else { continue };
         work.sent.extend(numbers.clone());
+        work.begun |= batch.begins && failure.is_none();
         if let Some(failure) = &failure {
             let said = failure.by_name.get(object);
-            work.failed = said.is_some() || !names_some;
-            work.complaint =
-                Some((said.map_or_else(|| failure.text.clone(), |lines| lines.join("; ")), None));
+            work.failed |= said.is_some() || !names_some;
+            let text = said.map_or_else(|| failure.text.clone(), |lines| lines.join("; "));
+            work.complain(text, where_more_is_said(batch));
         }
         if let Err(error) = answer {
             work.failed = true;
-            work.complaint = Some((error.message.clone(), error.hint.clone()));
+            work.complain(error.message.clone(), error.hint.clone());
         }
     }
+}
+
+/// Which of many commands it was, and where all is that it said, for one that has a log.
+fn where_more_is_said(batch: &Batch) -> Option<String> {
+    let exec = batch.request.as_exec()?;
+    let log = exec.log.as_ref()?;
+    let alone = Exec { log: None, ..exec.clone() };
+    Some(format!(
+        "this was `{}`; all that was said is in {log} on {}",
+        brief::command(&alone.display()),
+        batch.target
+    ))
 }
 
 /// What a failed command said. A joined one goes on with the others where it fails for one, and names that one.

@@ -13,6 +13,7 @@ use evenkeel_core::target::Target;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::brief;
 use crate::observe::Survey;
 use crate::reconcile::{Engine, Scope};
 use crate::run::Verdict;
@@ -221,7 +222,7 @@ fn unknown_after(error: &ChangeError, complaint: Option<(String, Option<String>)
 
 /// `properties.atime is on`, for each field that differs.
 fn readings(now: &Change) -> Vec<String> {
-    now.fields.iter().map(|f| format!("{} is {}", f.change.path, f.before_text)).collect()
+    now.fields.iter().map(|f| format!("{} is {}", f.change.path, brief::value(&f.before_text))).collect()
 }
 
 fn still_differs(now: &Change, cut_short: bool) -> (String, Option<String>) {

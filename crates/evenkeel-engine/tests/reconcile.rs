@@ -224,6 +224,19 @@ async fn a_suspended_resource_is_read_and_never_sent() {
 }
 
 #[tokio::test]
+async fn a_host_without_the_program_of_a_kind_has_nothing_of_it_to_prune() {
+    for (trouble, unknown) in [(Trouble::NoProgram, 0), (Trouble::Refused, 1)] {
+        let ends = move |c: &str| if c.contains("kv list") { trouble } else { Trouble::None };
+        let hosts = Hosts::new(&[("pruned", &[("a", "1"), ("ours-old", "1")])]).with_fault(ends);
+        let scope = scope(&["pruned"], &kv("a", "pruned", "a", "2", ""));
+        let run =
+            engine(&hosts, &Stop::default()).reconcile(&scope, Policy::allowing(Risk::Destructive)).await;
+        assert_eq!((run.summary.unknown, run.summary.applied), (unknown, 1), "{run:#?}");
+        assert_eq!(hosts.writes(), ["pruned: kv set 2 a"]);
+    }
+}
+
+#[tokio::test]
 async fn a_lost_inventory_deletes_nothing() {
     let lose = |c: &str| if c.contains("kv list") { Trouble::LostBefore } else { Trouble::None };
     let hosts = Hosts::new(&[("pruned", &[("ours-old", "1")])]).with_fault(lose);

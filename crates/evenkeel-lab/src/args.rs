@@ -50,6 +50,13 @@ pub(crate) struct Serve {
     /// How many seconds pass on each of them in a second.
     #[arg(long, default_value_t = 1)]
     pub(crate) speed: u64,
+    /// How many OpenVZ hosts besides, named ovz1, ovz2 and so on, with templates in their caches: ovz1 as in 2014, ovz2 with
+    /// vzctl 4, and so on in turn.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) openvz_hosts: usize,
+    /// How many nodes of Proxmox VE besides, named node1, node2 and so on, with templates in their caches.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) pve_hosts: usize,
     /// Adds changes made by hand that this number fixes; 0 adds none.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,

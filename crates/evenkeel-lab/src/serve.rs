@@ -25,7 +25,9 @@ pub(crate) fn serve(options: &Serve) -> Result<()> {
     let dumps = (0..options.dump_hosts).map(|at| site::dump_host(at, options.dump_bytes));
     let esx = (0..options.esx_hosts).map(|at| site::esx_host(at, options.luns));
     let hyperv = (0..options.hyperv_hosts).map(|at| site::hyperv_host(at, options.speed));
-    let targets = storage.chain(dumps).chain(esx).chain(hyperv).collect();
+    let openvz = (0..options.openvz_hosts).map(site::openvz_host);
+    let pve = (0..options.pve_hosts).map(site::pve_host);
+    let targets = storage.chain(dumps).chain(esx).chain(hyperv).chain(openvz).chain(pve).collect();
     let lab = Lab::start(LabConfig { dir: dir.clone(), shim: std::env::current_exe()?, targets })?;
     fs::write(dir.join("targets.yaml"), lab.manifests())?;
     fs::write(dir.join("ready"), "")?;
@@ -37,7 +39,8 @@ pub(crate) fn serve(options: &Serve) -> Result<()> {
 
 pub(crate) fn run(options: Run) -> Result<ExitCode> {
     let path = socket(&options.dir);
-    let call = Call { target: options.target, rights: Rights::Root, argv: options.command };
+    let call =
+        Call { target: options.target, rights: Rights::Root, argv: options.command, stdin: String::new() };
     let exit = shim::call_lab(&path.to_string_lossy(), &call);
     exit.map_err(|error| format!("cannot reach a lab at {}: {error}; is it running?", path.display()).into())
 }

@@ -16,12 +16,14 @@ use evenkeel_core::request::Reply;
 
 use crate::wire::{Call, decode_reply};
 use crate::zfs::Rights;
-use crate::{esxi, vzdump};
+use crate::{containers, esxi, vzdump};
 
 /// The socket of the lab.
 pub const SOCKET: &str = "EVENKEEL_LAB_SOCKET";
 /// The target that the shell runs on.
 pub const TARGET: &str = "EVENKEEL_LAB_TARGET";
+/// Set where the lab wants to know what programs are given on standard input.
+pub const READS: &str = "EVENKEEL_LAB_READS";
 /// `root` or `user`.
 pub const RIGHTS: &str = "EVENKEEL_LAB_RIGHTS";
 /// What `sudo` and `doas` do: `passwordless`, `refused`, or `password=` and the password.
@@ -34,7 +36,12 @@ pub(crate) const ZFS: [&str; 2] = ["zfs", "zpool"];
 
 /// All names that a shim is linked under.
 pub fn programs() -> impl Iterator<Item = &'static str> {
-    EVERYWHERE.into_iter().chain(ZFS).chain(vzdump::PROGRAMS).chain(esxi::PROGRAMS)
+    EVERYWHERE
+        .into_iter()
+        .chain(ZFS)
+        .chain(vzdump::PROGRAMS)
+        .chain(esxi::PROGRAMS)
+        .chain(containers::PROGRAMS)
 }
 
 /// Does what the program called `name` does with `args`.
@@ -59,7 +66,12 @@ fn ask_lab(name: &str, args: Vec<OsString>) -> io::Result<ExitCode> {
 fn ask(words: Vec<String>) -> io::Result<Reply> {
     let variable = |name| std::env::var(name).unwrap_or_default();
     let rights = if variable(RIGHTS) == "root" { Rights::Root } else { Rights::User };
-    let call = Call { target: variable(TARGET), rights, argv: words };
+    let mut stdin = Vec::new();
+    if !variable(READS).is_empty() {
+        io::stdin().read_to_end(&mut stdin)?;
+    }
+    let stdin = String::from_utf8_lossy(&stdin).into_owned();
+    let call = Call { target: variable(TARGET), rights, argv: words, stdin };
     let told = |error| io::Error::other(format!("cannot reach the lab at {SOCKET}: {error}"));
     exchange(&variable(SOCKET), &call).map_err(told)
 }

@@ -1,8 +1,9 @@
-//! The machines that `evenkeel-lab serve` has: a small site of storage hosts, of hosts of guests, of ESX(i) hosts, and of
-//! Hyper-V hosts.
+//! The machines that `evenkeel-lab serve` has: a small site of storage hosts, of hosts of guests, of ESX(i) hosts, of Hyper-V
+//! hosts, and of hosts of containers.
 
 use std::collections::BTreeMap;
 
+use crate::containers::{ContainerHost, System};
 use crate::esxi::{Array, EsxHost, Release};
 use crate::random::Random;
 use crate::server::LabTarget;
@@ -57,6 +58,27 @@ pub fn dump_host(at: usize, bytes: u64) -> LabTarget {
         guest.running = id != 104;
     }
     LabTarget::dump_host(host)
+}
+
+/// The OpenVZ host number `at`: `ovz1` as two articles of 2011 and 2014 tell of it, `ovz2` with `vzctl` 4, and so on in turn.
+/// In their caches are templates that come from elsewhere, one of them under a name that Proxmox VE does not list.
+pub fn openvz_host(at: usize) -> LabTarget {
+    let name = format!("ovz{}", at + 1);
+    let mut host = match at % 2 {
+        0 => ContainerHost::openvz_of_old(&name),
+        _ => ContainerHost::openvz(&name),
+    };
+    host.add_template("scientific-6-standard_6.0_i386.tar.gz", System::Scientific6);
+    host.add_template("sabayon-5-SpinBase_5.4-1_i386.tar.gz", System::Sabayon5);
+    host.add_template("Sabayon_Linux_SpinBase_5.4_x86_openvz.tar.gz", System::Sabayon5);
+    LabTarget::container_host(host)
+}
+
+/// The node of Proxmox VE number `at`: `node1`, `node2` and so on, each with a template of Debian.
+pub fn pve_host(at: usize) -> LabTarget {
+    let mut host = ContainerHost::proxmox(&format!("node{}", at + 1), "9.1.99");
+    host.add_template("debian-12-standard_12.7-1_amd64.tar.zst", System::Debian12);
+    LabTarget::container_host(host)
 }
 
 const ESX_HOSTS: [(&str, Release); 4] = [

@@ -13,6 +13,8 @@ pub struct Call {
     pub rights: Rights,
     /// Program and arguments.
     pub argv: Vec<String>,
+    /// What it was given on standard input, where anybody asks for that.
+    pub stdin: String,
 }
 
 impl Call {
@@ -23,7 +25,10 @@ impl Call {
             Rights::User => "user",
         };
         let mut bytes = Vec::new();
-        for field in [self.target.as_str(), rights].into_iter().chain(self.argv.iter().map(String::as_str)) {
+        for field in [self.target.as_str(), rights, &self.stdin]
+            .into_iter()
+            .chain(self.argv.iter().map(String::as_str))
+        {
             put(&mut bytes, field.as_bytes());
         }
         bytes
@@ -38,7 +43,8 @@ impl Call {
         let mut fields = fields.into_iter();
         let target = fields.next()?;
         let rights = if fields.next()? == "root" { Rights::Root } else { Rights::User };
-        Some(Call { target, rights, argv: fields.collect() })
+        let stdin = fields.next()?;
+        Some(Call { target, rights, argv: fields.collect(), stdin })
     }
 }
 
@@ -80,7 +86,7 @@ mod tests {
     #[test]
     fn calls_and_replies_survive_the_wire() {
         let argv = vec!["zfs".to_owned(), String::new(), "a b\n".to_owned()];
-        let call = Call { target: "durian".to_owned(), rights: Rights::User, argv };
+        let call = Call { target: "durian".to_owned(), rights: Rights::User, argv, stdin: "in\n".to_owned() };
         assert_eq!(Call::decode(&call.encode()), Some(call));
         let reply = Reply { exit: -1, stdout: vec![0xff, 0], stderr: Vec::new() };
         assert_eq!(decode_reply(&encode_reply(&reply)), Some(reply));

@@ -432,8 +432,15 @@ fn scenario(seed: u64) -> Scenario {
 /// Whether a driver with this flaw breaks the promise in some of 40 scenarios.
 fn breaks(flaw: Flaw, promise: &str) -> bool {
     let registry = Registry::default().with(Toy(flaw));
-    let fixture =
-        Fixture { kind: "Toy", backend: None, scenario, lists: Lists::None, blur: None, seeds: 120 };
+    let fixture = Fixture {
+        kind: "Toy",
+        backend: None,
+        scenario,
+        lists: Lists::None,
+        blur: None,
+        follows: &[],
+        seeds: 120,
+    };
     let check = checks().into_iter().find(|check| check.promise == promise).unwrap();
     (0..40).any(|seed| (check.run)(&Stage::set(&registry, &fixture, seed).unwrap(), seed).is_err())
 }

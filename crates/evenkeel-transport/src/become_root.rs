@@ -10,6 +10,11 @@ use crate::script::Command;
 /// The exit status of a shell that does not find a program.
 const NOT_FOUND: i32 = 127;
 
+/// Reads its own standard input up to our line, which comes after the password, if that was asked for, or is the first
+/// one, and then becomes the command.
+const AFTER_PASSWORD: &str =
+    "n=$1; shift; while IFS= read -r l; do [ \"$l\" = \"$n\" ] && exec \"$@\"; done; exit 125";
+
 /// How commands get root rights on a target.
 #[derive(Debug)]
 pub(crate) struct BecomeRoot {
@@ -45,7 +50,17 @@ impl BecomeRoot {
             (Become::Doas, _) => &["doas", "-n", "--"],
         };
         let words = prefix.iter().map(|w| (*w).to_owned()).chain(command.words).collect();
-        Command { words, stdin: self.password.iter().cloned().chain(command.stdin).collect() }
+        Command { words, stdin: self.password.iter().cloned().chain(command.stdin).collect(), ..command }
+    }
+
+    /// The same for a command whose input follows on standard input: behind the line `mark`, where the program may read a
+    /// password before it. Whether it does so is told nowhere, and what it leaves would be the first line of the input.
+    pub(crate) fn wrap_reading(&self, command: Command, mark: &str) -> Command {
+        if !self.asks() {
+            return self.wrap(command);
+        }
+        let reading = ["/bin/sh", "-c", AFTER_PASSWORD, "sh", mark].map(str::to_owned);
+        self.wrap(Command { words: reading.into_iter().chain(command.words).collect(), ..command })
     }
 
     /// The reply of the command itself, or why it was not run.
@@ -235,7 +250,7 @@ mod tests {
 
     #[test]
     fn the_password_goes_to_standard_input_only() {
-        let command = Command { words: vec!["zfs".into()], stdin: vec![] };
+        let command = Command { words: vec!["zfs".into()], stdin: vec![], input: None };
         let wrapped = sudo(Some("hunter2")).wrap(command);
         assert_eq!(wrapped.words, ["sudo", "-k", "-S", "-p", "", "--", "zfs"]);
         assert_eq!(wrapped.stdin.len(), 1);

@@ -11,6 +11,7 @@ mod become_root;
 mod certificates;
 pub mod credentials;
 mod frames;
+mod incus;
 mod local;
 mod login;
 mod machine;
@@ -28,6 +29,7 @@ mod stores;
 mod transfer;
 
 pub use credentials::Credentials;
+pub use incus::IncusTransport;
 pub use local::LocalTransport;
 pub use proxmox::ProxmoxTransport;
 pub use record::Recorder;

@@ -216,6 +216,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_a_command_reads_and_where_it_logs_is_part_of_the_request() {
+        let read = |text: &'static str| Exec::new(["sh", "-s"]).reading(Script::new("look.sh", text));
+        let logged = read("echo one").logged("/var/log/x.log");
+        let sent = [read("echo one"), read("echo two"), logged].map(Request::Exec);
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().join("run");
+        let credentials = Arc::new(CredentialChain::new(vec![]));
+        let recorder = Recorder::new(Arc::new(Echo), &at, Timestamp::UNIX_EPOCH, credentials).unwrap();
+        for request in &sent {
+            ask(&recorder, "host", request).await.unwrap();
+        }
+        let written = std::fs::read_to_string(recording::target_path(&at, "host")).unwrap();
+        assert!(written.contains("echo one") && written.contains("/var/log/x.log"), "{written}");
+        let replayer = Replayer::open(&at).unwrap();
+        for request in &sent {
+            let reply = ask(&replayer, "host", request).await.unwrap();
+            assert_eq!(reply.stdout, request.display().into_bytes());
+        }
+        for unknown in [read("echo three"), read("echo two").logged("/var/log/x.log")] {
+            let error = ask(&replayer, "host", &Request::Exec(unknown)).await.unwrap_err();
+            assert_eq!(error.kind, TransportErrorKind::NotRecorded);
+        }
+    }
+
+    #[tokio::test]
     async fn answers_that_changed_come_in_their_order() {
         let folder = tempfile::tempdir().unwrap();
         let counter = folder.path().join("n").display().to_string();

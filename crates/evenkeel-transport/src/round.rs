@@ -93,11 +93,7 @@ impl Round {
             round.seconds = round.seconds.max(sent.as_ref().ok().and_then(|exec| exec.seconds));
             let refused = match sent.and_then(|exec| command(exec, credentials)) {
                 Ok(command) => {
-                    let root = round.become_root.as_ref();
-                    round.commands.push(match root {
-                        Some(root) => root.wrap(command),
-                        None => command,
-                    });
+                    round.commands.push(round.as_root(command));
                     None
                 }
                 Err(error) => Some(error),
@@ -105,6 +101,20 @@ impl Round {
             round.refused.push(refused);
         }
         Ok(round)
+    }
+
+    /// The command as root, where the target says so.
+    fn as_root(&self, command: Command) -> Command {
+        match (&self.become_root, &command.input) {
+            (Some(root), Some(input)) if root.asks() => {
+                // The nonce by itself ends what is fed.
+                let mark = format!("{} input", self.nonce.as_str());
+                let input = Some(format!("{mark}\n{input}"));
+                root.wrap_reading(Command { input, ..command }, &mark)
+            }
+            (Some(root), _) => root.wrap(command),
+            (None, _) => command,
+        }
     }
 
     /// The limits of a target, with the time that the commands ask for where that is more.
@@ -314,13 +324,30 @@ fn command(exec: &Exec, credentials: &dyn Credentials) -> Result<Command, Transp
         let message = format!("`{}` cannot be run: {why}", exec.display());
         TransportError::new(TransportErrorKind::Configuration, message)
     };
-    let words = exec.words();
-    if words.is_empty() {
+    if exec.argv.is_empty() && exec.operands.is_empty() {
         return Err(refuse("it has no words"));
     }
+    let words = exec.sent_words();
     if words.iter().any(|word| word.contains('\0')) {
         return Err(refuse("an argument contains a NUL character"));
     }
+    if exec.log.as_ref().is_some_and(|log| !log.starts_with('/')) {
+        return Err(refuse("its log is no absolute path"));
+    }
+    if exec.stdin.is_some() && exec.input.is_some() {
+        return Err(refuse("its standard input is a secret and a script, and it can be one of them only"));
+    }
+    let input = exec.input.as_ref().map(|script| whole_lines(&script.text));
+    if input.as_ref().is_some_and(|text| text.contains('\0')) {
+        return Err(refuse("its standard input contains a NUL character, which no shell passes on"));
+    }
     let stdin = exec.stdin.as_ref().map(|secret| credentials.get(secret)).transpose()?;
-    Ok(Command { words, stdin: stdin.into_iter().collect() })
+    Ok(Command { words, stdin: stdin.into_iter().collect(), input })
+}
+
+/// A text that ends with a line break, as every text file does; nothing stays nothing.
+fn whole_lines(text: &str) -> String {
+    let is_whole = text.is_empty() || text.ends_with('\n');
+    let end = if is_whole { "" } else { "\n" };
+    [text, end].concat()
 }

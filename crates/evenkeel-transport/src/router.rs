@@ -7,6 +7,7 @@ use evenkeel_core::target::{Target, TargetSpec};
 use evenkeel_core::transport::{BoxFuture, Transport, TransportError, TransportErrorKind, Watch};
 
 use crate::credentials::Credentials;
+use crate::incus::IncusTransport;
 use crate::local::LocalTransport;
 use crate::machine::Lane;
 use crate::proxmox::{ProxmoxTransport, pvesh};
@@ -22,6 +23,7 @@ pub struct Router {
     ssh: Arc<dyn Transport>,
     local: Arc<dyn Transport>,
     api: Arc<dyn Transport>,
+    incus: Arc<dyn Transport>,
     ends: Arc<dyn Ends>,
 }
 
@@ -31,20 +33,22 @@ enum Way {
     Commands,
     Files,
     Api,
+    Incus,
     Transfer,
 }
 
 impl Router {
     /// A router over one transport for `ssh` and one for `local`. `credentials` gives the passwords and keys of
-    /// stores and of Proxmox's interface.
+    /// stores and of the interfaces of Proxmox and Incus.
     pub fn new(
         ssh: &Arc<SshTransport>,
         local: Arc<LocalTransport>,
         credentials: Arc<dyn Credentials>,
     ) -> Self {
         let ends = Stores::new(Arc::clone(ssh.client()), Arc::clone(&credentials));
+        let incus = Arc::new(IncusTransport::new(Arc::clone(ssh.client()), Arc::clone(&credentials)));
         let api = Arc::new(ProxmoxTransport::new(credentials));
-        Router { ssh: Arc::clone(ssh) as _, local, api, ends: Arc::new(ends) }
+        Router { ssh: Arc::clone(ssh) as _, local, api, incus, ends: Arc::new(ends) }
     }
 
     /// What runs the target's commands; `None` where it runs none.
@@ -81,6 +85,9 @@ impl Router {
                 (Some(Way::Api), None) if target.spec.proxmox.is_some() => {
                     outcomes.extend(self.api.exchange(target, group).await);
                 }
+                (Some(Way::Incus), _) if target.spec.incus.is_some() => {
+                    outcomes.extend(self.incus.exchange(target, group).await);
+                }
                 _ => outcomes.extend(group.iter().map(|request| Err(unfit(target, request)))),
             }
         }
@@ -100,6 +107,7 @@ fn ways(spec: &TargetSpec) -> Vec<&'static str> {
         ("azblob", spec.azblob.is_some()),
         ("webdav", spec.webdav.is_some()),
         ("proxmox", spec.proxmox.is_some()),
+        ("incus", spec.incus.is_some()),
     ];
     given.into_iter().filter_map(|(way, is_given)| is_given.then_some(way)).collect()
 }
@@ -109,14 +117,15 @@ fn way(request: &Request) -> Way {
         Request::Exec(_) | Request::PowerShell(_) => Way::Commands,
         Request::Files(_) => Way::Files,
         Request::Api(_) => Way::Api,
+        Request::Incus(_) => Way::Incus,
         Request::Transfer(_) => Way::Transfer,
     }
 }
 
 fn unfit(target: &Target, request: &Request) -> TransportError {
     let message = format!("target `{}` is not one for `{}`", target.name, request.display());
-    let hint =
-        "commands need a target with `ssh` or `local`, Proxmox's interface one with `proxmox` or `ssh`";
+    let hint = "commands need a target with `ssh` or `local`, Proxmox's interface one with `proxmox` or `ssh`, that of \
+                Incus one with `incus`";
     TransportError::new(TransportErrorKind::Configuration, message).hint(hint)
 }
 
@@ -178,6 +187,7 @@ impl Transport for Router {
     fn renew<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, ()> {
         match self.shell(target) {
             Ok(Some(shell)) => shell.renew(target),
+            Ok(None) if target.spec.incus.is_some() => self.incus.renew(target),
             // Nothing is kept of the others.
             Ok(None) | Err(_) => Box::pin(std::future::ready(())),
         }

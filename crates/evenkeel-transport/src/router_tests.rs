@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use evenkeel_core::request::{ApiRequest, Exec, Method};
+use evenkeel_core::request::{ApiRequest, Exec, IncusRequest, Method};
 use evenkeel_core::target::{LocalSpec, TargetSpec};
 
 use crate::machine::Machine;
@@ -59,7 +59,8 @@ impl Ends for Nothing {
 
 async fn route(spec: serde_json::Value, requests: &[Request]) -> Vec<Result<Reply, TransportError>> {
     let (ssh, local, api) = (Arc::new(Named("ssh")), Arc::new(Named("local")), Arc::new(Named("api")));
-    let router = Router { ssh, local, api, ends: Arc::new(Nothing) };
+    let incus = Arc::new(Named("incus"));
+    let router = Router { ssh, local, api, incus, ends: Arc::new(Nothing) };
     let spec: TargetSpec = serde_json::from_value(spec).unwrap();
     let target = Target { name: "t".into(), labels: BTreeMap::new(), spec };
     Transport::exchange(&router, &target, requests).await
@@ -86,7 +87,9 @@ async fn connections_are_renewed_where_they_are_kept_through_a_recorder_too() {
     let folder = tempfile::tempdir().unwrap();
     let ssh = Arc::new(Renewed::default());
     let (local, api) = (Arc::new(Named("local")), Arc::new(Named("api")));
-    let router = Arc::new(Router { ssh: Arc::clone(&ssh) as _, local, api, ends: Arc::new(Nothing) });
+    let incus = Arc::clone(&ssh) as _;
+    let router = Router { ssh: Arc::clone(&ssh) as _, local, api, incus, ends: Arc::new(Nothing) };
+    let router = Arc::new(router);
     let credentials = Arc::new(crate::credentials::CredentialChain::new(vec![]));
     let now = jiff::Timestamp::UNIX_EPOCH;
     let recorder = crate::Recorder::new(router, folder.path().join("run"), now, credentials).unwrap();
@@ -94,13 +97,14 @@ async fn connections_are_renewed_where_they_are_kept_through_a_recorder_too() {
         serde_json::json!({"ssh": {"host": "a"}}),
         serde_json::json!({"local": {}}),
         serde_json::json!({"ftp": {"host": "a"}}),
+        serde_json::json!({"incus": {}}),
         serde_json::json!({}),
     ];
     for spec in specs {
         let spec: TargetSpec = serde_json::from_value(spec).unwrap();
         recorder.renew(&Target { name: "t".into(), labels: BTreeMap::new(), spec }).await;
     }
-    assert_eq!(ssh.0.load(std::sync::atomic::Ordering::SeqCst), 1);
+    assert_eq!(ssh.0.load(std::sync::atomic::Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
@@ -114,6 +118,18 @@ async fn the_interface_of_proxmox_is_reached_over_https_or_as_pvesh() {
         b"ssh"
     );
     assert!(route(serde_json::json!({"ftp": {"host": "a"}}), &[call()]).await[0].is_err());
+}
+
+#[tokio::test]
+async fn incus_is_asked_where_a_target_is_one_and_nothing_else_is() {
+    let ask = || Request::Incus(Box::new(IncusRequest::new(Method::Get, "/1.0")));
+    let incus = serde_json::json!({"incus": {}});
+    assert_eq!(route(incus.clone(), &[ask()]).await[0].as_ref().unwrap().stdout, b"incus");
+    for (spec, request) in [(incus, command()), (serde_json::json!({"ssh": {"host": "a"}}), ask())] {
+        let error = route(spec, &[request]).await.remove(0).unwrap_err();
+        assert_eq!(error.kind, TransportErrorKind::Configuration);
+        assert!(error.hint.unwrap().contains("that of Incus one with `incus`"));
+    }
 }
 
 #[tokio::test]

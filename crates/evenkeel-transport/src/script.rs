@@ -41,8 +41,10 @@ impl Nonce {
 pub(crate) struct Command {
     /// Program and arguments; no word contains NUL, and there is at least one.
     pub(crate) words: Vec<String>,
-    /// Secrets for its standard input, each followed by a newline. None: it reads from `/dev/null`.
+    /// Secrets for its standard input, each followed by a newline.
     pub(crate) stdin: Vec<SecretString>,
+    /// What follows on its standard input: whole lines, without NUL. Without this and secrets it reads from `/dev/null`.
+    pub(crate) input: Option<String>,
 }
 
 /// The script that runs `commands` in turn.
@@ -61,7 +63,7 @@ pub(crate) fn script(nonce: &Nonce, commands: &[Command]) -> Zeroizing<Vec<u8>> 
             text.push(b' ');
         }
         text.extend_from_slice(b")");
-        feed(nonce, &command.stdin, &mut text);
+        feed(nonce, command, &mut text);
         text.extend_from_slice(format!("frame \"{number} $?\"\n").as_bytes());
     }
     text.extend_from_slice(b"exit 0\n}\n");
@@ -84,17 +86,18 @@ pub(crate) fn preamble(nonce: &Nonce) -> String {
     )
 }
 
-/// Redirects standard input to the secrets. A here-document keeps them off every command line.
-pub(crate) fn feed(nonce: &str, secrets: &[SecretString], text: &mut Vec<u8>) {
-    if secrets.is_empty() {
+/// Redirects standard input to the secrets and what follows them. A here-document keeps them off every command line.
+pub(crate) fn feed(nonce: &str, command: &Command, text: &mut Vec<u8>) {
+    if command.stdin.is_empty() && command.input.is_none() {
         text.extend_from_slice(b" </dev/null\n");
         return;
     }
     text.extend_from_slice(format!(" <<'{nonce}'\n").as_bytes());
-    for secret in secrets {
+    for secret in &command.stdin {
         text.extend_from_slice(secret.expose_secret().as_bytes());
         text.push(b'\n');
     }
+    text.extend_from_slice(command.input.as_deref().unwrap_or_default().as_bytes());
     text.extend_from_slice(format!("{nonce}\n").as_bytes());
 }
 
@@ -102,7 +105,8 @@ pub(crate) fn feed(nonce: &str, secrets: &[SecretString], text: &mut Vec<u8>) {
 fn capacity(commands: &[Command]) -> usize {
     let words = |c: &Command| c.words.iter().map(|w| w.len() + 8).sum::<usize>();
     let secrets = |c: &Command| c.stdin.iter().map(|s| s.expose_secret().len() + 8).sum::<usize>();
-    1024 + commands.iter().map(|c| words(c) + secrets(c) + 160).sum::<usize>()
+    let input = |c: &Command| c.input.as_ref().map_or(0, String::len);
+    1024 + commands.iter().map(|c| words(c) + secrets(c) + input(c) + 160).sum::<usize>()
 }
 
 /// Appends `word` to `text` so that a POSIX shell reads back exactly its bytes. The only place that quotes.
@@ -145,7 +149,7 @@ mod tests {
     }
 
     fn command(words: &[&str]) -> Command {
-        Command { words: words.iter().map(|w| (*w).to_owned()).collect(), stdin: vec![] }
+        Command { words: words.iter().map(|w| (*w).to_owned()).collect(), stdin: vec![], input: None }
     }
 
     proptest! {
@@ -173,6 +177,44 @@ mod tests {
             for shell in ["/bin/sh", "bash", "busybox sh"] {
                 prop_assert_eq!(&run(shell, &script).stdout, &expected, "{}", shell);
             }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn a_command_reads_exactly_what_it_is_given(
+            lines in prop::collection::vec(
+                prop_oneof!["[ '\"\\\\$`!*?~#&;|<>(){}\\t\\r=a]{0,30}", "\\PC{0,20}", "[\u{80}-\u{bf}]{0,9}", "EOF"],
+                0..12,
+            )
+        ) {
+            let input: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+            let mut cat = command(&["cat"]);
+            cat.input = Some(input.clone());
+            let nonce = Nonce::random().unwrap();
+            let n = nonce.as_str();
+            let script = script(&nonce, &[cat, command(&["cat"])]);
+            let expected = format!("\n{n} begin\n{input}\n{n} 0 0\n\n{n} 1 0\n");
+            for shell in ["/bin/sh", "bash", "busybox sh"] {
+                let out = run(shell, &script);
+                let printed = String::from_utf8_lossy(&out.stdout).into_owned();
+                prop_assert_eq!(&printed, &expected, "{}", shell);
+            }
+        }
+    }
+
+    #[test]
+    fn much_is_read_as_well() {
+        // More than a pipe holds.
+        let input = "it's a 'line' of $(much)\n".repeat(20_000);
+        let mut count = command(&["wc", "-c"]);
+        count.input = Some(input.clone());
+        let script = script(&Nonce::random().unwrap(), &[count]);
+        for shell in ["/bin/sh", "bash", "busybox sh"] {
+            let out = String::from_utf8(run(shell, &script).stdout).unwrap();
+            assert!(out.lines().any(|line| line.trim() == input.len().to_string()), "{shell}: {out}");
         }
     }
 

@@ -104,6 +104,53 @@ async fn a_secret_is_read_from_standard_input() {
 }
 
 #[tokio::test]
+async fn a_script_is_read_from_standard_input_and_ends_with_a_line() {
+    let read = |text: &'static str| Request::Exec(Exec::new(["cat"]).reading(Script::new("x.sh", text)));
+    let run = Exec::new(["sh", "-s", "a b", "c"]).reading(Script::new("x.sh", "echo \"$# $1\"\nexit 3"));
+    let requests = [read("it's\n$HOME"), read("whole\n"), read(""), Request::Exec(run), sh("cat")];
+    let answers = round(&transport(), json!({ "local": {} }), &requests).await;
+    let replies: Vec<Reply> = answers.into_iter().map(Result::unwrap).collect();
+    let printed: Vec<(i32, &[u8])> = replies.iter().map(|r| (r.exit, r.stdout.as_slice())).collect();
+    assert_eq!(printed, [(0, &b"it's\n$HOME\n"[..]), (0, b"whole\n"), (0, b""), (3, b"2 a b\n"), (0, b"")]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_fed_is_refused_and_the_rest_is_run() {
+    let script = |text: &'static str| Exec::new(["sh", "-s"]).reading(Script::new("x.sh", text));
+    let mut both = script("true");
+    both.stdin = Some(SecretRef { name: "c".into(), key: "key".into() });
+    let nowhere = Exec::new(["true"]).logged("x.log");
+    let wordless = Exec::new([""; 0]).logged("/x.log");
+    let requests = [both, script("a\0b"), nowhere, wordless, Exec::new(["echo", "on"])].map(Request::Exec);
+    let answers = round(&transport(), json!({ "local": {} }), &requests).await;
+    for (answer, said) in answers.iter().zip(["a secret and a script", "NUL", "no absolute path", "no words"])
+    {
+        let error = answer.as_ref().unwrap_err();
+        assert_eq!(error.kind, TransportErrorKind::Configuration);
+        assert!(error.message.contains(said), "{error}");
+    }
+    assert_eq!(answers[4].as_ref().unwrap().stdout, b"on\n");
+}
+
+#[tokio::test]
+async fn outputs_go_to_a_log_and_the_end_of_a_failure_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("new/x.log").display().to_string();
+    let script = Script::new("x.sh", "echo \"got $1\"; echo aside >&2; exit \"$2\"");
+    let logged = |exit: &str| {
+        Request::Exec(Exec::new(["sh", "-s", "it's", exit]).reading(script.clone()).logged(log.as_str()))
+    };
+    let answers = round(&transport(), json!({ "local": {} }), &[logged("0"), logged("3")]).await;
+    assert_eq!(answers[0].as_ref().unwrap(), &Reply { exit: 0, stdout: vec![], stderr: vec![] });
+    let failed = Reply { exit: 3, stdout: vec![], stderr: b"got it's\naside\n".to_vec() };
+    assert_eq!(answers[1].as_ref().unwrap(), &failed);
+    let text = std::fs::read_to_string(&log).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!([&lines[1..3], &lines[4..]], [["got it's", "aside"], ["got it's", "aside"]]);
+    assert!(lines[0].ends_with("Z: sh -s it's 0") && lines[3].ends_with("Z: sh -s it's 3"), "{text}");
+}
+
+#[tokio::test]
 async fn output_beyond_the_limit_is_refused() {
     let transport = transport().output_limit(1000);
     let requests = [sh("head -c 1001 /dev/zero"), sh("head -c 1000 /dev/zero")];

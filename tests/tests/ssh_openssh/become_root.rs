@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::throwaway_user::ThrowawayUser;
 use super::*;
-use evenkeel_core::request::SecretRef;
+use evenkeel_core::request::{Script, SecretRef};
 use evenkeel_tests::sshd::TestSshd;
 
 /// A server whose sessions find `script` as `sudo` and `doas` first.
@@ -130,4 +130,36 @@ async fn real_sudo_with_a_password() {
     assert!(
         error.hint.as_deref().unwrap().contains("becomePassword") && !format!("{error:?}").contains("wrong")
     );
+}
+
+#[tokio::test]
+async fn real_sudo_leaves_what_a_command_reads_and_logs_to_the_command() {
+    let mut sudo = RealSudo::new();
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("logs/x.log");
+    let script = Script::new("x.sh", "echo \"$1 as $(id -u)\"; cat <<'END'\nit's $HOME\nEND\nexit \"$2\"");
+    let run = |exit: &str| Exec::new(["sh", "-s", "ran", exit]).reading(script.clone());
+    let logged = run("3").logged(log.display().to_string());
+    let requests =
+        [run("0"), logged, Exec::new(["sh", "-s"]).reading(Script::new("none.sh", ""))].map(Request::Exec);
+    // It asks for the password, it does not although there is one, and there is none.
+    for (rule, has_password) in
+        [("ALL=(root) ALL", true), ("ALL=(root) NOPASSWD: ALL", true), ("ALL=(root) NOPASSWD: ALL", false)]
+    {
+        sudo.user.sudo_rule(rule);
+        let (client, spec) = if has_password {
+            sudo.with_password(sudo.user.password())
+        } else {
+            (Client::new(), sudo.spec())
+        };
+        let answers = round(&client.transport(), &spec, &requests).await;
+        let replies: Vec<Reply> = answers.into_iter().map(Result::unwrap).collect();
+        let expected = "ran as 0\nit's $HOME\n".as_bytes().to_vec();
+        assert_eq!(replies[0], Reply { exit: 0, stdout: expected.clone(), stderr: vec![] }, "{rule}");
+        assert_eq!(replies[1], Reply { exit: 3, stdout: vec![], stderr: expected }, "{rule}");
+        assert_eq!((replies[2].exit, replies[2].stderr.len()), (0, 0), "{rule}: {:?}", replies[2]);
+    }
+    let text = std::fs::read_to_string(&log).unwrap();
+    assert_eq!((text.matches("ran as 0\n").count(), text.lines().count()), (3, 9), "{text}");
+    assert!(!text.contains(sudo.user.password()), "{text}");
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::*;
-use evenkeel_core::request::{Check, Goal, Moved, Origin, SecretRef, Transfer};
+use evenkeel_core::request::{Check, Goal, Moved, Origin, Script, SecretRef, Transfer};
 use evenkeel_core::transport::Watch;
 use evenkeel_tests::sshd::{TestSshd, user};
 use evenkeel_transport::{Credentials, LocalTransport, Router};
@@ -90,6 +90,7 @@ async fn a_round_needs_a_shell_and_nothing_else() {
             exec(&["esxcli", "read"]),
             exec(&["sh", "-c", "printf '%s|' \"$@\"; exit 3", "sh", "it's", "$(esxcli)", "a\nb", "日本"]),
             exec(&["exit", "4"]),
+            Request::Exec(Exec::new(["esxcli", "read"]).reading(Script::new("x.sh", "it's $HOME\n日本"))),
         ];
         let client = Client::new().secret("password", "h'u$nter2 \\n");
         let answers = round(&client.transport(), &sshd.spec(), &requests).await;
@@ -116,6 +117,7 @@ async fn a_round_needs_a_shell_and_nothing_else() {
         is(5, 0, "", "");
         is(6, 3, "it's|$(esxcli)|a\nb|日本|", "");
         is(7, 4, "", "");
+        is(8, 0, "got it's $HOME\ngot 日本\n", "");
         assert_eq!(sshd.logged("Starting session: forced-command"), 1, "{name}");
     }
 }

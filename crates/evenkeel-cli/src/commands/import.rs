@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use evenkeel_core::driver::{ErasedDriver, Found, ObserveError, Registry};
 use evenkeel_core::plan::FORMAT_VERSION;
-use evenkeel_core::request::Replies;
+use evenkeel_core::request::{Replies, Request};
+use evenkeel_core::target::Target;
 use evenkeel_engine::{Engine, Stop};
 use serde_json::{Value, json};
 
@@ -31,10 +32,17 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         Ok(found) => found?,
         Err(interrupted) => return Ok(interrupted),
     };
+    let (found, remarks) = found;
     let (documents, known) = documents(found, &workspace, &args.target);
     match output {
-        Output::Json => ui::print_json(&json!({ "formatVersion": FORMAT_VERSION, "manifests": documents }))?,
-        Output::Human => ui::print_raw(&yaml(&documents)?),
+        Output::Json => ui::print_json(
+            &json!({ "formatVersion": FORMAT_VERSION, "manifests": documents, "remarks": remarks }),
+        )?,
+        Output::Human => {
+            let yaml = yaml(&documents)?;
+            ui::print(&comments(&remarks));
+            ui::print_raw(&yaml);
+        }
     }
     if known > 0 {
         ui::note(&format!("left out: {} that the manifests already have\n", ui::count(known, "object")));
@@ -61,25 +69,49 @@ async fn read_all(
     workspace: &Workspace,
     name: &str,
     drivers: &[Arc<dyn ErasedDriver>],
-) -> Result<Inventory, CliError> {
+) -> Result<(Inventory, Vec<String>), CliError> {
     let target = workspace.scope.targets.get(name).ok_or_else(|| {
         let known: Vec<&str> = workspace.scope.targets.keys().map(String::as_str).collect();
         CliError::new(format!("no target `{name}` in the manifests"))
             .hint(format!("known targets: {}", known.join(", ")))
     })?;
-    let (mut all, mut absent) = (Vec::new(), None);
-    let lists = |driver: &&Arc<dyn ErasedDriver>| !driver.inventory_queries(&Replies::default()).is_empty();
-    for driver in drivers.iter().filter(lists) {
+    let (mut all, mut remarks, mut absent) = (Vec::new(), Vec::new(), None);
+    let (mut asked, none) = (0, Replies::default());
+    for driver in drivers {
+        let queries = driver.inventory_queries(&none);
+        if queries.is_empty() || !queries.iter().all(|query| can_answer(target, query.request())) {
+            continue;
+        }
+        asked += 1;
         match engine.inventory(target, driver).await {
-            Ok(found) => all.push((driver.kind(), found)),
+            Ok((found, told)) => {
+                all.push((driver.kind(), found));
+                remarks.extend(told.into_iter().map(|line| format!("{}: {line}", driver.kind())));
+            }
             // It is no machine of this kind. Where only that was asked for, it is an error.
             Err(error) if error.lacks_program() => drop(absent.get_or_insert((driver.kind(), error))),
             Err(error) => return Err(cannot_list(name, driver.kind(), error)),
         }
     }
+    if asked == 0 {
+        let kinds = drivers.iter().map(|driver| driver.kind()).collect::<BTreeSet<_>>();
+        let kinds = kinds.into_iter().collect::<Vec<_>>().join(", ");
+        return Err(CliError::new(format!("none of these kinds can be listed on {name}: {kinds}"))
+            .hint("write the manifests by hand: `evenkeel explain KIND` tells what is in them"));
+    }
     match absent {
         Some((kind, error)) if all.is_empty() => Err(cannot_list(name, kind, error)),
-        _ => Ok(all),
+        _ => Ok((all, remarks)),
+    }
+}
+
+/// True where the target is one for such a request.
+fn can_answer(target: &Target, request: &Request) -> bool {
+    match request {
+        Request::Exec(_) | Request::PowerShell(_) => target.runs_commands(),
+        Request::Api(_) => target.runs_commands() || target.spec.proxmox.is_some(),
+        Request::Incus(_) => target.spec.incus.is_some(),
+        Request::Files(_) | Request::Transfer(_) => true,
     }
 }
 
@@ -143,6 +175,14 @@ fn escape(value: Value) -> Value {
         Value::Array(items) => items.into_iter().map(escape).collect(),
         other => other,
     }
+}
+
+/// What no manifest can say, above them.
+fn comments(remarks: &[String]) -> String {
+    remarks
+        .iter()
+        .flat_map(|line| ["# ".to_owned(), line.replace(['\n', '\r'], " "), "\n".to_owned()])
+        .collect()
 }
 
 fn yaml(documents: &[Value]) -> Result<String, CliError> {

@@ -9,10 +9,12 @@ use evenkeel_engine::store::{Journaled, RunEntry, RunRecord, RunState};
 
 use super::abridge::{Line, abridged, more};
 use super::fold::folds;
+use super::lines::differing_lines;
 use super::print;
 use super::run::{detail, word};
 use super::status::table;
 use super::style::{Tone, paint};
+use super::visible::one_line;
 use super::wrap::paragraph;
 use crate::times::shown;
 
@@ -110,9 +112,17 @@ fn render_entry(text: &mut String, entry: &RunEntry) {
     let compared: Vec<_> =
         entry.fields.iter().map(|f| (&f.change.path, (&f.before_text, &f.after_text))).collect();
     for fold in folds(&compared, false) {
-        let Some((_, (before, after))) = fold.at.first().and_then(|at| compared.get(*at)) else { continue };
-        let before = paint(Tone::Faint, before);
-        let _ = writeln!(text, "      {:<28} {before} → {after}{}", fold.path, fold.how_many());
+        let Some(field) = fold.at.first().and_then(|at| entry.fields.get(*at)) else { continue };
+        let (path, how_many) = (one_line(&fold.path), fold.how_many());
+        if let Some(lines) = differing_lines(field, Some("`--output json` has all")) {
+            let _ = writeln!(text, "      {path}{how_many}");
+            for line in lines {
+                let _ = writeln!(text, "          {line}");
+            }
+            continue;
+        }
+        let (before, after) = (one_line(&field.before_text), one_line(&field.after_text));
+        let _ = writeln!(text, "      {path:<28} {} → {after}{how_many}", paint(Tone::Faint, before));
     }
     for line in detail(&entry.verdict).lines() {
         let _ = writeln!(text, "      {}", paragraph(line, 6));

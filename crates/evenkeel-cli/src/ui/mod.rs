@@ -7,6 +7,8 @@ mod difference;
 mod event;
 mod fold;
 mod history;
+mod lines;
+mod narration;
 mod plan;
 mod progress;
 mod retention;

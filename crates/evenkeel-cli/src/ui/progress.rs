@@ -10,12 +10,13 @@ use evenkeel_engine::{Event, Progress};
 use indicatif::{HumanBytes, HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::fold::some_of;
+use super::narration::Narration;
 use super::note;
 
 /// Hosts named that wait for their turn.
 const WAITING_NAMED: usize = 6;
 
-/// Progress bars; silent where standard error is no terminal.
+/// Progress bars; lines now and then where standard error is no terminal.
 #[derive(Debug)]
 pub(crate) struct Bars {
     all: MultiProgress,
@@ -26,6 +27,8 @@ pub(crate) struct Bars {
     /// When the transfer of a target was first heard of, and how far it was then: it may go on with what was there.
     begun: Mutex<HashMap<String, (Instant, u64)>>,
     ticking: Once,
+    /// What is told instead where there are no bars.
+    narration: Mutex<Narration>,
 }
 
 impl Bars {
@@ -35,7 +38,8 @@ impl Bars {
         let overall = ProgressBar::new(0).with_style(style("{prefix} [{bar:24}] {pos}/{len} {msg}"));
         let overall = all.add(overall.with_prefix("targets"));
         let (turns, targets, begun) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Bars { all, overall, turns, targets, begun, ticking: Once::new() }
+        let narration = Mutex::new(Narration::new(Instant::now()));
+        Bars { all, overall, turns, targets, begun, ticking: Once::new(), narration }
     }
 
     /// From now on it is written to `targets`, each named as often as it has a turn. Where there are several, those are
@@ -83,7 +87,7 @@ impl Bars {
         let mut bars = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
         let bar = bars.entry(target.to_owned()).or_insert_with(|| {
             let bar =
-                ProgressBar::new(0).with_style(style("  {prefix:<12} [{bar:20}] {pos}/{len} {wide_msg}"));
+                ProgressBar::new(0).with_style(style("  {prefix:<12} [{bar:10}] {pos}/{len} {wide_msg}"));
             self.all.add(bar.with_prefix(target.to_owned()))
         });
         act(bar)
@@ -93,6 +97,10 @@ impl Bars {
 impl Progress for Bars {
     fn on(&self, event: &Event<'_>) {
         if self.all.is_hidden() {
+            let mut narration = self.narration.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(line) = narration.line(event, Instant::now()) {
+                note(&format!("{line}\n"));
+            }
             return;
         }
         match event {
@@ -163,7 +171,7 @@ fn waiting(targets: &[String]) -> String {
 }
 
 /// `1.20 GiB of 5.00 GiB, 34.00 MiB/s, 2 minutes left`
-fn moved(bytes: u64, of: Option<u64>, pace: Option<u64>) -> String {
+pub(super) fn moved(bytes: u64, of: Option<u64>, pace: Option<u64>) -> String {
     let mut text = HumanBytes(bytes).to_string();
     if let Some(of) = of {
         text = format!("{text} of {}", HumanBytes(of));

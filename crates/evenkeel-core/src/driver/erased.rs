@@ -112,8 +112,14 @@ pub trait ErasedDriver: Send + Sync {
         now: Timestamp,
     ) -> Result<Evaluation, ObserveError>;
     /// What it wants of the object as that was read, as leaves of the desired State: more than [`Object::claims`] where
-    /// only the target tells which fields there are. Empty where that is not known.
-    fn wants(&self, spec: &ErasedSpec, replies: &Replies, now: Timestamp) -> Vec<(FieldPath, Value)>;
+    /// only the target tells which fields there are. Empty where that is not known. `whose`: the owner, and the resource that asks.
+    fn wants(
+        &self,
+        spec: &ErasedSpec,
+        replies: &Replies,
+        whose: (&str, &InstanceId),
+        now: Timestamp,
+    ) -> Vec<(FieldPath, Value)>;
     /// [`Driver::measure`]
     fn measure(&self, proof: &Proof, replies: &Replies) -> Result<BTreeMap<String, u64>, ObserveError>;
     /// [`Driver::uses`]
@@ -145,6 +151,8 @@ pub trait ErasedDriver: Send + Sync {
     fn inventory_queries(&self, so_far: &Replies) -> Vec<Query>;
     /// [`Driver::inventory`]
     fn inventory(&self, replies: &Replies) -> Result<Vec<Found>, ObserveError>;
+    /// [`Driver::remarks`]
+    fn remarks(&self, replies: &Replies) -> Vec<String>;
     /// [`Driver::marked_queries`]
     fn marked_queries(&self, so_far: &Replies) -> Vec<Query>;
     /// [`Driver::marked`]
@@ -197,10 +205,19 @@ impl<D: Driver> ErasedDriver for D {
         Object { name: Driver::object(self, spec), claims: leaves_of(self.desired(spec, None, now)) }
     }
 
-    fn wants(&self, spec: &ErasedSpec, replies: &Replies, now: Timestamp) -> Vec<(FieldPath, Value)> {
+    fn wants(
+        &self,
+        spec: &ErasedSpec,
+        replies: &Replies,
+        (owner, id): (&str, &InstanceId),
+        now: Timestamp,
+    ) -> Vec<(FieldPath, Value)> {
         let Some(spec) = spec.downcast_ref::<D::Spec>() else { return Vec::new() };
         match self.observe(spec, replies) {
-            Ok(Observed::Present(seen)) => leaves_of(self.desired(spec, Some(&seen), now)),
+            Ok(Observed::Present(mut seen)) => {
+                self.recognise(&mut seen, owner, id);
+                leaves_of(self.desired(spec, Some(&seen), now))
+            }
             Ok(Observed::Absent { .. }) => leaves_of(self.desired(spec, None, now)),
             Ok(Observed::Busy { .. }) | Err(_) => Vec::new(),
         }
@@ -326,6 +343,10 @@ impl<D: Driver> ErasedDriver for D {
 
     fn inventory(&self, replies: &Replies) -> Result<Vec<Found>, ObserveError> {
         Driver::inventory(self, replies)
+    }
+
+    fn remarks(&self, replies: &Replies) -> Vec<String> {
+        Driver::remarks(self, replies)
     }
 
     fn marked_queries(&self, so_far: &Replies) -> Vec<Query> {

@@ -51,6 +51,13 @@ pub enum ObserveError {
 }
 
 impl ObserveError {
+    /// The manifest does not fit the target: `path` is where that stands, as keys from `spec` down (none for the whole), and
+    /// `hint` what to write or do instead.
+    pub fn unfit(path: &[&str], message: impl Into<String>, hint: impl Into<String>) -> Self {
+        let path = path.iter().map(|key| (*key).to_owned()).collect();
+        ObserveError::Unfit { path, message: message.into(), hint: Some(hint.into()) }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<&str> {
         match self {

@@ -162,6 +162,12 @@ pub trait Driver: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
+    /// What a person should know besides of what the inventory read, a line each: what no manifest can say, and why.
+    fn remarks(&self, replies: &Replies) -> Vec<String> {
+        let _ = replies;
+        Vec::new()
+    }
+
     /// What to read to find the objects that carry our mark, and for [`Driver::removal`]; asked in rounds. It is
     /// read with every plan of a target that is pruned, so it should be less than the inventory where it can.
     fn marked_queries(&self, so_far: &Replies) -> Vec<Query> {

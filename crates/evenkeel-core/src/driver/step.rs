@@ -49,6 +49,13 @@ pub struct Step {
     /// The steps before it stand without it: where it may not be sent, it and what follows wait, and those are sent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_wait: bool,
+    /// It makes, whole or not at all, what a later step that cleans up takes away.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub begins: bool,
+    /// It takes away what a step before it that [`begins`](Step::begins) made for the time of their work: it is sent also
+    /// where one after that failed, and not where that one was refused, for what is there then is somebody else's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cleanup: bool,
     /// Why it may not be sent as things are, whatever the mode allows, and what would open it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<String>,
@@ -144,6 +151,8 @@ impl Step {
             request,
             hazards: Vec::new(),
             may_wait: false,
+            begins: false,
+            cleanup: false,
             held: None,
             proof: None,
             guard: None,
@@ -159,6 +168,21 @@ impl Step {
     #[must_use]
     pub fn may_wait(mut self) -> Self {
         self.may_wait = true;
+        self
+    }
+
+    /// It makes what a later step that cleans up takes away. Where it fails, nothing of it is there.
+    #[must_use]
+    pub fn begins(mut self) -> Self {
+        self.begins = true;
+        self
+    }
+
+    /// It is sent also where an earlier step of the same change failed, once one that begins was done. A failed change stays
+    /// failed.
+    #[must_use]
+    pub fn cleanup(mut self) -> Self {
+        self.cleanup = true;
         self
     }
 

@@ -23,4 +23,6 @@ pub enum Role {
     RenamingStore,
     /// Runs commands: `ssh` or `local`.
     Host,
+    /// The same, and is another machine than those that the resource is for.
+    OtherHost,
 }

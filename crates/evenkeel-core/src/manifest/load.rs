@@ -239,7 +239,7 @@ fn expand(
         let Object { name: object, claims } = driver.object(spec, now);
         check_ignored(resource, &claims, problems);
         let ignore: Arc<[String]> = resource.common.drift.ignore.as_slice().into();
-        let uses = uses::names(resource, driver.uses(spec), targets, problems);
+        let uses = uses::names(resource, driver.uses(spec), &on, targets, problems);
         let level = levels.get(at).copied().unwrap_or_default();
         for target in on.iter() {
             owners.push(at);

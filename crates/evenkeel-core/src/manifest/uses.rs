@@ -10,10 +10,11 @@ use super::resource::{Driven, Resource};
 use crate::driver::{Role, Use};
 use crate::target::{Target, TargetSpec};
 
-/// The names of the targets that a resource uses. What is wrong with them goes to `problems`.
+/// The names of the targets that a resource uses, besides its `own`. What is wrong with them goes to `problems`.
 pub(super) fn names(
     resource: &Resource,
     uses: Vec<Use>,
+    own: &[Arc<Target>],
     targets: &BTreeMap<String, Arc<Target>>,
     problems: &mut Problems,
 ) -> Arc<[String]> {
@@ -22,22 +23,11 @@ pub(super) fn names(
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         match targets.get(&name) {
             None => no_such_target(resource, &path, &name, targets, problems),
-            Some(target) if !can(&target.spec, as_a) => {
-                let (what, kinds) = match as_a {
-                    Role::Store => ("keep files", STORES.join("`, `")),
-                    Role::RenamingStore => ("rename folders", RENAMING.join("`, `")),
-                    Role::Host => ("run commands", "ssh`, `local".to_owned()),
-                };
-                let message = format!("target `{name}` cannot {what}");
-                let hint = format!("name a target that is reached by one of `{kinds}`");
-                resource.problem(&path, message, Some(hint), problems);
+            Some(target) => {
+                if let Some((message, hint)) = misfit(&name, target, (as_a, claims.as_deref()), own) {
+                    resource.problem(&path, message, Some(hint), problems);
+                }
             }
-            Some(target) if target.spec.local.is_some() && is_relative(as_a, claims.as_deref()) => {
-                let message = format!("a folder on this machine (`{name}`) begins with `/`");
-                let hint = "any other would be another one for each folder that Evenkeel is started in";
-                resource.problem(&path, message, Some(hint.to_owned()), problems);
-            }
-            Some(_) => {}
         }
         if !names.contains(&name) {
             names.push(name);
@@ -46,8 +36,40 @@ pub(super) fn names(
     names.into()
 }
 
+/// Why a target cannot be used as it is meant (the role, and the folder that is claimed there), and what to write instead.
+fn misfit(
+    name: &str,
+    target: &Target,
+    (as_a, claims): (Role, Option<&str>),
+    own: &[Arc<Target>],
+) -> Option<(String, String)> {
+    if !can(&target.spec, as_a) {
+        let (what, kinds) = match as_a {
+            Role::Store => ("keep files", STORES.join("`, `")),
+            Role::RenamingStore => ("rename folders", RENAMING.join("`, `")),
+            Role::Host | Role::OtherHost => ("run commands", "ssh`, `local".to_owned()),
+        };
+        let message = format!("target `{name}` cannot {what}");
+        return Some((message, format!("name a target that is reached by one of `{kinds}`")));
+    }
+    if target.spec.local.is_some() && is_relative(as_a, claims) {
+        let message = format!("a folder on this machine (`{name}`) begins with `/`");
+        let hint = "any other would be another one for each folder that Evenkeel is started in";
+        return Some((message, hint.to_owned()));
+    }
+    let is_same = |own: &&Arc<Target>| own.address() == target.address();
+    let own = own.iter().filter(|_| as_a == Role::OtherHost).find(is_same)?;
+    let message = if own.name == name {
+        format!("`{name}` is what this resource is for already")
+    } else {
+        format!("`{name}` is the same machine as `{}`, which this resource is for already", own.name)
+    };
+    let hint = "take it away here; with `targetSelector`, each target makes its own";
+    Some((message, hint.to_owned()))
+}
+
 fn is_relative(role: Role, folder: Option<&str>) -> bool {
-    role != Role::Host && folder.is_some_and(|folder| !folder.starts_with('/'))
+    matches!(role, Role::Store | Role::RenamingStore) && folder.is_some_and(|folder| !folder.starts_with('/'))
 }
 
 /// The ways to reach a target that keeps files.
@@ -60,10 +82,14 @@ fn can(spec: &TargetSpec, role: Role) -> bool {
     match role {
         // One that could not be read is reported already.
         _ if *spec == TargetSpec::default() => true,
-        Role::Store => spec.proxmox.is_none(),
-        Role::RenamingStore => spec.proxmox.is_none() && spec.s3.is_none() && spec.azblob.is_none(),
-        Role::Host => spec.ssh.is_some() || spec.local.is_some(),
+        Role::Store => keeps_files(spec),
+        Role::RenamingStore => keeps_files(spec) && spec.s3.is_none() && spec.azblob.is_none(),
+        Role::Host | Role::OtherHost => spec.ssh.is_some() || spec.local.is_some(),
     }
+}
+
+fn keeps_files(spec: &TargetSpec) -> bool {
+    spec.proxmox.is_none() && spec.incus.is_none()
 }
 
 /// Refuses places that two resources want for themselves: the same folder, or one in the other.

@@ -15,6 +15,10 @@ pub struct Batch {
     pub proof: Option<Proof>,
     /// What puts the target back where it is cut off.
     pub guard: Option<Box<Guard>>,
+    /// It makes what one that cleans up takes away.
+    pub begins: bool,
+    /// It is sent also where an earlier step of its change failed, if one that begins was done.
+    pub cleanup: bool,
     /// Indexes into the changes that were given to [`batches`].
     pub serves: Vec<usize>,
 }
@@ -23,7 +27,7 @@ pub struct Batch {
 ///
 /// Level by level (`dependsOn`; removals have the last), within a level: creations, replacements and removals
 /// one object after another, then updates step by step with equal steps joined, and last those that are to be proven or
-/// are guarded: each whole, for its steps prove each for the next.
+/// are guarded, and those that clean up: each whole, for its steps prove each for the next.
 pub fn batches(changes: &[Change]) -> Vec<Batch> {
     let mut out = Vec::new();
     let open = || changes.iter().enumerate().filter(|(_, c)| c.is_open());
@@ -34,8 +38,9 @@ pub fn batches(changes: &[Change]) -> Vec<Batch> {
         let of =
             |wanted: fn(Action) -> bool| open().filter(move |(_, c)| c.level == level && wanted(c.action));
         whole(of(|a| a != Action::Update), &mut out);
-        let (proven, plain): (Vec<_>, Vec<_>) = of(|a| a == Action::Update)
-            .partition(|(_, change)| change.steps.iter().any(|s| s.proof.is_some() || s.guard.is_some()));
+        let (proven, plain): (Vec<_>, Vec<_>) = of(|a| a == Action::Update).partition(|(_, change)| {
+            change.steps.iter().any(|s| s.proof.is_some() || s.guard.is_some() || s.cleanup)
+        });
         stepwise(&plain, &mut out);
         whole(proven.into_iter(), &mut out);
     }
@@ -54,6 +59,8 @@ fn alone(at: usize, change: &Change, step: &Step) -> Batch {
         request: step.request.clone(),
         proof: step.proof.clone(),
         guard: step.guard.clone(),
+        begins: step.begins,
+        cleanup: step.cleanup,
         serves: vec![at],
     }
 }
@@ -80,6 +87,8 @@ fn stepwise(changes: &[(usize, &Change)], out: &mut Vec<Batch>) {
             request,
             proof: None,
             guard: None,
+            begins: false,
+            cleanup: false,
             serves: Vec::new(),
         }));
         for ((at, target, _), place) in steps.iter().zip(joined.places) {

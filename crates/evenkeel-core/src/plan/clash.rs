@@ -53,7 +53,8 @@ fn clashes<'i>(
     let mut wishes: BTreeMap<FieldPath, Vec<(usize, &'i Instance, Value)>> = BTreeMap::new();
     for &at in together {
         let Some(instance) = instances.get(at).copied() else { continue };
-        for (path, value) in instance.driver.wants(&instance.spec, replies, blueprint.now) {
+        let whose = (instance.owner.as_str(), &instance.id);
+        for (path, value) in instance.driver.wants(&instance.spec, replies, whose, blueprint.now) {
             wishes.entry(path).or_default().push((at, instance, value));
         }
     }

@@ -37,10 +37,13 @@ impl std::fmt::Debug for Removal<'_> {
 }
 
 /// Deletions of the objects that carry our mark and are in no manifest. An inventory that could not be read
-/// gives one change with the error and no deletion: unknown is never absent.
+/// gives one change with the error and no deletion: unknown is never absent. A target without the program that the kind is
+/// managed with has no objects of it.
 pub fn removals(removal: &Removal<'_>) -> Vec<Change> {
     let marked = match removal.driver.marked(removal.replies) {
         Ok(marked) => marked,
+        // It is no machine of this kind.
+        Err(error) if error.lacks_program() => return Vec::new(),
         Err(error) => {
             let mut change = delete(removal, "*");
             change.action = Action::NoOp;

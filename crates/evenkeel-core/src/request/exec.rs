@@ -5,6 +5,12 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+use super::Script;
+
+/// The script that runs a command whose outputs go to a log ([`Exec::log`]): `sh -c LOGGED sh LOG WORD…`. Where the log
+/// cannot be written, nothing is run, and its exit status is 73.
+pub const LOGGED: &str = include_str!("logged.sh");
+
 /// A named secret. Only transports resolve it; it never becomes part of a plan, log, error or argv.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -63,6 +69,14 @@ pub struct Exec {
     /// A secret passed on standard input (followed by a newline), never on the command line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdin: Option<SecretRef>,
+    /// What it reads on standard input, where that is no secret: the script that `sh -s` runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Script>,
+    /// The file on the target that takes what it prints, on both outputs, behind what is there already; its folder is made
+    /// where it is missing. The reply has then nothing on standard output, and on standard error the last 20 lines of that
+    /// where it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
     /// It may take so many seconds, where that is more than the target gives a command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
@@ -76,7 +90,7 @@ impl Exec {
         A: Into<Arg>,
     {
         let argv = argv.into_iter().map(Into::into).collect();
-        Exec { argv, operands: BTreeSet::new(), stdin: None, seconds: None }
+        Exec { argv, operands: BTreeSet::new(), stdin: None, input: None, log: None, seconds: None }
     }
 
     /// Adds one more leading argument.
@@ -97,6 +111,20 @@ impl Exec {
         self
     }
 
+    /// What it reads on standard input.
+    #[must_use]
+    pub fn reading(mut self, script: Script) -> Self {
+        self.input = Some(script);
+        self
+    }
+
+    /// The file on the target that takes what it prints.
+    #[must_use]
+    pub fn logged(mut self, file: impl Into<String>) -> Self {
+        self.log = Some(file.into());
+        self
+    }
+
     /// It may take so many seconds, where that is more than the target gives a command.
     #[must_use]
     pub fn within(mut self, seconds: u64) -> Self {
@@ -107,6 +135,18 @@ impl Exec {
     /// The full argument vector as it is sent.
     pub fn words(&self) -> Vec<String> {
         self.argv.iter().map(Arg::to_text).chain(self.operands.iter().cloned()).collect()
+    }
+
+    /// The words that are run on the target: the full argument vector, and where its outputs go to a log, [`LOGGED`] and
+    /// the log before it.
+    pub fn sent_words(&self) -> Vec<String> {
+        let words = self.words();
+        match &self.log {
+            Some(log) => {
+                ["sh", "-c", LOGGED, "sh", log].map(str::to_owned).into_iter().chain(words).collect()
+            }
+            None => words,
+        }
     }
 
     /// The command as a person would type it into a POSIX shell.
@@ -121,12 +161,18 @@ impl Exec {
         if let Some(secret) = &self.stdin {
             let _ = write!(line, " < [secret {}/{}]", secret.name, secret.key);
         }
+        if let Some(script) = &self.input {
+            let _ = write!(line, " < {}", script.name);
+        }
+        if let Some(log) = &self.log {
+            let _ = write!(line, " >>{} 2>&1", shell_quote(log));
+        }
         line
     }
 }
 
 /// Quotes one word for a POSIX shell; words of plain characters stay as they are.
-pub(crate) fn shell_quote(word: &str) -> String {
+pub fn shell_quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
@@ -142,6 +188,25 @@ mod tests {
     fn display_quotes_what_a_shell_would_split_or_expand() {
         let exec = Exec::new(["zfs", "set", "com.acme:note=it's a *"]).on(["tank/b", "tank/a"]);
         assert_eq!(exec.display(), r"zfs set 'com.acme:note=it'\''s a *' tank/a tank/b");
+    }
+
+    #[test]
+    fn what_is_read_and_where_the_outputs_go_is_shown() {
+        let exec = Exec::new(["vzctl", "exec2", "555", "sh -s install php"])
+            .reading(Script::new("containers/packages.sh", "set -e"))
+            .logged("/var/log/evenkeel/scientific-6.log");
+        assert_eq!(
+            exec.display(),
+            "vzctl exec2 555 'sh -s install php' < containers/packages.sh >>/var/log/evenkeel/scientific-6.log 2>&1"
+        );
+    }
+
+    #[test]
+    fn a_log_stands_before_the_words() {
+        let exec = Exec::new(["vzctl", "start"]).on(["555"]);
+        assert_eq!(exec.sent_words(), ["vzctl", "start", "555"]);
+        let expected = ["sh", "-c", LOGGED, "sh", "/var/log/x.log", "vzctl", "start", "555"];
+        assert_eq!(exec.logged("/var/log/x.log").sent_words(), expected);
     }
 
     #[test]

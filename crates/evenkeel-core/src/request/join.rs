@@ -28,7 +28,7 @@ pub(super) fn shape_hash(target: Option<&str>, request: &Request) -> u64 {
         }
         .hash(&mut hasher);
     }
-    (exec.operands.is_empty(), &exec.stdin, exec.seconds).hash(&mut hasher);
+    (exec.operands.is_empty(), &exec.stdin, &exec.input, &exec.log, exec.seconds).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -43,8 +43,7 @@ pub(super) fn same_shape(a: &Exec, b: &Exec) -> bool {
     a.argv.len() == b.argv.len()
         && a.argv.iter().zip(&b.argv).all(alike)
         && a.operands.is_empty() == b.operands.is_empty()
-        && a.stdin == b.stdin
-        && a.seconds == b.seconds
+        && (&a.stdin, &a.input, &a.log, a.seconds) == (&b.stdin, &b.input, &b.log, b.seconds)
 }
 
 /// Joins the queries of all instances of one target into as few as possible, in order of first appearance. Equal
@@ -73,7 +72,8 @@ pub struct JoinedSteps {
 pub fn join_steps<'a>(steps: impl IntoIterator<Item = (Option<&'a str>, &'a Request)>) -> JoinedSteps {
     let mut joining = Joining::default();
     let alike = |a: &Exec, b: &Exec| {
-        let equal = (&a.argv, &a.stdin, a.seconds) == (&b.argv, &b.stdin, b.seconds);
+        let equal = (&a.argv, &a.stdin, &a.input, &a.log, a.seconds)
+            == (&b.argv, &b.stdin, &b.input, &b.log, b.seconds);
         equal && !a.operands.is_empty() && !b.operands.is_empty()
     };
     let mut places = Vec::new();

@@ -5,17 +5,21 @@
 mod api;
 mod exec;
 mod files;
+mod incus;
 mod join;
 mod powershell;
 mod replies;
+mod script;
 mod transfer;
 
 pub use api::{ApiRequest, Method};
-pub use exec::{Arg, Exec, SecretRef};
+pub use exec::{Arg, Exec, LOGGED, SecretRef, shell_quote};
 pub use files::{Digest, Entry, FileRequest, Listing, MISSING, REFUSED};
+pub use incus::IncusRequest;
 pub use join::{JoinedSteps, MAX_COMMAND_BYTES, join_queries, join_steps};
-pub use powershell::{Call, PowerShell, Script};
+pub use powershell::{Call, PowerShell};
 pub use replies::{Answer, Replies, Reply};
+pub use script::Script;
 pub use transfer::{Check, Goal, Moved, Origin, Transfer};
 
 use std::sync::Arc;
@@ -36,6 +40,8 @@ pub enum Request {
     Api(ApiRequest),
     /// Run a script in PowerShell.
     PowerShell(Box<PowerShell>),
+    /// Ask an Incus server.
+    Incus(Box<IncusRequest>),
 }
 
 impl Request {
@@ -47,6 +53,7 @@ impl Request {
             Request::Transfer(transfer) => transfer.display(),
             Request::Api(api) => api.display(),
             Request::PowerShell(powershell) => powershell.display(),
+            Request::Incus(incus) => incus.display(),
         }
     }
 
@@ -54,7 +61,11 @@ impl Request {
     pub fn as_exec(&self) -> Option<&Exec> {
         match self {
             Request::Exec(exec) => Some(exec),
-            Request::Files(_) | Request::Transfer(_) | Request::Api(_) | Request::PowerShell(_) => None,
+            Request::Files(_)
+            | Request::Transfer(_)
+            | Request::Api(_)
+            | Request::PowerShell(_)
+            | Request::Incus(_) => None,
         }
     }
 }

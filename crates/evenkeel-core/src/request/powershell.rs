@@ -1,10 +1,11 @@
 //! A script to run in PowerShell: fixed text, and data that is never part of it.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use super::Script;
 
 /// Run a script in PowerShell on the target.
 ///
@@ -25,23 +26,6 @@ pub struct PowerShell {
     /// It may take so many seconds, where that is more than the target gives a command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
-}
-
-/// One of the fixed scripts, which stand in files beside the driver that uses them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Script {
-    /// Its name, for people: `hyperv/observe.ps1`.
-    pub name: Cow<'static, str>,
-    /// Its text.
-    pub text: Cow<'static, str>,
-}
-
-impl Script {
-    /// A script of this program.
-    pub const fn new(name: &'static str, text: &'static str) -> Self {
-        Script { name: Cow::Borrowed(name), text: Cow::Borrowed(text) }
-    }
 }
 
 /// One cmdlet with its parameters, for scripts that call what they are given.

@@ -26,6 +26,7 @@ pub struct Transfer {
 /// Where bytes come from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[expect(clippy::large_enum_variant, reason = "a transfer has one, and is in a box itself")]
 pub enum Origin {
     /// The standard output of a command.
     Output {

@@ -1,7 +1,9 @@
 //! Targets: the machines and endpoints that are reached.
 
+mod incus;
 mod stores;
 
+pub use incus::IncusSpec;
 pub use stores::{AzblobSpec, FtpSpec, FtpTls, ProxmoxSpec, S3Spec, WebdavSpec};
 
 use std::collections::BTreeMap;
@@ -23,12 +25,12 @@ pub struct Target {
 }
 
 /// The ways to reach a target; exactly one of them is given.
-pub const WAYS: [&str; 8] = ["ssh", "local", "ftp", "sftp", "s3", "azblob", "webdav", "proxmox"];
+pub const WAYS: [&str; 9] = ["ssh", "local", "ftp", "sftp", "s3", "azblob", "webdav", "proxmox", "incus"];
 
 /// The port of a machine behind SSH that names none.
 const SSH_PORT: u16 = 22;
 
-/// How a target is reached: exactly one of `ssh`, `local`, `ftp`, `sftp`, `s3`, `azblob`, `webdav` and `proxmox` is given.
+/// How a target is reached: exactly one of `ssh`, `local`, `ftp`, `sftp`, `s3`, `azblob`, `webdav`, `proxmox` and `incus` is given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TargetSpec {
@@ -57,6 +59,9 @@ pub struct TargetSpec {
     /// A Proxmox VE node or cluster over its REST interface. Resources that need commands want `ssh` instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxmox: Option<ProxmoxSpec>,
+    /// An Incus server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incus: Option<IncusSpec>,
     /// Destroy what carries Evenkeel's mark on this target and is in no manifest any more. Such a change is
     /// Destructive and therefore Held unless it is allowed. Default: false, what left the manifests is left alone.
     pub prune: bool,
@@ -94,6 +99,9 @@ impl Target {
         }
         if let Some(webdav) = &spec.webdav {
             return format!("webdav {}", webdav.url.trim_end_matches('/'));
+        }
+        if let Some(incus) = &spec.incus {
+            return incus.address();
         }
         if let Some(proxmox) = &spec.proxmox {
             return at(&proxmox.host, proxmox.port.unwrap_or(8006));

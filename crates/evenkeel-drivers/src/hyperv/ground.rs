@@ -1,6 +1,7 @@
 //! What every driver here looks at before anything else: whether the host can have it, whether somebody is at work on
 //! it, and who else rules its adapters.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use evenkeel_core::driver::{Finding, Health, ObserveError};
@@ -38,17 +39,14 @@ struct Armed {
 struct RolledBack {
     at: i64,
     /// What it did, and why, in words.
-    #[serde(default)]
     said: String,
-    #[serde(default)]
-    errors: Vec<String>,
 }
 
 /// Looks at the host. `needs_hyper_v`: without its cmdlets there is nothing to look at.
 pub(super) fn look(replies: &Replies, needs_hyper_v: bool) -> Result<Ground, ObserveError> {
     let host = Host::read(replies)?;
     if needs_hyper_v && !host.about()?.hyper_v {
-        return Err(unfit(
+        return Err(ObserveError::unfit(
             &[],
             "the host has no cmdlets of Hyper-V",
             "install the role there and restart: `Install-WindowsFeature Hyper-V -IncludeManagementTools -Restart`",
@@ -109,16 +107,7 @@ fn rolled_back(host: &Host) -> Option<String> {
         return Some("the host put back what was there before the last change".to_owned());
     };
     let at = Timestamp::from_second(done.at).map(|at| format!("at {at} ")).unwrap_or_default();
-    if !done.said.is_empty() {
-        return Some(format!("{at}{}", done.said));
-    }
-    let trouble = match done.errors.as_slice() {
-        [] => String::new(),
-        errors => format!("; not all of it: {}", errors.join("; ")),
-    };
-    Some(format!(
-        "{at}the host put back what was there before, since no new connection came after the last guarded change{trouble}"
-    ))
+    Some(format!("{at}{}", done.said))
 }
 
 /// Reads what a script left in the registry.
@@ -136,7 +125,7 @@ pub(super) fn nic<'a>(host: &'a Host, path: &[&str], reference: &str) -> Result<
     }
     if let Some(other) = host.adapters()?.iter().find(|adapter| same(&adapter.name, reference)) {
         let message = format!("{} is no NIC, but virtual ({})", other.name, other.description);
-        return Err(unfit(path, &message, "write the NIC below it"));
+        return Err(ObserveError::unfit(path, message, "write the NIC below it"));
     }
     let nics = host.nics()?;
     let names = nics.iter().flat_map(|nic| [nic.name.as_str(), nic.description.as_str()]);
@@ -146,7 +135,7 @@ pub(super) fn nic<'a>(host: &'a Host, path: &[&str], reference: &str) -> Result<
         [] => "it shows no NIC at all: see `Get-NetAdapter` there".to_owned(),
         there => format!("it has: {}", there.join(", ")),
     };
-    Err(unfit(path, &format!("the host has no NIC `{}`{meant}", reference.escape_debug()), &hint))
+    Err(ObserveError::unfit(path, format!("the host has no NIC `{}`{meant}", reference.escape_debug()), hint))
 }
 
 /// Refuses a NIC whose name cmdlets take for a pattern.
@@ -156,7 +145,7 @@ pub(super) fn named<'a>(path: &[&str], nic: &'a Adapter) -> Result<&'a Adapter, 
     }
     let message = format!("{} ({}) has a name that cmdlets take for a pattern", nic.name, nic.description);
     let hint = "give it another by hand, without * ? [ ]: `Get-NetAdapter -InterfaceDescription … | Rename-NetAdapter -NewName NIC1`";
-    Err(unfit(path, &message, hint))
+    Err(ObserveError::unfit(path, message, hint))
 }
 
 /// The word among `known` that was probably meant.
@@ -186,7 +175,7 @@ pub(super) fn refuse_ruled<'a>(
                 "leave this host out, or give the adapter up there: see `Get-NetIntent`, then `Remove-NetIntent -Name {}`",
                 intent.name
             );
-            return Err(unfit(path, &message, &hint));
+            return Err(ObserveError::unfit(path, message, hint));
         }
         if let Some(member) =
             host.lbfo()?.iter().find(|one| same(&one.nic, adapter) || same(&one.team, adapter))
@@ -197,10 +186,26 @@ pub(super) fn refuse_ruled<'a>(
                 "a switch makes its own team of free NICs: `Remove-NetLbfoTeam -Name '{}'` at the host's own console, or leave this host out",
                 member.team
             );
-            return Err(unfit(path, &message, &hint));
+            return Err(ObserveError::unfit(path, message, hint));
         }
     }
     Ok(())
+}
+
+/// What a list of NICs in `adapters` must be.
+pub(super) fn check_adapters(adapters: &[String]) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut known = BTreeSet::new();
+    for (nth, one) in adapters.iter().enumerate() {
+        let path = ["adapters".to_owned(), nth.to_string()];
+        if one.trim().is_empty() || one.trim() != one {
+            let message = format!("`{}` is no NIC", one.escape_debug());
+            found.push(Finding::error(path, message).hint("write a name, a MAC or an interface description"));
+        } else if !known.insert(one.to_lowercase()) {
+            found.push(Finding::error(path, format!("{one} is listed twice")).hint("write each NIC once"));
+        }
+    }
+    found
 }
 
 /// What `confirmWithin` must be.
@@ -216,13 +221,4 @@ pub(super) fn check_confirm(within: Option<Period>) -> Option<Finding> {
 /// After how many seconds a host puts back what was there.
 pub(super) fn seconds(within: Option<Period>) -> u64 {
     within.map_or(DEFAULT_SECONDS, Period::as_seconds)
-}
-
-/// The manifest does not fit the host.
-pub(super) fn unfit(path: &[&str], message: &str, hint: &str) -> ObserveError {
-    ObserveError::Unfit {
-        path: path.iter().map(|key| (*key).to_owned()).collect(),
-        message: message.to_owned(),
-        hint: Some(hint.to_owned()),
-    }
 }

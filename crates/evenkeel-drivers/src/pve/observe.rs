@@ -89,11 +89,6 @@ fn fields(spec: &PveJobSchedule, job: &Job) -> Option<BTreeMap<String, Value>> {
     Some(fields)
 }
 
-fn unfit(path: &[&str], message: String, hint: String) -> ObserveError {
-    let path = path.iter().map(|key| (*key).to_owned()).collect();
-    ObserveError::Unfit { path, message, hint: Some(hint) }
-}
-
 /// The nodes' time zone, which is the only one that a job can be in; `None` where the login may not ask.
 fn zone(
     spec: &PveJobSchedule,
@@ -103,7 +98,7 @@ fn zone(
     let Some(node) = resources.any_node(wanted_node(spec)) else { return Ok(None) };
     let theirs = cluster::time_zone(node, replies).ok();
     match (&spec.schedule.time_zone, &theirs) {
-        (Some(wanted), Some(theirs)) if wanted != theirs => Err(unfit(
+        (Some(wanted), Some(theirs)) if wanted != theirs => Err(ObserveError::unfit(
             &["schedule", "timeZone"],
             format!(
                 "Proxmox runs jobs in its nodes' own time zone, and that of {node} is {theirs}, not {wanted}"
@@ -121,13 +116,17 @@ fn fits(spec: &PveJobSchedule, resources: &Resources, replies: &Replies) -> Resu
     if let Some(node) = wanted_node(spec).filter(|node| !resources.nodes.contains_key(*node)) {
         let nodes: Vec<&str> = resources.nodes.keys().map(String::as_str).collect();
         let hint = format!("the nodes that this login sees are: {}", nodes.join(", "));
-        return Err(unfit(&["pveJob", "node"], format!("the cluster has no node {node}"), hint));
+        return Err(ObserveError::unfit(
+            &["pveJob", "node"],
+            format!("the cluster has no node {node}"),
+            hint,
+        ));
     }
     if let Guests::Pool(pool) = &job.guests
         && cluster::pool(pool, replies)?.is_none()
     {
         let hint = "make it under Datacenter, Permissions, Pools, or correct the name";
-        return Err(unfit(&["pveJob", "guests"], format!("there is no pool {pool}"), hint.to_owned()));
+        return Err(ObserveError::unfit(&["pveJob", "guests"], format!("there is no pool {pool}"), hint));
     }
     let listed: [(&str, &[u32]); 2] = [
         ("guests", if let Guests::Ids(ids) = &job.guests { ids } else { &[] }),
@@ -141,7 +140,7 @@ fn fits(spec: &PveJobSchedule, resources: &Resources, replies: &Replies) -> Resu
             let message =
                 format!("the cluster has no guest {}, as far as this login sees", unknown.join(", "));
             let hint = "correct the ids, or give the login VM.Audit on `/vms`; Proxmox would accept the job, and each run would fail";
-            return Err(unfit(&["pveJob", field], message, hint.to_owned()));
+            return Err(ObserveError::unfit(&["pveJob", field], message, hint));
         }
     }
     Ok(())
@@ -157,7 +156,7 @@ fn storage_fits(name: &str, node: Option<&str>, replies: &Replies) -> Result<(),
             if seen.is_empty() { "none".to_owned() } else { seen.join(", ") }
         );
         let hint = format!("correct the name, or give the login Datastore.Audit on `/storage/{name}`");
-        return Err(unfit(path, message, hint));
+        return Err(ObserveError::unfit(path, message, hint));
     };
     let says = |field: &str| storage.get(field).and_then(text);
     let lists =
@@ -167,15 +166,23 @@ fn storage_fits(name: &str, node: Option<&str>, replies: &Replies) -> Result<(),
             "the storage {name} takes no backups: its content is {}",
             says("content").unwrap_or_default()
         );
-        return Err(unfit(path, message, format!("allow them: `pvesm set {name} --content …,backup`")));
+        return Err(ObserveError::unfit(
+            path,
+            message,
+            format!("allow them: `pvesm set {name} --content …,backup`"),
+        ));
     }
     if storage.get("disable").and_then(switch) == Some(true) {
         let hint = format!("enable it: `pvesm set {name} --disable 0`");
-        return Err(unfit(path, format!("the storage {name} is disabled"), hint));
+        return Err(ObserveError::unfit(path, format!("the storage {name} is disabled"), hint));
     }
     if let Some(node) = node.filter(|node| !lists("nodes", node)) {
         let message = format!("the node {node} does not have the storage {name}");
-        return Err(unfit(path, message, format!("it is on: {}", says("nodes").unwrap_or_default())));
+        return Err(ObserveError::unfit(
+            path,
+            message,
+            format!("it is on: {}", says("nodes").unwrap_or_default()),
+        ));
     }
     Ok(())
 }

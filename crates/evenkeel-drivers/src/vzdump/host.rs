@@ -100,11 +100,7 @@ pub(super) fn read_facts(replies: &Replies) -> Result<Facts, ObserveError> {
         return Err(unparsable(&query, "the last line is not `end`"));
     }
     let has = |tool: &str| lines.iter().any(|line| line.strip_prefix("has ") == Some(tool));
-    let unfit = |message: &str, hint: &str| ObserveError::Unfit {
-        path: vec!["target".to_owned()],
-        message: message.to_owned(),
-        hint: Some(hint.to_owned()),
-    };
+    let unfit = |message: &str, hint: &str| ObserveError::unfit(&["target"], message, hint);
     if !has("vzdump") {
         let hint =
             "name a Proxmox VE or OpenVZ host as the target, with a user who can run it (`become: sudo`)";
@@ -232,11 +228,8 @@ fn of_cluster(
     is_meant: impl Fn(&Resource) -> bool,
 ) -> Result<BTreeSet<u32>, ObserveError> {
     if facts.dialect == Dialect::OpenVz {
-        return Err(ObserveError::Unfit {
-            path: vec!["vzdump".to_owned(), "guests".to_owned()],
-            message: "OpenVZ has neither pools nor tags".to_owned(),
-            hint: Some("write `running`, `stopped`, `all` or a list of ids".to_owned()),
-        });
+        let hint = "write `running`, `stopped`, `all` or a list of ids";
+        return Err(ObserveError::unfit(&["vzdump", "guests"], "OpenVZ has neither pools nor tags", hint));
     }
     let query = resources();
     let all: Vec<Resource> = serde_json::from_str(text(replies, &query)?)

@@ -144,11 +144,11 @@ fn compression(spec: &VzdumpScheduleSpec, facts: &Facts) -> Result<Compress, Obs
     match (spec.vzdump.compress, facts.dialect) {
         (None, Dialect::OpenVz) => Ok(Compress::Gzip),
         (None, Dialect::Proxmox) => Ok(Compress::Zstd),
-        (Some(Compress::Zstd | Compress::Lzo), Dialect::OpenVz) => Err(ObserveError::Unfit {
-            path: vec!["vzdump".to_owned(), "compress".to_owned()],
-            message: "the vzdump of this host compresses with gzip or not at all".to_owned(),
-            hint: Some("write `gzip` or `none`, or leave it out".to_owned()),
-        }),
+        (Some(Compress::Zstd | Compress::Lzo), Dialect::OpenVz) => Err(ObserveError::unfit(
+            &["vzdump", "compress"],
+            "the vzdump of this host compresses with gzip or not at all",
+            "write `gzip` or `none`, or leave it out",
+        )),
         (Some(compress), _) => Ok(compress),
     }
 }
@@ -156,15 +156,10 @@ fn compression(spec: &VzdumpScheduleSpec, facts: &Facts) -> Result<Compress, Obs
 fn on_host(spec: &VzdumpScheduleSpec, replies: &Replies) -> Result<OnHost, ObserveError> {
     let free = free_on_host(spec);
     if replies.get(&free)?.exit == 1 {
-        return Err(ObserveError::Unfit {
-            path: vec!["vzdump".to_owned(), "dumpDir".to_owned()],
-            message: format!(
-                "there is no folder {} on this host: {}",
-                spec.dump_dir(),
-                replies.get(&free)?.stderr_text()
-            ),
-            hint: Some("make it, or name another one with room for the largest dump in `dumpDir`".to_owned()),
-        });
+        let said = replies.get(&free)?.stderr_text();
+        let message = format!("there is no folder {} on this host: {said}", spec.dump_dir());
+        let hint = "make it, or name another one with room for the largest dump in `dumpDir`";
+        return Err(ObserveError::unfit(&["vzdump", "dumpDir"], message, hint));
     }
     let free = host::read_free(replies, &free)?;
     let query = list_host(spec);

@@ -214,3 +214,13 @@ fn a_list_that_ends_midway_is_not_all_there_is() {
     assert!(driver.inventory(&replies).is_err());
     assert!(driver.removal("tank/a/b/c", &[], &replies).is_err());
 }
+
+#[test]
+fn an_incus_server_is_asked_for_no_list_of_templates() {
+    // Where a target is none, a question of its own kind would take the answers to all others with it.
+    let registry = evenkeel_drivers::registry();
+    let all = registry.of_kind("ContainerTemplate").filter(|driver| driver.backend() == Some("incus"));
+    let none = Replies::default();
+    let asked = all.map(|driver| (driver.inventory_queries(&none), driver.marked_queries(&none)));
+    assert_eq!(asked.collect::<Vec<_>>(), [(Vec::new(), Vec::new())]);
+}

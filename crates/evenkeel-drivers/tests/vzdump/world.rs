@@ -54,7 +54,9 @@ impl World {
         match request {
             Request::Exec(exec) => self.tell(exec),
             Request::Files(files) => self.look(target, files),
-            Request::Transfer(_) | Request::Api(_) | Request::PowerShell(_) => said(1, "", "not a query\n"),
+            Request::Transfer(_) | Request::Api(_) | Request::PowerShell(_) | Request::Incus(_) => {
+                said(1, "", "not a query\n")
+            }
         }
     }
 
@@ -123,7 +125,7 @@ impl World {
             Request::Files(files) => self.write(&target, files, cut),
             Request::Transfer(transfer) => self.transfer(transfer, cut),
             Request::Exec(exec) => self.run(exec, cut),
-            Request::Api(_) | Request::PowerShell(_) => Err("not here".to_owned()),
+            Request::Api(_) | Request::PowerShell(_) | Request::Incus(_) => Err("not here".to_owned()),
         }
     }
 

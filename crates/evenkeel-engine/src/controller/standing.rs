@@ -5,6 +5,7 @@ use evenkeel_core::driver::Report;
 use evenkeel_core::plan::{Action, Change, Gate};
 
 use super::Intent;
+use crate::brief;
 use crate::run::Verdict;
 
 /// The reason of what waits for something else to be ready.
@@ -201,7 +202,8 @@ pub(super) fn difference(change: &Change, intent: Intent) -> String {
         (Action::Delete, _) => format!("{} left the manifests", change.object),
         _ => {
             let field = |f: &evenkeel_core::plan::Field| {
-                format!("{} is {}, shall be {}", f.change.path, f.before_text, f.after_text)
+                let (before, after) = (brief::value(&f.before_text), brief::value(&f.after_text));
+                format!("{} is {before}, shall be {after}", f.change.path)
             };
             few(&change.fields.iter().map(field).collect::<Vec<_>>(), "; ")
         }

@@ -9,6 +9,7 @@ use super::settle::Fared;
 use super::standing::{CRASHED, WAITING};
 use super::state::about_resource;
 use super::words::Intent;
+use crate::brief;
 use crate::run::Verdict;
 use crate::store::{NewEvent, ResourceStatus, Weight};
 
@@ -119,7 +120,8 @@ fn done(change: &Change) -> String {
         Action::Delete => format!("{object} was removed"),
         Action::NoOp | Action::Forget | Action::Update => {
             let field = |f: &evenkeel_core::plan::Field| {
-                format!("{} {} -> {}", f.change.path, f.before_text, f.after_text)
+                let (before, after) = (brief::value(&f.before_text), brief::value(&f.after_text));
+                format!("{} {before} -> {after}", f.change.path)
             };
             let fields: Vec<String> = change.fields.iter().map(field).collect();
             format!("{object}: {}", few(&fields, "; "))

@@ -86,7 +86,12 @@ impl Driver for Kv {
     }
 
     fn inventory(&self, replies: &Replies) -> Result<Vec<Found>, ObserveError> {
-        let text = String::from_utf8_lossy(&replies.get(&list())?.stdout).into_owned();
+        let reply = replies.get(&list())?;
+        if reply.exit != 0 {
+            let (command, stderr) = ("kv list".to_owned(), reply.stderr_text());
+            return Err(ObserveError::Command { command, exit: reply.exit, stderr, hint: None });
+        }
+        let text = String::from_utf8_lossy(&reply.stdout).into_owned();
         let found = |line: &str| {
             let (key, _) = line.split_once('=')?;
             let owner = key.starts_with("ours").then(|| "evenkeel".to_owned());
@@ -124,6 +129,8 @@ pub(crate) enum Trouble {
     Refused,
     /// The host says no to this key, and does the rest.
     RefusedFor(&'static str),
+    /// There is no such program on the host.
+    NoProgram,
     /// The host says yes and does nothing.
     Lies,
 }
@@ -176,6 +183,9 @@ impl Hosts {
             Trouble::LostBefore => return Err(lost()),
             Trouble::Refused => {
                 return Ok(Reply { exit: 1, stdout: vec![], stderr: b"permission denied".to_vec() });
+            }
+            Trouble::NoProgram => {
+                return Ok(Reply { exit: 127, stdout: vec![], stderr: b"kv: not found".to_vec() });
             }
             Trouble::Lies => return Ok(Reply { exit: 0, stdout: vec![], stderr: vec![] }),
             Trouble::None | Trouble::LostAfter | Trouble::RefusedFor(_) => {}

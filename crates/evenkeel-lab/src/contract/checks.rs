@@ -81,11 +81,11 @@ fn any_order(stage: &Stage, seed: u64) -> Checked {
     same(&usual, &other, stage)
 }
 
-/// Steps that move files, and those that are guarded, build on each other; they are sent in their order, and no further than
-/// to the first that fails.
+/// Steps that move files, those that are guarded, and those that one cleans up after, build on each other; they are sent in
+/// their order, and no further than to the first that fails.
 fn is_chain(change: &Change) -> bool {
     let builds = |step: &Step| matches!(step.request, Request::Files(_) | Request::Transfer(_));
-    change.steps.iter().any(|step| step.guard.is_some() || builds(step))
+    change.steps.iter().any(|step| step.guard.is_some() || step.cleanup || builds(step))
 }
 
 fn any_fault(stage: &Stage, _: u64) -> Checked {
@@ -94,6 +94,8 @@ fn any_fault(stage: &Stage, _: u64) -> Checked {
     for sent in 0..steps.len() {
         let mut machine = stage.machine.copy();
         send(machine.as_mut(), steps.get(..sent).unwrap_or_default());
+        // The run that follows comes when nobody can still be at work.
+        machine.pass();
         let states = settled(machine.as_mut(), stage)
             .map_err(|problem| format!("stopped after {sent} of {}: {problem}", steps.len()))?;
         same(&usual, &states, stage).map_err(|problem| format!("stopped after {sent}: {problem}"))?;
@@ -124,6 +126,7 @@ fn drift(stage: &Stage, seed: u64) -> Checked {
     for _ in 0..=random.below(3) {
         machine.drift(&mut random);
     }
+    machine.pass();
     let again = settled(machine.as_mut(), stage)?;
     same(&usual, &again, stage)
 }
@@ -199,8 +202,11 @@ fn every_field_counts(stage: &Stage, _: u64) -> Checked {
     let states = states(&replies, &stage.instances)?;
     for instance in &stage.instances {
         let Some(observed) = states.get(&instance.id).filter(|state| !state.is_null()) else { continue };
-        let mut paths = leaves(observed).into_iter().map(|(path, _)| path);
-        let stray = paths.find(|path| !is_compared(instance, &replies, path) && !is_volatile(instance, path));
+        // Where there is nothing of it at all, all of it is one empty leaf.
+        let paths = leaves(observed).into_iter().map(|(path, _)| path);
+        let mut paths = paths.filter(|path| !path.keys().is_empty());
+        let stray =
+            paths.find(|path| !is_compared(stage, instance, &replies, path) && !is_volatile(instance, path));
         require(stray.is_none(), || {
             format!("{}: {stray:?} is observed, but neither compared nor volatile", instance.id)
         })?;
@@ -209,17 +215,21 @@ fn every_field_counts(stage: &Stage, _: u64) -> Checked {
 }
 
 /// True where the field is wanted given what was seen, and so compared. It is wanted of an object that nobody has seen,
-/// too (else it might only be an echo of what was seen), but for what stands in a map whose keys only the target knows.
-fn is_compared(instance: &Instance, replies: &Replies, path: &FieldPath) -> bool {
-    let wants = instance.driver.wants(&instance.spec, replies, now());
+/// too (else it might only be an echo of what was seen), but for what stands in a map whose keys only the target knows, and
+/// for the fields that the fixture names.
+fn is_compared(stage: &Stage, instance: &Instance, replies: &Replies, path: &FieldPath) -> bool {
+    let whose = (instance.owner.as_str(), &instance.id);
+    let wants = instance.driver.wants(&instance.spec, replies, whose, now());
     let claims = instance.driver.object(&instance.spec, now()).claims;
     let above = |path: &FieldPath| path.keys().split_last().map(|(_, above)| above.to_vec());
     let first = path.keys().first().map(String::as_str).unwrap_or_default();
     // Who looks after an object alone compares all keys of a map, whichever there are just now.
     let is_beside = |claim: &FieldPath| instance.driver.is_exclusive() && above(claim) == above(path);
     let is_claimed = claims.iter().any(|(claim, _)| claim == path);
-    let only_seen = path.keys().len() > 1 && !claims.iter().any(|(claim, _)| claim.is_within(first));
-    let is_wanted = wants.iter().any(|(wanted, _)| wanted == path);
+    let is_map = path.keys().len() > 1 && !claims.iter().any(|(claim, _)| claim.is_within(first));
+    let only_seen = is_map || stage.follows.iter().any(|field| path.keys() == [*field]);
+    // What is empty as yet is compared with all that shall be in it.
+    let is_wanted = wants.iter().any(|(wanted, _)| wanted.keys().starts_with(path.keys()));
     claims.iter().any(|(claim, _)| is_beside(claim)) || (is_wanted && (is_claimed || only_seen))
 }
 

@@ -13,6 +13,7 @@ pub(super) const FIXTURE: Fixture = Fixture {
     scenario,
     lists: Lists::Objects,
     blur: None,
+    follows: &[],
     seeds: 120,
 };
 

@@ -11,8 +11,15 @@ use crate::esxi::{Array, Device, EsxHost, Release};
 use crate::machine::Machine;
 use crate::random::Random;
 
-pub(super) const FIXTURE: Fixture =
-    Fixture { kind: "EsxiPathPolicy", backend: None, scenario, lists: Lists::Parts, blur: None, seeds: 120 };
+pub(super) const FIXTURE: Fixture = Fixture {
+    kind: "EsxiPathPolicy",
+    backend: None,
+    scenario,
+    lists: Lists::Parts,
+    blur: None,
+    follows: &[],
+    seeds: 120,
+};
 
 const PATHS: [&[&str]; 5] = [
     &["vmhba2:C0:T0", "vmhba3:C0:T0", "vmhba2:C0:T1", "vmhba3:C0:T1"],

@@ -4,10 +4,13 @@
 //! has no [`Fixture`]. Everything here is pure; [`twin`] is the engine's reconcile path without its I/O.
 
 mod checks;
+mod container_templates;
 mod esxi_nfs_datastore;
 mod esxi_path_policy;
 mod guards;
 mod hyperv;
+mod incus_template;
+mod openvz_host;
 mod proofs;
 mod pve_job;
 mod tamper;
@@ -45,6 +48,9 @@ pub struct Fixture {
     /// Where one reply tells of the whole machine, more than the manifests are about: takes out of it what may differ though
     /// the machine is the same, such as clocks and numbers that it counts up.
     pub blur: Option<fn(&mut Value)>,
+    /// Fields of an object that nobody can tell before it was looked at, since what is wanted there follows from what is there.
+    /// Each of them might be a mere echo of what was seen, and no check would find that; so they are few, and named.
+    pub follows: &'static [&'static str],
     /// With how many seeds it is checked, as far as nobody asks for others.
     pub seeds: u64,
 }
@@ -90,6 +96,10 @@ pub fn fixtures() -> Vec<Fixture> {
         hyperv::SWITCH,
         hyperv::NICS,
         hyperv::DCB,
+        container_templates::OPENVZ,
+        container_templates::LXC,
+        incus_template::FIXTURE,
+        openvz_host::FIXTURE,
     ]
 }
 
@@ -106,6 +116,7 @@ pub struct Stage {
     pub(crate) secrets: Vec<String>,
     pub(crate) lists: Lists,
     pub(crate) blur: Option<fn(&mut Value)>,
+    pub(crate) follows: &'static [&'static str],
 }
 
 impl std::fmt::Debug for Stage {
@@ -129,7 +140,7 @@ impl Stage {
             return Err(format!("bad manifests: {}\n{}", problems.join("; "), scenario.manifests));
         }
         let (machine, secrets) = (scenario.machine, scenario.secrets);
-        let Fixture { lists, blur, .. } = *fixture;
-        Ok(Stage { machine, instances: loaded.instances, secrets, lists, blur })
+        let Fixture { lists, blur, follows, .. } = *fixture;
+        Ok(Stage { machine, instances: loaded.instances, secrets, lists, blur, follows })
     }
 }

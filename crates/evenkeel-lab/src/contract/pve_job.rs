@@ -15,6 +15,7 @@ pub(super) const FIXTURE: Fixture = Fixture {
     scenario,
     lists: Lists::None,
     blur: None,
+    follows: &[],
     seeds: 120,
 };
 

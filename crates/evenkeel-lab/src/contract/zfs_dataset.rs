@@ -8,8 +8,15 @@ use super::{Fixture, Lists, Scenario, TARGET};
 use crate::random::Random;
 use crate::zfs::{Kind, Version, ZfsHost};
 
-pub(super) const FIXTURE: Fixture =
-    Fixture { kind: "ZfsDataset", backend: None, scenario, lists: Lists::None, blur: None, seeds: 120 };
+pub(super) const FIXTURE: Fixture = Fixture {
+    kind: "ZfsDataset",
+    backend: None,
+    scenario,
+    lists: Lists::None,
+    blur: None,
+    follows: &[],
+    seeds: 120,
+};
 
 /// Properties of both types, with values that are safe or accepted.
 const BOTH: [(&str, &[&str]); 10] = [

@@ -6,8 +6,15 @@ use super::{Fixture, Lists, Scenario, TARGET};
 use crate::random::Random;
 use crate::zfs::{Version, ZfsHost};
 
-pub(super) const FIXTURE: Fixture =
-    Fixture { kind: "ZfsPool", backend: None, scenario, lists: Lists::None, blur: None, seeds: 120 };
+pub(super) const FIXTURE: Fixture = Fixture {
+    kind: "ZfsPool",
+    backend: None,
+    scenario,
+    lists: Lists::None,
+    blur: None,
+    follows: &[],
+    seeds: 120,
+};
 
 const SETTINGS: [(&str, &[&str]); 9] = [
     ("autotrim", &["on", "off"]),

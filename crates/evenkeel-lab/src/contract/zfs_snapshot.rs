@@ -18,6 +18,7 @@ pub(super) const FIXTURE: Fixture = Fixture {
     scenario,
     lists: Lists::None,
     blur: None,
+    follows: &[],
     seeds: 120,
 };
 

@@ -36,6 +36,9 @@ fn reply(call: &Call, targets: &BTreeMap<String, Arc<Served>>) -> Reply {
         return failure(&format!("the lab has no target {}", call.target));
     };
     locked(&served.commands).push(call.argv.clone());
+    if let Some(containers) = &served.containers {
+        return containers.reply(call);
+    }
     match (&served.dumps, &served.esx, &served.windows) {
         (Some(dumps), ..) => dumps.reply(call),
         (_, Some(esx), _) => esx.reply(call),

@@ -9,7 +9,7 @@ use russh::keys::PrivateKey;
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::Ed25519Keypair;
 
-use super::{KnownAs, LabError, LabTarget, Served, dumps};
+use super::{KnownAs, LabError, LabTarget, Served, containers, dumps};
 use crate::{esxi, shim, vzdump};
 
 pub(super) fn client_key(dir: &Path) -> PathBuf {
@@ -74,15 +74,16 @@ fn format_line(served: &Served, public: &str) -> String {
 /// Makes the folder of shims that a target's `PATH` starts with.
 pub(super) fn link_shims(dir: &Path, shim: &Path, target: &LabTarget) -> Result<PathBuf, LabError> {
     let shim = shim.canonicalize().map_err(LabError::at(shim))?;
-    let (name, programs): (&str, &[&str]) = match &target.dumps {
-        Some(host) => (dumps::folder(host.dialect()), vzdump::programs(host.dialect())),
-        None if target.esx.is_some() => ("bin-esx", &esxi::PROGRAMS),
-        None if target.has_zfs => ("bin", &shim::ZFS),
-        None => ("bin-without-zfs", &[]),
+    let (name, programs): (&str, Vec<&str>) = match (&target.dumps, &target.containers) {
+        (Some(host), _) => (dumps::folder(host.dialect()), vzdump::programs(host.dialect()).to_vec()),
+        (None, Some(host)) => (containers::folder(host.dialect()), containers::linked(host.dialect())),
+        _ if target.esx.is_some() => ("bin-esx", esxi::PROGRAMS.to_vec()),
+        _ if target.has_zfs => ("bin", shim::ZFS.to_vec()),
+        _ => ("bin-without-zfs", Vec::new()),
     };
     let folder = dir.join(name);
     fs::create_dir_all(&folder).map_err(LabError::at(&folder))?;
-    for program in shim::EVERYWHERE.iter().chain(programs) {
+    for program in shim::EVERYWHERE.into_iter().chain(programs) {
         let link = folder.join(program);
         remove_leftover(&link)?;
         symlink(&shim, &link).map_err(LabError::at(&link))?;

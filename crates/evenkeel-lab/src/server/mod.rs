@@ -5,6 +5,7 @@
 //! go to [`crate::windows::shell`].
 
 mod broker;
+mod containers;
 mod dumps;
 mod error;
 mod esx;
@@ -27,10 +28,12 @@ use russh::keys::PrivateKey;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
+use crate::containers::ContainerHost;
 use crate::esxi::EsxHost;
 use crate::vzdump::DumpHost;
 use crate::windows::WindowsHost;
 use crate::zfs::{Version, ZfsHost};
+use containers::Containers;
 use dumps::Dumps;
 pub use error::LabError;
 use esx::Esx;
@@ -68,6 +71,8 @@ pub struct LabTarget {
     pub has_zfs: bool,
     /// Where it is a host of guests, with `vzdump` in place of ZFS.
     pub dumps: Option<DumpHost>,
+    /// Where it is a host of containers, with `vzctl` or `pct` in place of ZFS.
+    pub containers: Option<ContainerHost>,
     /// Where it is an ESX(i) host, with `esxcli` in place of ZFS.
     pub esx: Option<EsxHost>,
     /// Where it is a Windows host, with PowerShell in place of a shell.
@@ -92,6 +97,7 @@ impl LabTarget {
             known_as: KnownAs::Itself,
             has_zfs: true,
             dumps: None,
+            containers: None,
             esx: None,
             windows: None,
             speed: 1,
@@ -108,6 +114,15 @@ impl LabTarget {
         let mut target = LabTarget::new(host.name.clone(), ZfsHost::new(Version::V2_3));
         target.has_zfs = false;
         target.dumps = Some(host);
+        target
+    }
+
+    /// A host of containers that `root` may log in to with the lab's key. All its files are in memory: the programs that
+    /// are run on it, `sh` included, ask the lab. So nothing that takes real files can be done there, such as a transfer.
+    pub fn container_host(host: ContainerHost) -> Self {
+        let mut target = LabTarget::new(host.name.clone(), ZfsHost::new(Version::V2_3));
+        target.has_zfs = false;
+        target.containers = Some(host);
         target
     }
 
@@ -177,6 +192,7 @@ struct Served {
     target: LabTarget,
     host: Mutex<ZfsHost>,
     dumps: Option<Dumps>,
+    containers: Option<Containers>,
     esx: Option<Esx>,
     windows: Option<Arc<Windows>>,
     commands: Mutex<Vec<Vec<String>>>,
@@ -246,6 +262,16 @@ impl Lab {
     pub fn with_dump_host<R>(&self, target: &str, act: impl FnOnce(&mut DumpHost) -> R) -> Option<R> {
         let dumps = self.targets.get(target)?.dumps.as_ref()?;
         Some(act(&mut dumps.host()))
+    }
+
+    /// Looks at or changes a host of containers by hand; `None` where the target is none.
+    pub fn with_container_host<R>(
+        &self,
+        target: &str,
+        act: impl FnOnce(&mut ContainerHost) -> R,
+    ) -> Option<R> {
+        let containers = self.targets.get(target)?.containers.as_ref()?;
+        Some(act(&mut containers.host()))
     }
 
     /// Looks at or changes an ESX(i) host by hand; `None` where the target is none.
@@ -336,6 +362,7 @@ async fn serve(config: LabConfig) -> Started {
         let served = Arc::new(Served {
             host: Mutex::new(target.host.clone()),
             dumps: target.dumps.clone().map(|host| Dumps::open(dir, host)).transpose()?,
+            containers: target.containers.clone().map(Containers::new),
             esx: target.esx.clone().map(|host| Esx::new(host, target.downtime)),
             windows: target.windows.clone().map(|host| Arc::new(Windows::new(host, target.speed))),
             commands: Mutex::default(),

@@ -90,6 +90,7 @@ impl Process {
             .env(shim::TARGET, &target.name)
             .env(shim::RIGHTS, if target.user == "root" { "root" } else { "user" })
             .env(shim::SUDO, sudo)
+            .envs(self.served.containers.is_some().then_some((shim::READS, "yes")))
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -28,7 +28,7 @@ pub(crate) use command::Planned;
 pub use guests::{Guest, Kind, Trouble};
 pub use job::Job;
 pub(crate) use process::{PLAN, PROGRAMS, RESTORED, programs, run as run_program};
-pub use world::{World, WorldHandle};
+pub use world::World;
 
 use crate::random::Random;
 use crate::store::{FileStore, Personality};

@@ -1,7 +1,6 @@
 //! A dump host and the stores that it dumps to, in one world: bytes go from one to the other.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use evenkeel_core::backup::slot_name;
 use evenkeel_core::request::{Exec, Goal, Moved, Origin, REFUSED, Reply, Request, Transfer};
@@ -118,6 +117,7 @@ impl World {
             (Request::PowerShell(script), _) => {
                 complaint(127, &format!("sh: 1: powershell: not found ({})", script.display()))
             }
+            (Request::Incus(incus), _) => complaint(127, &format!("no Incus here: {}", incus.display())),
             (Request::Api(api), _) => complaint(127, &format!("no interface here: {}", api.display())),
         }
     }
@@ -193,55 +193,5 @@ impl Machine for World {
 
     fn copy(&self) -> Box<dyn Machine> {
         Box::new(self.clone())
-    }
-}
-
-/// A world that a test holds on to while a transport plays it.
-#[derive(Debug, Clone)]
-pub struct WorldHandle(Arc<Mutex<World>>);
-
-impl WorldHandle {
-    /// A handle to this world; clones are handles to the same.
-    pub fn new(world: World) -> Self {
-        WorldHandle(Arc::new(Mutex::new(world)))
-    }
-
-    /// The world, to look at or to change.
-    pub fn lock(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Machine for WorldHandle {
-    fn run(&mut self, argv: &[String]) -> Reply {
-        Machine::run(&mut *self.lock(), argv)
-    }
-
-    fn answer(&mut self, target: &str, request: &Request) -> Reply {
-        self.lock().answer(target, request)
-    }
-
-    fn answer_in_part(&mut self, target: &str, request: &Request, random: &mut Random) {
-        self.lock().answer_in_part(target, request, random);
-    }
-
-    fn beside(&self) -> Vec<String> {
-        self.lock().beside()
-    }
-
-    fn fingerprint(&self) -> u64 {
-        self.lock().fingerprint()
-    }
-
-    fn drift(&mut self, random: &mut Random) {
-        self.lock().drift(random);
-    }
-
-    fn objects(&self) -> BTreeMap<String, Option<String>> {
-        self.lock().objects()
-    }
-
-    fn copy(&self) -> Box<dyn Machine> {
-        self.lock().copy()
     }
 }

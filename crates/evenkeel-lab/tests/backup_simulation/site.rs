@@ -10,9 +10,10 @@ use evenkeel_core::manifest::{SourceFile, load};
 use evenkeel_core::plan::{Acceptance, Change, Gate, Plan, Policy};
 use evenkeel_engine::{Clock, Engine, Pruning, Run, Scope, Silent, Stop};
 use evenkeel_lab::machine::Machine;
+use evenkeel_lab::shared::Shared;
 use evenkeel_lab::sim_transport::SimTransport;
 use evenkeel_lab::store::{Content, FOREIGN, FileStore, Personality};
-use evenkeel_lab::vzdump::{Dialect, DumpHost, World, WorldHandle};
+use evenkeel_lab::vzdump::{Dialect, DumpHost, World};
 use jiff::{SignedDuration, Timestamp};
 
 /// The folder of the schedule in each store.
@@ -88,7 +89,7 @@ impl Clock for Standing {
 }
 
 pub(crate) struct Site {
-    pub(crate) world: WorldHandle,
+    pub(crate) world: Shared<World>,
     pub(crate) transport: Arc<SimTransport>,
     scope: Mutex<Arc<Scope>>,
     clock: Arc<Standing>,
@@ -110,7 +111,7 @@ impl Site {
         if setting.copy.is_some() {
             world.stores.insert("off".to_owned(), FileStore::new(Personality::Posix));
         }
-        let world = WorldHandle::new(world);
+        let world = Shared::new(world);
         let machines: BTreeMap<String, Box<dyn Machine>> =
             BTreeMap::from([(HOST.to_owned(), Box::new(world.clone()) as Box<dyn Machine>)]);
         let transport = Arc::new(SimTransport::new(machines));

@@ -16,11 +16,6 @@ use crate::credentials::Credentials;
 use crate::round::become_root;
 use crate::script::{BEGIN, Command, Nonce, feed, preamble, quote};
 
-/// Reads its own standard input up to our line, which comes after the password, if that was asked for, or is the first
-/// one, and then becomes the command.
-const AFTER_PASSWORD: &str =
-    "n=$1; shift; while IFS= read -r l; do [ \"$l\" = \"$n\" ] && exec \"$@\"; done; exit 125";
-
 /// What starts a command.
 pub(crate) struct Launch {
     /// The line for the login shell.
@@ -49,12 +44,9 @@ impl Launch {
         let become_root =
             become_.map(|program| become_root(program, credentials_ref, credentials)).transpose()?;
         let nonce = Nonce::random().ok_or_else(|| problem("the system gives no random numbers"))?;
-        let plain = Command { words: words.to_vec(), stdin: vec![] };
+        let plain = Command { words: words.to_vec(), stdin: vec![], input: None };
         let command = match &become_root {
-            Some(root) if takes_input && root.asks() => {
-                let reading = ["/bin/sh", "-c", AFTER_PASSWORD, "sh", nonce.as_str()].map(str::to_owned);
-                root.wrap(Command { words: reading.into_iter().chain(plain.words).collect(), ..plain })
-            }
+            Some(root) if takes_input => root.wrap_reading(plain, nonce.as_str()),
             Some(root) => root.wrap(plain),
             None => plain,
         };
@@ -81,7 +73,7 @@ fn script(nonce: &Nonce, command: &Command, takes_input: bool) -> Zeroizing<Vec<
     if takes_input {
         text.push(b'\n');
     } else {
-        feed(nonce.as_str(), &command.stdin, &mut text);
+        feed(nonce.as_str(), command, &mut text);
     }
     text.push(b'}');
     text

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use evenkeel_core::target::SshSpec;
-use evenkeel_core::transport::{TransportError, TransportErrorKind};
+use evenkeel_core::transport::{BoxFuture, TransportError, TransportErrorKind};
 
 use super::SshOptions;
 use super::config_file::ConfigFile;
@@ -68,7 +68,7 @@ impl SshClient {
 
     /// Gives up the connections to a target: the next session is one of a new connection. Whoever uses an old one keeps
     /// it until he is done.
-    pub(super) fn renew(&self, spec: &SshSpec) {
+    pub(crate) fn renew(&self, spec: &SshSpec) {
         // Settings that lead nowhere have no connection.
         if let Ok(endpoint) = self.target(spec) {
             self.pool.renew(&endpoint);
@@ -96,18 +96,27 @@ impl SshClient {
     /// sent before that, so nothing is sent twice.
     pub(super) async fn session(&self, endpoint: &Endpoint) -> Result<SessionChannel, TransportError> {
         let patience = endpoint.connect_timeout;
+        self.opened(endpoint, |lease| Box::pin(lease.session(patience))).await
+    }
+
+    /// What `open` opens on the kept connection, or on a new one where the kept one turns out dead.
+    pub(super) async fn opened<T>(
+        &self,
+        endpoint: &Endpoint,
+        open: impl for<'l> Fn(&'l Lease) -> BoxFuture<'l, Result<T, NoSession>>,
+    ) -> Result<T, TransportError> {
         let kept = self.pool.get(endpoint).await.map_err(|e| self.blame(e))?;
         let mut unanswered = Unanswered { pool: &self.pool, endpoint, kept: Some(&kept) };
-        let answer = kept.session(patience).await;
+        let answer = open(&kept).await;
         unanswered.kept = None;
         match answer {
-            Ok(session) => return Ok(session),
+            Ok(opened) => return Ok(opened),
             Err(NoSession::Refused(error)) => return Err(error),
             Err(NoSession::Dead(why)) => tracing::debug!(%endpoint, why, "the kept connection is dead"),
         }
         self.pool.discard(endpoint, &kept);
         let fresh = self.pool.get(endpoint).await.map_err(|e| self.blame(e))?;
-        fresh.session(patience).await.map_err(|no| match no {
+        open(&fresh).await.map_err(|no| match no {
             NoSession::Refused(error) => error,
             NoSession::Dead(why) => {
                 let message = format!("{endpoint} ended the connection before anything was sent: {why}");

@@ -127,6 +127,21 @@ impl Connection {
         Err(dead("it gives no session".to_owned()))
     }
 
+    /// Opens a channel to a socket in the file system of the machine at `endpoint`. A server that does not answer is taken
+    /// for dead.
+    pub(super) async fn socket(&self, path: &str, endpoint: &Endpoint) -> Result<Channel<Msg>, NoSession> {
+        let dead = |why: String| NoSession::Dead(self.goodbye.text().unwrap_or(why));
+        let opening = self.handle.channel_open_direct_streamlocal(path);
+        match timeout(endpoint.connect_timeout, opening).await {
+            Ok(Ok(channel)) => Ok(channel),
+            Ok(Err(russh::Error::ChannelOpenFailure(reason))) => {
+                Err(NoSession::Refused(socket_refused(path, endpoint, &reason)))
+            }
+            Ok(Err(e)) => Err(dead(e.to_string())),
+            Err(_) => Err(dead("it does not answer".to_owned())),
+        }
+    }
+
     async fn tunnel(&self, to: &Endpoint) -> Result<Channel<Msg>, TransportError> {
         let opened = self.handle.channel_open_direct_tcpip(&to.host, to.port.into(), "127.0.0.1", 0).await;
         opened.map_err(|e| {
@@ -275,6 +290,29 @@ fn session_refused(reason: &ChannelOpenFailure) -> TransportError {
     let message = format!("the host refuses another session on the connection ({reason:?})");
     TransportError::new(TransportErrorKind::Protocol, message)
         .hint("`MaxSessions` in its sshd_config must not be 0, and allow a few at once")
+}
+
+/// OpenSSH does not tell why: what is not allowed, is not there or listens to nobody is all the same to it.
+fn socket_refused(path: &str, endpoint: &Endpoint, reason: &ChannelOpenFailure) -> TransportError {
+    let (why, hint) = match reason {
+        ChannelOpenFailure::UnknownChannelType => (
+            "the SSH server knows no way to a socket".to_owned(),
+            "OpenSSH 6.7 and newer do; reach the server over HTTPS instead".to_owned(),
+        ),
+        ChannelOpenFailure::Other { reason, .. } => (reason.clone(), String::new()),
+        _ => (
+            "the SSH server does not get through to it".to_owned(),
+            format!(
+                "is there a server that listens at {path}, may the user who logs in use it, and do \
+                 AllowStreamLocalForwarding and DisableForwarding in its sshd_config allow that?"
+            ),
+        ),
+    };
+    let error = TransportError::new(
+        TransportErrorKind::Unreachable,
+        format!("no way to the socket {path} on {endpoint}: {why}"),
+    );
+    if hint.is_empty() { error } else { error.hint(hint) }
 }
 
 /// What a failed key exchange means.

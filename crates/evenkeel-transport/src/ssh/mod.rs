@@ -20,7 +20,9 @@ mod plain_file;
 mod pool;
 mod quickack;
 mod running;
+mod socket;
 mod stream;
+mod streams;
 mod subsystem;
 mod tokens;
 

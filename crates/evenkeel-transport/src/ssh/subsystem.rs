@@ -1,30 +1,27 @@
 //! A subsystem of a server, such as `sftp`: a stream each way, and no shell anywhere.
 
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use evenkeel_core::target::SshSpec;
 use evenkeel_core::transport::{TransportError, TransportErrorKind};
 use russh::client::Msg;
-use russh::{Channel, ChannelMsg, ChannelStream};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use russh::{Channel, ChannelMsg};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::client::SshClient;
 use super::connect::SessionChannel;
 use super::or_accept_new;
-use super::pool::Lease;
+use super::streams::Streams;
 use crate::machine::Lane;
 
 /// The streams to a subsystem. Dropping it ends the subsystem, not the connection.
 pub(crate) struct Subsystem {
-    stream: ChannelStream<Msg>,
-    server: String,
-    _permit: OwnedSemaphorePermit,
-    _lease: Lease,
+    pub(crate) streams: Streams,
+    /// The server: `user@host:port`.
+    pub(crate) server: String,
+    /// The turn that it takes of those that a connection has.
+    pub(crate) permit: OwnedSemaphorePermit,
 }
 
 impl SshClient {
@@ -40,7 +37,7 @@ impl SshClient {
         let SessionChannel { mut channel, permit, lease } =
             self.session(&endpoint).await.map_err(or_accept_new)?;
         start(&mut channel, &server, name, endpoint.connect_timeout).await?;
-        Ok(Subsystem { stream: channel.into_stream(), server, _permit: permit, _lease: lease })
+        Ok(Subsystem { streams: Streams::new(channel, lease), server, permit })
     }
 }
 
@@ -78,36 +75,5 @@ async fn start(
             let message = format!("{server} did not start `{name}` within {} s", patience.as_secs());
             Err(TransportError::new(TransportErrorKind::Timeout, message))
         }
-    }
-}
-
-impl Subsystem {
-    /// The server: `user@host:port`.
-    pub(crate) fn server(&self) -> &str {
-        &self.server
-    }
-}
-
-impl AsyncRead for Subsystem {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Subsystem {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
     }
 }

@@ -83,22 +83,25 @@ impl Mover<'_> {
 
     /// Refuses what cannot be meant.
     fn check(&self) -> Result<(), String> {
-        let no_secret = |exec: &Exec| match &exec.stdin {
-            Some(secret) => Err(format!(
-                "`{}` cannot be part of a transfer: its standard input is the secret {}/{}",
-                exec.display(),
-                secret.name,
-                secret.key
-            )),
-            None => Ok(()),
+        // The streams are the transfer's own.
+        let streams = |exec: &Exec| {
+            let taken = match (&exec.stdin, &exec.input, &exec.log) {
+                (Some(secret), ..) => {
+                    format!("its standard input is the secret {}/{}", secret.name, secret.key)
+                }
+                (_, Some(script), _) => format!("its standard input is {}", script.name),
+                (.., Some(log)) => format!("its outputs go to {log}"),
+                (None, None, None) => return Ok(()),
+            };
+            Err(format!("`{}` cannot be part of a transfer: {taken}", exec.display()))
         };
         let path = |path: &String| paths::check(path).map_err(|e| e.to_string());
         match &self.transfer.from {
-            Origin::Output { exec, .. } => no_secret(exec)?,
+            Origin::Output { exec, .. } => streams(exec)?,
             Origin::File { path: from, .. } => path(from)?,
         }
         match &self.transfer.to {
-            Goal::Input { exec, .. } => no_secret(exec),
+            Goal::Input { exec, .. } => streams(exec),
             Goal::File { path: to, log, .. } => {
                 path(to)?;
                 log.as_ref().map_or(Ok(()), path)

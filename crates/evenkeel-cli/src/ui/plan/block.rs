@@ -11,6 +11,7 @@ use super::heading::{GROUP_NAMES, title};
 use super::rollouts::Rollouts;
 use super::said::{only_on, reasons, said};
 use crate::ui::fold::{counted, folds, some_of};
+use crate::ui::lines::differing_lines;
 use crate::ui::status::table;
 use crate::ui::style::{Tone, count, paint};
 use crate::ui::visible::one_line;
@@ -79,12 +80,6 @@ impl Look<'_> {
         let width = column(folds.iter().map(|fold| fold.path.chars().count()));
         for fold in folds {
             let Some((_, field)) = fold.at.first().and_then(|at| all.get(*at)) else { continue };
-            let is_new = members.first().is_some_and(|change| change.action == Action::Create);
-            let before = if is_new {
-                String::new()
-            } else {
-                format!("{} → ", paint(Tone::Faint, one_line(&field.before_text)))
-            };
             let hosts: BTreeSet<&str> =
                 fold.at.iter().filter_map(|at| all.get(*at)).map(|(h, _)| *h).collect();
             let hosts: Vec<&str> = hosts.into_iter().collect();
@@ -102,8 +97,22 @@ impl Look<'_> {
             };
             let how_many =
                 if how_many.is_empty() { how_many } else { paint(Tone::Faint, format!("  ({how_many})")) };
+            let path = one_line(&fold.path);
+            if let Some(lines) = differing_lines(field, (!self.full).then_some("--full")) {
+                let _ = writeln!(text, "      {path}{how_many}");
+                for line in lines {
+                    let _ = writeln!(text, "          {line}");
+                }
+                continue;
+            }
+            let is_new = members.first().is_some_and(|change| change.action == Action::Create);
+            let before = if is_new {
+                String::new()
+            } else {
+                format!("{} → ", paint(Tone::Faint, one_line(&field.before_text)))
+            };
             let after = one_line(&field.after_text);
-            let _ = writeln!(text, "      {:<width$} {before}{after}{how_many}", one_line(&fold.path));
+            let _ = writeln!(text, "      {path:<width$} {before}{after}{how_many}");
         }
     }
 

@@ -145,21 +145,25 @@ fn render_commands(text: &mut String, changes: &[Change], full: bool) {
         let shown = if matches!(request, Request::PowerShell(_)) { one_a_line(&shown) } else { shown };
         if elsewhere { format!("{target}: {shown}") } else { shown }
     };
-    let marked = |line: String, guard: Option<&Guard>| match guard {
-        Some(_) => format!("{line} {}", paint(Tone::Faint, "(guarded)")),
-        None => line,
+    let marked = |line: String, guard: Option<&Guard>, cleanup: bool| match (guard, cleanup) {
+        (Some(_), _) => format!("{line} {}", paint(Tone::Faint, "(guarded)")),
+        (None, true) => format!("{line} {}", paint(Tone::Faint, "(always)")),
+        (None, false) => line,
     };
     let open = batches(changes);
     let open: Vec<String> = open
         .iter()
-        .map(|batch| marked(line(&batch.target, &batch.request), batch.guard.as_deref()))
+        .map(|batch| marked(line(&batch.target, &batch.request), batch.guard.as_deref(), batch.cleanup))
         .collect();
     list_commands(text, "$", &open, full);
     let held = changes.iter().filter(|c| c.is_held()).flat_map(|c| &c.steps);
     let withheld = changes.iter().filter_map(|c| c.withheld.as_ref()).flat_map(|w| &w.steps);
     let held: Vec<String> = held
         .chain(withheld)
-        .map(|step| marked(line(step.target.as_deref().unwrap_or(own), &step.request), step.guard.as_deref()))
+        .map(|step| {
+            let shown = line(step.target.as_deref().unwrap_or(own), &step.request);
+            marked(shown, step.guard.as_deref(), step.cleanup)
+        })
         .collect();
     list_commands(text, &format!("{} $", paint(Tone::Faint, "(held)")), &held, full);
 }

@@ -259,6 +259,56 @@ fn commands_stay_with_their_host_and_are_abridged() {
 }
 
 #[test]
+fn what_is_sent_whatever_fails_is_marked() {
+    let mut made = change("lime", "ContainerTemplate", "sl6");
+    let run = |words: &[&str]| Step::new(Request::Exec(Exec::new(words.iter().copied())));
+    made.steps = vec![run(&["vzctl", "start", "555"]), run(&["vzctl", "destroy", "555"]).cleanup()];
+    let text = shown_with(vec![made.clone()], &[], true, false);
+    assert!(text.contains("    $ vzctl start 555\n    $ vzctl destroy 555 (always)\n"), "{text}");
+    made.gate = Gate::Held { reasons: vec!["555 is taken".into()] };
+    let text = shown_with(vec![made.clone()], &[], true, false);
+    assert!(text.contains("    (held) $ vzctl destroy 555 (always)\n"), "{text}");
+    let json = serde_json::to_value(&made).unwrap();
+    assert_eq!((&json["steps"][0]["cleanup"], &json["steps"][1]["cleanup"]), (&json!(null), &json!(true)));
+}
+
+#[test]
+fn texts_of_several_lines_are_compared_line_by_line() {
+    let text_field = |before: &str, after: &str| {
+        let path = FieldPath::of(["recipe", "files", "/etc/motd"]);
+        Field {
+            change: FieldChange { path, before: Some(json!(before)), after: Some(json!(after)) },
+            before_text: before.into(),
+            after_text: after.into(),
+        }
+    };
+    let mut made = change("lime", "ContainerTemplate", "sl6");
+    made.fields = vec![text_field("Welcome\nto 6.4\n", "Welcome\nPlan: nothing to do\n"), field(&["policy"])];
+    let text = shown(vec![made.clone()]);
+    let expected = "      recipe.files./etc/motd\n          @@ -1,2 +1,2 @@\n           Welcome\n          \
+                    -to 6.4\n          +Plan: nothing to do\n      policy                       VMW_PSP_FIXED → ";
+    assert!(text.contains(expected), "{text}");
+    let long: String = (0..40).flat_map(|n| [n.to_string(), "\n".to_owned()]).collect();
+    made.fields = vec![text_field("\n", &long)];
+    let text = shown(vec![made.clone()]);
+    assert!(text.contains("          +17\n          … 22 more lines (--full)\n      !"), "{text}");
+    let text = shown_with(vec![made.clone()], &[], false, true);
+    assert!(text.contains("          +39\n") && !text.contains("more lines"), "{text}");
+    // The same on several hosts is one.
+    let hosts = ["a", "b", "c"].map(|target| Change {
+        fields: vec![text_field("\n", "a\n")],
+        ..change(target, "ContainerTemplate", "sl6")
+    });
+    let text = shown(hosts.to_vec());
+    assert_eq!(text.matches("recipe.files./etc/motd\n          @@ -1 +1 @@\n").count(), 1, "{text}");
+    // What comes to be is no difference.
+    made.action = Action::Create;
+    made.fields = vec![text_field("", "a\nb\n")];
+    made.fields[0].change.before = None;
+    assert!(shown(vec![made]).contains("recipe.files./etc/motd       a\\nb\\n\n"));
+}
+
+#[test]
 fn cmdlets_stand_one_on_a_line_and_texts_stay_whole() {
     assert_eq!(
         one_a_line("A -Notes 'it''s; so' -B; C; D 'x; y'"),

@@ -1,5 +1,6 @@
 //! Targets out of manifests.
 
+mod incus;
 mod store;
 
 use super::de::short;
@@ -23,7 +24,7 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<TargetSpec> {
             node,
             &[],
             "the target does not say how it is reached".to_owned(),
-            Some("write `ssh: { host: … }` or `local: {}`, or for a store of files one of `ftp`, `sftp`, `s3`, `azblob`, `webdav`".to_owned()),
+            Some("write `ssh: { host: … }` or `local: {}`, for a store of files one of `ftp`, `sftp`, `s3`, `azblob`, `webdav`, or for an interface `proxmox` or `incus`".to_owned()),
             false,
         ),
         [first, second, ..] => problems.at_path(
@@ -46,13 +47,27 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<TargetSpec> {
         let hint = format!("use {NAME_RULE}");
         problems.at_path(node, &["owner".to_owned()], message, Some(hint), false);
     }
-    for (field, ssh) in [("ssh", &spec.ssh), ("sftp", &spec.sftp)] {
-        if let Some(ssh) = ssh {
-            check_ssh(ssh, field, node, problems);
-        }
+    for (way, ssh) in every_ssh(&spec) {
+        check_ssh(ssh, way, node, problems);
     }
     store::check(&spec, node, problems);
+    if let Some(incus) = &spec.incus {
+        incus::check(incus, node, problems);
+    }
     Some(spec)
+}
+
+/// Each way that leads through SSH, and where its settings stand.
+fn every_ssh(spec: &TargetSpec) -> impl Iterator<Item = (&'static [&'static str], &SshSpec)> {
+    let of_incus = spec.incus.as_ref().and_then(|incus| incus.ssh.as_ref());
+    let all: [(&[&str], _); 3] =
+        [(&["ssh"], spec.ssh.as_ref()), (&["sftp"], spec.sftp.as_ref()), (&["incus", "ssh"], of_incus)];
+    all.into_iter().filter_map(|(way, ssh)| Some((way, ssh?)))
+}
+
+/// The place of a field of one of them.
+fn field_of(way: &[&str], field: &str) -> Vec<String> {
+    way.iter().chain([&field]).map(|&part| part.to_owned()).collect()
 }
 
 /// What of a target uses the machine that Evenkeel runs on, as errors: for manifests of somebody who may not.
@@ -64,34 +79,39 @@ pub(super) fn refuse_this_machine(spec: &TargetSpec, node: &Node, problems: &mut
         let hint = format!("reach the machine by `ssh`; {allow}");
         problems.at_path(node, &["local".to_owned()], message, Some(hint), false);
     }
-    for (way, ssh) in [("ssh", &spec.ssh), ("sftp", &spec.sftp)] {
-        let Some(ssh) = ssh else { continue };
+    if spec.incus.as_ref().is_some_and(|incus| incus.ssh.is_none() && incus.url.is_none()) {
+        let message =
+            "a source's manifests may not use the socket of Incus on the controller's own machine".to_owned();
+        let hint = format!("reach the server by `url`, or its machine by `ssh`; {allow}");
+        problems.at_path(node, &["incus".to_owned()], message, Some(hint), false);
+    }
+    for (way, ssh) in every_ssh(spec) {
         if ssh.host_key_checking != Some(HostKeyChecking::AcceptNew) || ssh.known_hosts.is_none() {
             continue;
         }
         let message = "a source's manifests may not name the file that `accept-new` writes to".to_owned();
         let hint =
             format!("take `knownHosts` away, or add the host's key to that file and check strictly; {allow}");
-        problems.at_path(node, &[way.to_owned(), "knownHosts".to_owned()], message, Some(hint), false);
+        problems.at_path(node, &field_of(way, "knownHosts"), message, Some(hint), false);
     }
 }
 
 /// Host and user become arguments of other programs: neither may look like an option. A host's name is also written
 /// into `known_hosts`, where patterns would be about other hosts, and shown in commands for people to copy.
-fn check_ssh(ssh: &SshSpec, way: &str, node: &Node, problems: &mut Problems) {
+fn check_ssh(ssh: &SshSpec, way: &[&str], node: &Node, problems: &mut Problems) {
     let user = ssh.user.as_ref().filter(|user| !is_word(user));
     let host = Some(&ssh.host).filter(|host| !is_host(host));
     for (field, text) in [("host", host), ("user", user)] {
         let Some(text) = text else { continue };
         let message = format!("`{}` cannot be a {field} name", short(text));
         let hint = Some("write it without blanks and signs, and without a `-` in front".to_owned());
-        problems.at_path(node, &[way.to_owned(), field.to_owned()], message, hint, false);
+        problems.at_path(node, &field_of(way, field), message, hint, false);
     }
     let jumps = ssh.proxy_jump.as_deref().unwrap_or("none").split(',').map(str::trim);
     if let Some(odd) = jumps.map(jump_host).find(|host| !is_host(host)) {
         let message = format!("`{}` cannot be a host name", short(odd));
         let hint = Some("write jump hosts as `[user@]host[:port]`, with a comma between them".to_owned());
-        problems.at_path(node, &[way.to_owned(), "proxyJump".to_owned()], message, hint, false);
+        problems.at_path(node, &field_of(way, "proxyJump"), message, hint, false);
     }
     let times = [
         ("connectTimeoutSeconds", ssh.connect_timeout_seconds),
@@ -101,7 +121,7 @@ fn check_ssh(ssh: &SshSpec, way: &str, node: &Node, problems: &mut Problems) {
     for (field, _) in times.into_iter().filter(|(_, seconds)| *seconds == Some(0)) {
         let message = format!("`{field}` must be at least 1");
         let hint = Some("take it away for the default".to_owned());
-        problems.at_path(node, &[way.to_owned(), field.to_owned()], message, hint, false);
+        problems.at_path(node, &field_of(way, field), message, hint, false);
     }
 }
 

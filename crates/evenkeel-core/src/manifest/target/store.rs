@@ -55,7 +55,7 @@ pub(super) fn check(spec: &TargetSpec, node: &Node, problems: &mut Problems) {
     }
 }
 
-fn is_fingerprint(text: &str) -> bool {
+pub(super) fn is_fingerprint(text: &str) -> bool {
     let digits: Vec<char> = text.chars().filter(|c| *c != ':').collect();
     digits.len() == 64 && digits.iter().all(char::is_ascii_hexdigit)
 }

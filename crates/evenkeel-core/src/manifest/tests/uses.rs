@@ -16,6 +16,8 @@ struct DepotSpec {
     folder: String,
     #[serde(default)]
     host: Option<String>,
+    #[serde(default)]
+    twin: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -46,7 +48,8 @@ impl Driver for Depot {
         };
         let store = used("store", &spec.store, Role::Store, Some(spec.folder.clone()));
         let host = spec.host.iter().map(|host| used("host", host, Role::Host, None));
-        std::iter::once(store).chain(host).collect()
+        let twin = spec.twin.iter().map(|twin| used("twin", twin, Role::OtherHost, None));
+        std::iter::once(store).chain(host).chain(twin).collect()
     }
 
     fn queries(&self, _: &DepotSpec, _: &Replies) -> Vec<Query> {
@@ -66,14 +69,16 @@ impl Driver for Depot {
     }
 }
 
-const TARGETS: [(&str, &str); 7] = [
+const TARGETS: [(&str, &str); 9] = [
     ("here", "local: {}"),
     ("h", "ssh: { host: h }"),
     ("i", "ssh: { host: i }"),
+    ("also-h", "ssh: { host: H, port: 22 }"),
     ("nas", "ftp: { host: nas, tls: none }"),
     ("same-nas", "ftp: { host: NAS, tls: none }"),
     ("bucket", "s3: { bucket: b, credentialsRef: c }"),
     ("pve", "proxmox: { host: p, token: root@pam!t, credentialsRef: c }"),
+    ("incus", "incus: {}"),
 ];
 
 fn load_depots(specs: &[(&str, &str)]) -> Loaded {
@@ -105,17 +110,34 @@ fn what_is_used_must_be_there_and_be_able_to_do_it() {
         ("a", "target: h, label: x, store: nass, folder: d"),
         ("b", "target: h, label: y, store: pve, folder: e"),
         ("c", "target: h, label: z, store: h, folder: f, host: bucket"),
+        ("d", "target: h, label: w, store: incus, folder: g"),
     ]);
     let expected = [
         "there is no target `nass`, did you mean `nas`?",
         "target `pve` cannot keep files (name a target that is reached by one of `ftp`, `sftp`, `s3`, `azblob`, `webdav`, `ssh`, `local`)",
         "target `bucket` cannot run commands (name a target that is reached by one of `ssh`, `local`)",
+        "target `incus` cannot keep files",
     ];
-    assert_eq!(found.len(), 3, "{found:#?}");
+    assert_eq!(found.len(), 4, "{found:#?}");
     for (found, expected) in found.iter().zip(expected) {
         assert!(found.contains(expected), "{found}");
     }
-    assert!(found[0].starts_with("f.yaml:39:37: error: "), "{}", found[0]);
+    assert!(found[0].starts_with("f.yaml:49:37: error: "), "{}", found[0]);
+}
+
+#[test]
+fn another_host_is_another_machine() {
+    let of =
+        |twin: &str| depots(&[("a", &format!("target: h, label: x, store: nas, folder: d, twin: {twin}"))]);
+    assert_eq!(of("i"), [""; 0]);
+    assert!(
+        of("h")[0].contains("`h` is what this resource is for already (take it away here"),
+        "{:?}",
+        of("h")
+    );
+    let found = of("also-h");
+    assert!(found[0].contains("`also-h` is the same machine as `h`, which"), "{found:?}");
+    assert!(of("bucket")[0].contains("cannot run commands"));
 }
 
 #[test]
@@ -133,7 +155,7 @@ fn a_folder_is_one_resources_alone_and_so_is_what_is_in_it() {
         ("store: nas, folder: d/e", "store: same-nas, folder: d/e/"),
     ] {
         let found = of(one, two);
-        assert!(found.len() == 1 && found[0].contains("is used by Depot/a too (f.yaml:36:1)"), "{found:#?}");
+        assert!(found.len() == 1 && found[0].contains("is used by Depot/a too (f.yaml:46:1)"), "{found:#?}");
     }
     for (one, two) in [
         ("store: nas, folder: d/e", "store: nas, folder: d/ef"),
@@ -195,10 +217,58 @@ fn what_is_wrong_with_a_stores_settings_is_said_where_it_stands() {
 }
 
 #[test]
+fn a_server_is_reached_by_its_socket_or_by_its_address() {
+    let target = |spec: &str| {
+        let text = format!(
+            "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: {{ name: t }}\nspec: {{ incus: {{ {spec} }} }}\n"
+        );
+        load_text(&text)
+    };
+    for good in [
+        "",
+        "socket: /run/incus.socket, project: ours",
+        "ssh: { host: h }, timeoutSeconds: 5",
+        "url: 'https://[fd00::5]:8443', credentialsRef: c, caFile: /ca.pem",
+    ] {
+        assert_eq!(lines(&target(good)), [""; 0], "{good}");
+    }
+    let long = format!("socket: /{}", "x".repeat(107));
+    for (spec, expected) in [
+        ("url: 'https://h', credentialsRef: c, socket: /s", "there are `url` and `socket`"),
+        ("url: 'https://h', credentialsRef: c, ssh: { host: h }", "there are `url` and `ssh`"),
+        ("url: 'http://h', credentialsRef: c", "is `https://host[:port]`"),
+        ("url: 'https://u:hunter2@h', credentialsRef: c", "is `https://host[:port]`"),
+        ("url: 'https://h'", "`url` wants the client's certificate"),
+        ("credentialsRef: c", "`credentialsRef` means nothing without `url`"),
+        ("caFile: /ca.pem, ssh: { host: h }", "`caFile` means nothing without `url`"),
+        (
+            "certificateFingerprint: ab, url: 'https://h', credentialsRef: c",
+            "`ab` is not a SHA-256 fingerprint",
+        ),
+        ("socket: run/incus.socket", "cannot be the path of a socket"),
+        (&long, "cannot be the path of a socket"),
+        ("project: a/b", "`a/b` cannot be the name of a project"),
+        ("timeoutSeconds: 0", "must be at least 1"),
+        ("ssh: { host: -x }", "`-x` cannot be a host name"),
+        ("ssh: { host: h, connectTimeoutSeconds: 0 }", "must be at least 1"),
+    ] {
+        let found = lines(&target(spec));
+        assert!(found.len() == 1 && found[0].contains(expected), "{spec}: {found:#?}");
+        assert!(!found[0].contains("hunter2"), "{found:#?}");
+    }
+    for (spec, refused) in [("", 1), ("ssh: { host: h }", 0), ("url: 'https://h', credentialsRef: c", 0)] {
+        assert_eq!(target(spec).on_this_machine.len(), refused, "{spec}");
+    }
+    let trusting = target("ssh: { host: h, hostKeyChecking: accept-new, knownHosts: /etc/x }");
+    assert_eq!(trusting.on_this_machine.len(), 1);
+}
+
+#[test]
 fn of_two_names_of_one_store_it_is_known() {
     let loaded = load_depots(&[]);
     let address = |name: &str| loaded.targets[name].address();
     assert_eq!(address("nas"), address("same-nas"));
+    assert_eq!(address("h"), address("also-h"));
     let all: std::collections::BTreeSet<String> = TARGETS.iter().map(|(name, _)| address(name)).collect();
-    assert_eq!(all.len(), TARGETS.len() - 1);
+    assert_eq!(all.len(), TARGETS.len() - 2);
 }

@@ -1,11 +1,11 @@
 //! What is wrong with a spec, as far as that shows without the host.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use evenkeel_core::driver::Finding;
 
 use super::spec::{Algorithm, DcbPolicySpec, QosPolicySpec, Technology, Template, TrafficClassSpec};
-use crate::hyperv::ground::check_confirm;
+use crate::hyperv::ground::{check_adapters, check_confirm};
 
 /// The whole bandwidth, in percent.
 pub(super) const WHOLE: u64 = 100;
@@ -33,7 +33,7 @@ pub(super) fn check(spec: &DcbPolicySpec) -> Vec<Finding> {
     for priority in spec.flow_control.iter().flatten() {
         found.extend(priority_range(&["flowControl"], *priority));
     }
-    found.extend(adapters(&spec.adapters));
+    found.extend(check_adapters(&spec.adapters));
     found.extend(lossless(spec));
     found.extend(cluster(spec));
     found.extend(check_confirm(spec.confirm_within));
@@ -153,21 +153,6 @@ fn priority_range<S: AsRef<str>>(path: &[S], priority: u8) -> Option<Finding> {
     let path = path.iter().map(|key| key.as_ref().to_owned());
     let message = format!("{priority} is no priority");
     (priority > 7).then(|| Finding::error(path, message).hint("write 0 to 7; 3 is usual for SMB Direct"))
-}
-
-fn adapters(adapters: &[String]) -> Vec<Finding> {
-    let mut found = Vec::new();
-    let mut known = BTreeSet::new();
-    for (nth, one) in adapters.iter().enumerate() {
-        let path = ["adapters".to_owned(), nth.to_string()];
-        if one.trim().is_empty() || one.trim() != one {
-            let message = format!("`{}` is no NIC", one.escape_debug());
-            found.push(Finding::error(path, message).hint("write a name, a MAC or an interface description"));
-        } else if !known.insert(one.to_lowercase()) {
-            found.push(Finding::error(path, format!("{one} is listed twice")).hint("write each NIC once"));
-        }
-    }
-    found
 }
 
 /// `RoCE` needs a lossless priority that has a share of its own.

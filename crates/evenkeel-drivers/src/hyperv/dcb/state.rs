@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::check::{DEFAULT_CLASS, WHOLE};
 use super::flow::ranges;
 use super::spec::{DcbPolicySpec, QosPolicySpec, Template, TrafficClassSpec};
-use crate::hyperv::ground::{Ground, look, nic, refuse_ruled, unfit};
+use crate::hyperv::ground::{Ground, look, nic, refuse_ruled};
 use crate::hyperv::host::{Host, QosPolicy, TrafficClass};
 use crate::hyperv::nics::team::known;
 use crate::hyperv::way::same;
@@ -106,7 +106,7 @@ fn adapters(spec: &DcbPolicySpec, host: &Host) -> Result<BTreeSet<String>, Obser
         if host.about()?.dcb && !host.qos()?.iter().any(|row| same(&row.adapter, &found.name)) {
             let message = format!("{} cannot do data center bridging", found.name);
             let hint = "`Get-NetAdapterQos` there lists those that can; the driver may be the one that came with Windows";
-            return Err(unfit(&path, &message, hint));
+            return Err(ObserveError::unfit(&path, message, hint));
         }
         adapters.insert(found.name.clone());
     }
@@ -166,7 +166,7 @@ fn beside_others(spec: &DcbPolicySpec, classes: &[TrafficClass]) -> Result<(), O
                     "write that class here, or remove it there: `Remove-NetQosTrafficClass -Name '{}'`",
                     other.name
                 );
-                return Err(unfit(&["trafficClasses", name, "priorities"], &message, &hint));
+                return Err(ObserveError::unfit(&["trafficClasses", name, "priorities"], message, hint));
             }
         }
     }
@@ -182,7 +182,7 @@ fn beside_others(spec: &DcbPolicySpec, classes: &[TrafficClass]) -> Result<(), O
             named.join(", ")
         );
         let hint = "write those here, or remove them there (`Remove-NetQosTrafficClass`), or take less";
-        return Err(unfit(&["trafficClasses"], &message, hint));
+        return Err(ObserveError::unfit(&["trafficClasses"], message, hint));
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! What is wrong with a spec, as far as that shows without the host.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use evenkeel_core::driver::Finding;
 
 use super::names::{ALIASES, INCOMPATIBLE, NETWORK_DIRECT, ROCE_VERSION, keyword};
 use super::spec::{NicSelector, NicSettingsSpec};
-use crate::hyperv::ground::{check_confirm, near};
+use crate::hyperv::ground::{check_adapters, check_confirm, near};
 
 /// The sizes of Ethernet frames with their header.
 const FRAMES: std::ops::RangeInclusive<u64> = 1514..=16_384;
@@ -54,16 +54,7 @@ fn adapters(adapters: &[String]) -> Vec<Finding> {
     if adapters.is_empty() {
         found.push(Finding::error(["adapters"], "names no NIC").hint("write at least one, or a `selector`"));
     }
-    let mut known = BTreeSet::new();
-    for (nth, one) in adapters.iter().enumerate() {
-        let path = ["adapters".to_owned(), nth.to_string()];
-        if one.trim().is_empty() || one.trim() != one {
-            let message = format!("`{}` is no NIC", one.escape_debug());
-            found.push(Finding::error(path, message).hint("write a name, a MAC or an interface description"));
-        } else if !known.insert(one.to_lowercase()) {
-            found.push(Finding::error(path, format!("{one} is listed twice")).hint("write each NIC once"));
-        }
-    }
+    found.extend(check_adapters(adapters));
     found
 }
 

@@ -3,7 +3,7 @@
 use evenkeel_core::driver::ObserveError;
 
 use super::spec::PropertyValue;
-use crate::hyperv::ground::{near, unfit};
+use crate::hyperv::ground::near;
 use crate::hyperv::host::Property;
 use crate::hyperv::way::same;
 
@@ -67,7 +67,7 @@ pub(super) fn meant<'a>(
     let value = one_of(&property.valid, value).ok_or_else(|| {
         let message = format!("{nic} takes no `{}` for {}", value.escape_debug(), property.keyword);
         let display = property.display.as_deref().unwrap_or(&property.keyword);
-        unfit(&path, &message, &format!("`{display}` takes: {}", property.valid.join(", ")))
+        ObserveError::unfit(&path, message, format!("`{display}` takes: {}", property.valid.join(", ")))
     })?;
     let is_set = is_equal(&property.values.join(","), &value);
     if !is_set && let Some(other) = properties.iter().find(|other| is_caught(property, other)) {
@@ -75,7 +75,7 @@ pub(super) fn meant<'a>(
             "`{}` on {nic} cannot be set alone: Windows takes it as a pattern, which fits `{}` as well",
             property.keyword, other.keyword
         );
-        return Err(unfit(&path, &message, "set it by hand, by its display name"));
+        return Err(ObserveError::unfit(&path, message, "set it by hand, by its display name"));
     }
     Ok(Meant { property, value })
 }
@@ -123,7 +123,7 @@ fn lacks(nic: &str, properties: &[&Property], written: &str) -> ObserveError {
     let of_people = properties.iter().find(|one| one.display.as_deref().is_some_and(|d| same(d, written)));
     if let Some(property) = of_people {
         let message = format!("`{}` is what Windows shows, in its language", written.escape_debug());
-        return unfit(&path, &message, &format!("write the keyword: `\"{}\"`", property.keyword));
+        return ObserveError::unfit(&path, message, format!("write the keyword: `\"{}\"`", property.keyword));
     }
     let what = match keyword(written) {
         keyword if keyword == written => format!("`{}`", written.escape_debug()),
@@ -134,5 +134,5 @@ fn lacks(nic: &str, properties: &[&Property], written: &str) -> ObserveError {
     let hint = format!(
         "`Get-NetAdapterAdvancedProperty -Name '{nic}' | ft RegistryKeyword, ValidRegistryValues` shows what it has"
     );
-    unfit(&path, &format!("{nic} has no property {what}{meant}"), &hint)
+    ObserveError::unfit(&path, format!("{nic} has no property {what}{meant}"), hint)
 }

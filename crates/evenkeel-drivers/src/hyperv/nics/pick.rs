@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use evenkeel_core::driver::ObserveError;
 
 use super::spec::{NicSelector, NicSettingsSpec};
-use crate::hyperv::ground::{named, near, nic, refuse_ruled, unfit};
+use crate::hyperv::ground::{named, near, nic, refuse_ruled};
 use crate::hyperv::host::{Adapter, Host, Switch};
 use crate::hyperv::way::same;
 
@@ -47,7 +47,7 @@ fn select<'a>(selector: &NicSelector, host: &'a Host) -> Result<Vec<&'a Adapter>
         let there: Vec<String> =
             nics.iter().map(|nic| format!("{} ({})", nic.name, nic.description)).collect();
         let hint = format!("it has: {}", there.join(", "));
-        return Err(unfit(&["selector"], "no NIC of the host fits", &hint));
+        return Err(ObserveError::unfit(&["selector"], "no NIC of the host fits", hint));
     }
     Ok(picked)
 }
@@ -68,7 +68,7 @@ fn uplinks_of(host: &Host, name: &str) -> Result<Vec<String>, ObserveError> {
     } else {
         format!("it has: {}", there.join(", "))
     };
-    Err(unfit(&path, &message, &hint))
+    Err(ObserveError::unfit(&path, message, hint))
 }
 
 /// The switches; none where the host has no Hyper-V.

@@ -11,7 +11,7 @@ use super::names::{INCOMPATIBLE, is_equal, meant};
 use super::pick::pick;
 use super::spec::NicSettingsSpec;
 use super::team::known;
-use crate::hyperv::ground::{Ground, look, unfit};
+use crate::hyperv::ground::{Ground, look};
 use crate::hyperv::host::{Host, Property};
 use crate::hyperv::way::same;
 
@@ -120,7 +120,7 @@ fn wish(spec: &NicSettingsSpec, host: &Host, nic: &str) -> Result<NicState, Obse
         if rdma && !can {
             let hint =
                 "leave it out, or see `Get-NetAdapterRdma`: the driver may be the one that came with Windows";
-            return Err(unfit(&["rdma"], &format!("{nic} cannot do RDMA"), hint));
+            return Err(ObserveError::unfit(&["rdma"], format!("{nic} cannot do RDMA"), hint));
         }
         wish.rdma = can.then_some(rdma);
     }

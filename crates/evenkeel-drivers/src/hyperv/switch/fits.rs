@@ -6,7 +6,7 @@ use evenkeel_core::driver::ObserveError;
 
 use super::observe::{resolve, resolve_mapping};
 use super::spec::HyperVSwitchSpec;
-use crate::hyperv::ground::{named, refuse_ruled, unfit};
+use crate::hyperv::ground::{named, refuse_ruled};
 use crate::hyperv::host::{Adapter, Address, Host, Switch};
 use crate::hyperv::way::same;
 
@@ -20,7 +20,7 @@ pub(super) fn fits(spec: &HyperVSwitchSpec, host: &Host, there: Option<&Switch>)
     if let Some(switch) = there.filter(|switch| switch.kind != "External") {
         let message = format!("{} is there as an {} switch, which has no uplinks", switch.name, switch.kind);
         let hint = "write another name, or remove that switch by hand: its VMs lose their network";
-        return Err(unfit(&["name"], &message, hint));
+        return Err(ObserveError::unfit(&["name"], message, hint));
     }
     let nics: Vec<&Adapter> = host.nics()?.into_iter().filter(|nic| names.contains(&nic.name)).collect();
     for nic in &nics {
@@ -52,7 +52,7 @@ fn none_lost(host: &Host, new: &[&Adapter]) -> Result<(), ObserveError> {
     let Some(first) = given.iter().find(|(_, address)| address.origin == "Manual") else { return Ok(()) };
     let message = format!("{} would be lost: a NIC below a switch has none", told(first));
     let hint = "set it at a host adapter, and take it off the NIC by hand: `Remove-NetIPAddress`";
-    Err(unfit(&["uplinks"], &message, hint))
+    Err(ObserveError::unfit(&["uplinks"], message, hint))
 }
 
 /// The NIC is no other switch's, and can be used.
@@ -61,12 +61,16 @@ fn free(spec: &HyperVSwitchSpec, host: &Host, nic: &Adapter) -> Result<(), Obser
     let switch = host.switch_of(&nic.name)?;
     if let Some(other) = switch.filter(|switch| !same(&switch.name, &spec.name)) {
         let message = format!("{} is an uplink of the switch {}", nic.name, other.name);
-        return Err(unfit(&path, &message, "a NIC has one switch: write another, or free it by hand"));
+        return Err(ObserveError::unfit(
+            &path,
+            message,
+            "a NIC has one switch: write another, or free it by hand",
+        ));
     }
     if switch.is_none() && nic.status == "Disabled" {
         let message = format!("{} is disabled", nic.name);
         let hint = format!("`Enable-NetAdapter -Name '{}'` there, or write another NIC", nic.name);
-        return Err(unfit(&path, &message, &hint));
+        return Err(ObserveError::unfit(&path, message, hint));
     }
     Ok(())
 }
@@ -87,7 +91,7 @@ fn equal(
         if let Some(difference) = difference(first, other) {
             let hint =
                 "a team needs NICs of one model, speed and driver: write such, or bring them to the same";
-            return Err(unfit(&["uplinks"], &difference, hint));
+            return Err(ObserveError::unfit(&["uplinks"], difference, hint));
         }
     }
     Ok(())
@@ -138,11 +142,11 @@ fn alone(spec: &HyperVSwitchSpec, host: &Host, name: &str) -> Result<(), Observe
         [one] => {
             let on = if one.switch.is_empty() { "no switch" } else { &format!("the switch {}", one.switch) };
             let message = format!("the host adapter {name} is on {on}");
-            Err(unfit(&path, &message, hint))
+            Err(ObserveError::unfit(&path, message, hint))
         }
         several => {
             let message = format!("the host has {} adapters called {name}", several.len());
-            Err(unfit(&path, &message, hint))
+            Err(ObserveError::unfit(&path, message, hint))
         }
     }
 }
@@ -154,7 +158,7 @@ fn taken_over(spec: &HyperVSwitchSpec, host: &Host, nics: &[&Adapter]) -> Result
     if spec.taking_over().is_none() && !makes_own(spec) {
         let hint = "write `takesOver: true` at the host adapter that shall have it: `hostAdapters: { Management: { takesOver: true } }`";
         let message = format!("{} would be lost: no host adapter takes it over", told(first));
-        return Err(unfit(&["hostAdapters"], &message, hint));
+        return Err(ObserveError::unfit(&["hostAdapters"], message, hint));
     }
     let of: BTreeSet<&str> = given.iter().map(|(nic, _)| nic.name.as_str()).collect();
     // Where all come by DHCP, the switch's comes by it as well.
@@ -165,7 +169,7 @@ fn taken_over(spec: &HyperVSwitchSpec, host: &Host, nics: &[&Adapter]) -> Result
             all.join(", ")
         );
         let hint = "take them off all NICs but one by hand: `Remove-NetIPAddress -InterfaceAlias NIC2`";
-        return Err(unfit(&["uplinks"], &message, hint));
+        return Err(ObserveError::unfit(&["uplinks"], message, hint));
     }
     Ok(())
 }

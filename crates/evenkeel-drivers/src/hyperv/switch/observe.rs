@@ -12,7 +12,7 @@ use super::fits::fits;
 use super::spec::HyperVSwitchSpec;
 use super::state::{HostAdapterState, HyperVSwitchState};
 use super::wanted::desired;
-use crate::hyperv::ground::{Ground, look, nic, unfit};
+use crate::hyperv::ground::{Ground, look, nic};
 use crate::hyperv::host::{Host, HostAdapter, Switch};
 use crate::hyperv::scripts::observe as query;
 use crate::hyperv::way::same;
@@ -142,9 +142,9 @@ pub(super) fn resolve(spec: &HyperVSwitchSpec, host: &Host) -> Result<Vec<String
         let found = nic(host, &path, reference)?;
         if names.contains(&found.name) {
             let message = format!("{reference} is {}, which is in the list already", found.name);
-            return Err(unfit(
+            return Err(ObserveError::unfit(
                 &path,
-                &message,
+                message,
                 "write each NIC once, by its name, its MAC or its description",
             ));
         }
@@ -170,7 +170,7 @@ pub(super) fn resolve_mapping(
         return Ok(found.clone());
     }
     let message = format!("{found} is not among `uplinks`");
-    Err(unfit(&path, &message, &format!("one of: {}, or `none`", uplinks.join(", "))))
+    Err(ObserveError::unfit(&path, message, format!("one of: {}, or `none`", uplinks.join(", "))))
 }
 
 /// The uplinks of a spec; as they are written where the host is not known.

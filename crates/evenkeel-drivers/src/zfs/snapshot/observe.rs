@@ -46,11 +46,9 @@ pub(super) fn observe(
         return Err(refused(query.request(), root, reason));
     }
     if listing.get(root).is_none() {
-        return Err(ObserveError::Unfit {
-            path: ["zfsSnapshot", "dataset"].map(str::to_owned).into(),
-            message: format!("there is no dataset {root} on this host"),
-            hint: Some("write its right name, or create it first: a ZfsDataset and `dependsOn`".to_owned()),
-        });
+        let message = format!("there is no dataset {root} on this host");
+        let hint = "write its right name, or create it first: a ZfsDataset and `dependsOn`";
+        return Err(ObserveError::unfit(&["zfsSnapshot", "dataset"], message, hint));
     }
     let zone = Zone::read(spec.schedule.time_zone.as_deref(), replies)?;
     let source = Side::of(spec, listing, root);
@@ -102,11 +100,9 @@ fn never_into_itself(send: &ZfsSend, source: &Side, replica: &Side) -> Result<()
     if !nested || (!same(source, replica) && !same(replica, source)) {
         return Ok(());
     }
-    Err(ObserveError::Unfit {
-        path: ["zfsSnapshot", "send", "dataset"].map(str::to_owned).into(),
-        message: format!("{} and {} on the same machine lie in each other", send.dataset, source.root),
-        hint: Some("send to a dataset beside it, better in another pool".to_owned()),
-    })
+    let message = format!("{} and {} on the same machine lie in each other", send.dataset, source.root);
+    let hint = "send to a dataset beside it, better in another pool";
+    Err(ObserveError::unfit(&["zfsSnapshot", "send", "dataset"], message, hint))
 }
 
 fn state(spec: &ZfsSnapshotSpec, seen: Seen) -> ZfsSnapshotState {

@@ -14,6 +14,7 @@ pub(in super::super) const FIXTURE: Fixture = Fixture {
     scenario,
     lists: Lists::Objects,
     blur: Some(blur),
+    follows: &[],
     seeds: 40,
 };
 

@@ -6,6 +6,7 @@ use evenkeel_core::transport::{TransportError, TransportErrorKind};
 use russh_sftp::client::error::Error;
 use russh_sftp::client::{Config, RawSftpSession};
 use russh_sftp::protocol::{FileAttributes, OpenFlags, Packet, StatusCode};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::watched::{Watched, Watcher};
 use crate::ssh::Subsystem;
@@ -32,6 +33,8 @@ pub(super) struct Session {
     raw: RawSftpSession,
     watcher: Watcher,
     server: String,
+    /// Held as long as the session: without it, others would take this one's turn.
+    _permit: OwnedSemaphorePermit,
     extensions: HashMap<String, String>,
     /// How many bytes to ask for, and to send, at once.
     pub(super) read_piece: u32,
@@ -52,20 +55,21 @@ pub(super) type Asked<T> = Result<T, Failure>;
 
 impl Session {
     /// Agrees with the server on how to speak.
-    pub(super) async fn begin(stream: Subsystem) -> Stored<Self> {
-        let server = format!("SFTP server {}", stream.server());
+    pub(super) async fn begin(subsystem: Subsystem) -> Stored<Self> {
+        let Subsystem { streams, server, permit } = subsystem;
         let config = Config {
             request_timeout_secs: PATIENCE_SECONDS,
             max_packet_len: LARGEST_ANSWER,
             ..Config::default()
         };
-        let (stream, watcher) = Watched::new(stream);
+        let (stream, watcher) = Watched::new(streams);
         let raw = RawSftpSession::new_with_config(stream, config);
         let begun = unless_ended(&watcher, raw.init()).await;
         let mut session = Session {
             raw,
             watcher,
-            server,
+            server: format!("SFTP server {server}"),
+            _permit: permit,
             extensions: HashMap::new(),
             read_piece: piece(None),
             write_piece: piece(None) as usize,

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use evenkeel_core::request::Script;
+
 use crate::machine::Streams;
 use crate::stores::memory::{BUCKET, PLAIN};
 
@@ -73,7 +75,7 @@ async fn a_command_that_fails_leaves_a_note_and_nothing_under_the_name() {
 }
 
 #[tokio::test]
-async fn secrets_have_no_place_in_a_stream() {
+async fn what_has_streams_of_its_own_has_no_place_in_a_transfer() {
     let nas = MemoryServer::new(PLAIN);
     let rig = Rig::of(&nas);
     let mut from = output("cat");
@@ -82,6 +84,19 @@ async fn secrets_have_no_place_in_a_stream() {
     }
     let error = rig.run(&transfer(from, archive(Check::Size))).await.unwrap_err();
     assert_eq!(error.kind, TransportErrorKind::Configuration);
+    let with_log = Exec::new(["tar"]).logged("/var/log/x.log");
+    let with_input = Exec::new(["sh", "-s"]).reading(Script::new("x.sh", "true"));
+    for (exec, said) in
+        [(with_log, "its outputs go to /var/log/x.log"), (with_input, "its standard input is x.sh")]
+    {
+        let mut from = output("true");
+        if let Origin::Output { exec: of_origin, .. } = &mut from {
+            *of_origin = exec;
+        }
+        let error = rig.run(&transfer(from, archive(Check::Size))).await.unwrap_err();
+        assert_eq!(error.kind, TransportErrorKind::Configuration);
+        assert!(error.message.contains(said), "{error}");
+    }
     let mut to = archive(Check::Size);
     if let Goal::File { path, .. } = &mut to {
         *path = "../x".into();
