@@ -50,7 +50,7 @@ fn every_configuration_of_the_controller_validates_with_its_manifests() {
 }
 
 /// Examples for other hosts than the demo's, with the test that runs each.
-const ELSEWHERE: [(&str, &str); 12] = [
+const ELSEWHERE: [(&str, &str); 13] = [
     ("backup-offsite", "backups/nights.rs"),
     ("backup-vzdump", "backups/cli.rs"),
     ("esxi-nfs", "path_policies.rs"),
@@ -62,6 +62,7 @@ const ELSEWHERE: [(&str, &str); 12] = [
     ("openvz-template", "container_templates.rs"),
     ("openvz-template-sabayon", "container_templates.rs"),
     ("pve-jobs", "pve.rs"),
+    ("vm-clones", "inventory/example.rs"),
     ("zfs-snapshots", "real_zfs_snapshots.rs"),
 ];
 

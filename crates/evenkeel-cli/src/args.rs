@@ -2,6 +2,7 @@
 
 mod backup;
 mod controller;
+mod inventory;
 mod retention;
 mod serve;
 
@@ -14,6 +15,7 @@ pub(crate) use backup::{Copies, CopiesCommand, PreviewCopies, RestoreCopy, RunCo
 pub(crate) use controller::{
     Accept, Backup, Controller, Diff, Events, History, Notify, Reconcile, Store, StoreCommand, Way, Within,
 };
+pub(crate) use inventory::Inventory;
 pub(crate) use retention::{PreviewRetention, Rules, RulesCommand};
 pub(crate) use serve::{LogLevel, Serve};
 
@@ -94,6 +96,9 @@ pub(crate) enum Command {
     Schema(Schema),
     /// Read a live target and print the manifests that leave it as it is.
     Import(Import),
+    /// Show what there is on a vCenter or an ESXi host: hosts and their releases, datastores, machines, snapshots. Never
+    /// writes.
+    Inventory(Inventory),
     /// Print a completion script for a shell.
     Completions(Completions),
     /// Print the version.

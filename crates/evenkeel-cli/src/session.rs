@@ -164,6 +164,23 @@ pub(crate) fn block_on_reading<T>(
     })
 }
 
+/// Runs `work`, which reads targets by `engine`, as [`block_on_reading`] does.
+pub(crate) fn read_by<T>(
+    engine: &Engine,
+    work: impl Future<Output = Result<T, CliError>>,
+) -> Result<Result<T, CliError>, Exit> {
+    let Ok(runtime) = runtime() else { return Ok(Err(CliError::new("cannot start the runtime"))) };
+    let read = runtime.block_on(async {
+        tokio::select! {
+            result = work => Ok(result),
+            _ = tokio::signal::ctrl_c() => Err(Exit::Interrupted),
+        }
+    });
+    // Also of what was broken off: a session that is left behind keeps its place on the server.
+    runtime.block_on(engine.close());
+    read
+}
+
 /// A runtime for I/O. One thread: what there is to do between two packets is less than waking another thread, and
 /// what is planned afterwards is not the runtime's.
 pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {

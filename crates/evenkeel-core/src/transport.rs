@@ -32,6 +32,31 @@ pub trait Transport: Send + Sync {
         Box::pin(std::future::ready(()))
     }
 
+    /// Carries out one request that may take long, once, as [`Transport::exchange`] does. `watch` hears how far it is. Where
+    /// it says stop, what can be ended on the target is ended there, and [`TransportErrorKind::Stopped`] is the answer; what
+    /// cannot be ended is waited for.
+    fn work<'a>(
+        &'a self,
+        target: &'a Target,
+        request: &'a Request,
+        watch: &'a dyn Watch,
+    ) -> BoxFuture<'a, Result<Reply, TransportError>> {
+        let _ = watch;
+        Box::pin(async move {
+            let answer = self.exchange(target, std::slice::from_ref(request)).await.pop();
+            answer.unwrap_or_else(|| {
+                let message = format!("{}: no reply to the request", target.name);
+                Err(TransportError::new(TransportErrorKind::Protocol, message))
+            })
+        })
+    }
+
+    /// Ends what is kept on targets beyond a connection, such as a session: nothing is sent to them afterwards. It takes a few
+    /// seconds at most, and what fails of it is left to end by itself.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// Moves bytes `from` one target `to` another, or within one; see [`Transfer`] for what is promised. Where the
     /// future is dropped or `watch` says stop, the goal has nothing under its final name.
     fn transfer<'a>(
@@ -48,12 +73,17 @@ pub trait Transport: Send + Sync {
     }
 }
 
-/// Who watches a transfer.
+/// Who watches a transfer, or another request that may take long.
 pub trait Watch: Send + Sync {
+    /// So many hundredths of it are done, of what is no transfer. Called often; must not block.
+    fn advanced(&self, percent: u8) {
+        let _ = percent;
+    }
+
     /// So many bytes were moved so far, of so many where that is known. Called often; must not block.
     fn moved(&self, bytes: u64, of: Option<u64>);
 
-    /// True once the transfer shall end before its time. Asked at least once a second.
+    /// True once it shall end before its time. Asked at least once a second.
     fn is_stopped(&self) -> bool;
 }
 
@@ -176,5 +206,63 @@ impl TransportError {
             | TransportErrorKind::NotRecorded
             | TransportErrorKind::NoShell => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+    use crate::request::Exec;
+    use crate::target::TargetSpec;
+
+    /// Answers as often as it says.
+    struct Line(usize, Mutex<Vec<Request>>);
+
+    impl Transport for Line {
+        fn exchange<'a>(
+            &'a self,
+            _: &'a Target,
+            requests: &'a [Request],
+        ) -> BoxFuture<'a, Vec<Result<Reply, TransportError>>> {
+            self.1.lock().unwrap().extend_from_slice(requests);
+            let reply = Reply { exit: 7, stdout: Vec::new(), stderr: Vec::new() };
+            Box::pin(std::future::ready(vec![Ok(reply); self.0]))
+        }
+    }
+
+    struct Nobody;
+
+    impl Watch for Nobody {
+        fn moved(&self, _: u64, _: Option<u64>) {}
+
+        fn is_stopped(&self) -> bool {
+            true
+        }
+    }
+
+    fn ready<T>(mut future: BoxFuture<'_, T>) -> T {
+        match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => value,
+            Poll::Pending => panic!("nothing is waited for here"),
+        }
+    }
+
+    #[test]
+    fn what_has_no_way_of_its_own_is_exchanged_once() {
+        let target = Target { name: "a".into(), labels: BTreeMap::new(), spec: TargetSpec::default() };
+        let request = Request::Exec(Exec::new(["true"]));
+        let line = Line(1, Mutex::default());
+        assert_eq!(ready(line.work(&target, &request, &Nobody)).unwrap().exit, 7);
+        ready(line.close());
+        assert_eq!(*line.1.lock().unwrap(), std::slice::from_ref(&request));
+        let silent = ready(Line(0, Mutex::default()).work(&target, &request, &Nobody)).unwrap_err();
+        assert_eq!(
+            (silent.kind, silent.message.as_str()),
+            (TransportErrorKind::Protocol, "a: no reply to the request")
+        );
     }
 }

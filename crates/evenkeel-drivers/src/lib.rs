@@ -6,6 +6,7 @@ pub mod esxi;
 pub mod hyperv;
 pub mod openvz_host;
 pub mod pve;
+pub mod vsphere;
 pub mod vzdump;
 pub mod zfs;
 
@@ -18,6 +19,7 @@ pub fn registry() -> Registry {
         .with(zfs::ZfsPool)
         .with(zfs::ZfsSnapshotSchedule)
         .with(vzdump::VzdumpSchedule)
+        .with(vsphere::VmCloneSchedule)
         .with(pve::PveJob)
         .with(esxi::EsxiNfsDatastore)
         .with(esxi::EsxiPathPolicy)
@@ -50,6 +52,6 @@ mod tests {
                 "ZfsPool"
             ]
         );
-        assert_eq!(registry.iter().count(), 14);
+        assert_eq!(registry.iter().count(), 15);
     }
 }

@@ -130,7 +130,8 @@ impl Engine {
         let after =
             if sent.is_empty() { Look::new() } else { self.look_again(&share.part, &touched, now).await };
         for ((at, change), work) in go.iter().zip(works) {
-            done.results.push((*at, verdict_after(change, &work, &after), work.sent));
+            let is_scheduled = share.part.is_scheduled(change);
+            done.results.push((*at, verdict_after(change, is_scheduled, &work, &after), work.sent));
         }
         done.settled =
             share.settled.iter().filter_map(|(at, c, was)| Some((*at, drift(c, *was, &after)?))).collect();

@@ -55,7 +55,7 @@ impl Engine {
     }
 
     pub(crate) async fn observe_target(&self, survey: &Survey<'_>) -> Replies {
-        let mut replies = Replies::default();
+        let mut replies = Replies::of(survey.target.way());
         for _ in 0..MAX_ROUNDS {
             let queries = join_queries(open_queries(survey, &replies));
             if queries.is_empty() {

@@ -79,6 +79,7 @@ impl Engine {
                 guard: None,
                 begins: false,
                 cleanup: false,
+                part: None,
                 serves: Vec::new(),
             };
             let command = batch.request.display();

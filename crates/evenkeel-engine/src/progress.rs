@@ -38,6 +38,13 @@ pub enum Event<'a> {
         /// Of so many, where that is known.
         of: Option<u64>,
     },
+    /// What was sent takes long, and so much of it is done.
+    Advancing {
+        /// The target whose change it is.
+        target: &'a str,
+        /// So many hundredths.
+        percent: u8,
+    },
     /// Whether a guarded change cut the way to its target is being found out.
     Confirming {
         /// The target's name.

@@ -4,6 +4,7 @@
 use evenkeel_core::driver::Proof;
 use evenkeel_core::plan::{Batch, Change, Instance};
 use evenkeel_core::request::{Query, Replies, Reply, Request};
+use evenkeel_core::target::Target;
 use evenkeel_core::transport::TransportError;
 
 use crate::observe::unknown_target;
@@ -29,7 +30,7 @@ impl Engine {
         let requests: Vec<Request> = std::iter::once(&batch.request).chain(&proof.reads).cloned().collect();
         let mut answers = self.exchange(target, &requests).await.into_iter();
         let answer = answers.next().unwrap_or_else(|| Err(unknown_target(Some(&batch.target))));
-        let broken = if answer.is_ok() { broken(instance, proof, answers) } else { None };
+        let broken = if answer.is_ok() { broken(instance, target, proof, answers) } else { None };
         (answer, broken)
     }
 
@@ -44,7 +45,7 @@ impl Engine {
         let proof = batch.proof.as_ref()?;
         let (instance, target) = (prover(part, changes, batch)?, part.find(&batch.target)?);
         let answers = self.exchange(target, &proof.reads).await;
-        broken(instance, proof, answers.into_iter())
+        broken(instance, target, proof, answers.into_iter())
     }
 }
 
@@ -54,8 +55,13 @@ fn prover<'p>(part: &Part<'p>, changes: &[Change], batch: &Batch) -> Option<&'p 
     part.instances.iter().copied().find(|instance| instance.id == change.id)
 }
 
-fn broken(instance: &Instance, proof: &Proof, answers: impl Iterator<Item = Answer>) -> Option<String> {
-    let mut replies = Replies::default();
+fn broken(
+    instance: &Instance,
+    target: &Target,
+    proof: &Proof,
+    answers: impl Iterator<Item = Answer>,
+) -> Option<String> {
+    let mut replies = Replies::of(target.way());
     for (read, answer) in proof.reads.iter().zip(answers) {
         replies.insert(Query::reading(read.clone()), answer);
     }
@@ -78,7 +84,8 @@ pub(crate) fn end(works: &mut [Work], batch: &Batch, why: End, found: &str) {
     };
     for at in &batch.serves {
         let Some(work) = works.get_mut(*at) else { continue };
-        (work.failed, work.end) = (true, Some(why));
+        work.fail(None);
+        work.end = Some(why);
         // What the target said against the write itself is told, too, or why that was not heard.
         let heard = work.complaint.take().map(|(said, _)| format!("; heard of it: {said}"));
         let message =

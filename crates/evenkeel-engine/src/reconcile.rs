@@ -101,6 +101,11 @@ impl Engine {
         scope.plan(&Blueprint { replies: &replies, policy, now, keep: self.keep, context: &scope.context })
     }
 
+    /// Ends what is kept on targets, once nothing more is asked of them.
+    pub async fn close(&self) {
+        self.transport.close().await;
+    }
+
     /// Plans and applies at once, as the controller does.
     pub async fn reconcile(&self, scope: &Scope, policy: Policy) -> Run {
         let plan = self.plan(scope, policy).await;
@@ -149,11 +154,17 @@ impl Scope {
         self.targets.get(name).or_else(|| self.beside.get(name))
     }
 
-    /// The drivers whose objects are pruned on `target`.
+    /// The drivers whose objects are pruned on `target`: those that find their marks the way that it is asked. A store of
+    /// files has nothing that is pruned.
     pub(crate) fn pruned_on(&self, target: &Target) -> Vec<Arc<dyn ErasedDriver>> {
-        // What carries a mark is found by commands; a store of files has nothing that is pruned.
-        let is_pruned = target.spec.prune && target.runs_commands();
-        if is_pruned { self.prunable.iter().cloned().collect() } else { Vec::new() }
+        if !target.spec.prune || !target.carries_marks() {
+            return Vec::new();
+        }
+        let nothing = Replies::of(target.way());
+        let finds = |driver: &&Arc<dyn ErasedDriver>| {
+            driver.marked_queries(&nothing).iter().all(|query| query.request().way() == target.way())
+        };
+        self.prunable.iter().filter(finds).cloned().collect()
     }
 
     fn plan(&self, blueprint: &Blueprint<'_>) -> Plan {

@@ -22,10 +22,10 @@ pub(crate) struct Work {
     pub(crate) sent: Vec<usize>,
     /// What the target said against it, or against a command that it shared.
     pub(crate) complaint: Option<(String, Option<String>)>,
-    /// True where a step that begins was done, or may have been.
-    pub(crate) begun: bool,
-    /// True where its next steps make no sense any more.
-    pub(crate) failed: bool,
+    /// Its parts of which a step that begins was done, or may have been; `None` is what is of no part.
+    begun: BTreeSet<Option<String>>,
+    /// Its parts whose next steps make no sense any more; with `None` those of all parts.
+    failed: BTreeSet<Option<String>>,
     /// True where a step did not get its turn because the run was stopped or the target was lost.
     pub(crate) cut_short: bool,
     /// Why nothing more goes to the target, where a step was its last.
@@ -33,14 +33,30 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Notes what was said against it. What failed first stands before what failed while it was cleaned up.
-    fn complain(&mut self, said: String, hint: Option<String>) {
+    /// Notes what was said against it. What failed first stands before what failed in another part, or while it was cleaned
+    /// up.
+    fn complain(&mut self, batch: &Batch, said: &str, hint: Option<String>) {
+        let said = batch.part.as_ref().map_or_else(|| said.to_owned(), |part| format!("{part}: {said}"));
+        let then = if batch.cleanup { "then, while cleaning up: " } else { "" };
         self.complaint = Some(match self.complaint.take() {
-            Some((first, hint)) if self.failed && first != said => {
-                (format!("{first}; then, while cleaning up: {said}"), hint)
+            Some((first, hint)) if !self.failed.is_empty() && first != said => {
+                (format!("{first}; {then}{said}"), hint)
             }
             _ => (said, hint),
         });
+    }
+
+    /// The next steps of a part make no sense any more; of all parts, where it is none of them.
+    pub(crate) fn fail(&mut self, part: Option<String>) {
+        self.failed.insert(part);
+    }
+
+    /// True where a step of this part makes no sense any more.
+    fn has_failed(&self, part: Option<&String>) -> bool {
+        match part {
+            None => !self.failed.is_empty(),
+            Some(_) => self.failed.contains(&part.cloned()) || self.failed.contains(&None),
+        }
     }
 }
 
@@ -120,31 +136,40 @@ impl Engine {
     /// Sends one batch to where it belongs.
     pub(crate) async fn deliver(&self, part: &Part<'_>, batch: &Batch) -> Result<Reply, TransportError> {
         let find = |name: &str| part.find(name).ok_or_else(|| unknown_target(Some(name)));
+        let watch = Watching { engine: self, target: &part.target.name, cleanup: batch.cleanup };
         if let Request::Transfer(transfer) = &batch.request {
             let from = find(transfer.from_target().unwrap_or(&batch.target))?;
             let to = find(transfer.to_target().unwrap_or(&batch.target))?;
-            let watch = Watching { engine: self, target: &part.target.name };
             return self.transport.transfer(from, to, transfer, &watch).await;
         }
-        let requests = std::slice::from_ref(&batch.request);
-        let answer = self.exchange(find(&batch.target)?, requests).await.pop();
+        let target = find(&batch.target)?;
+        if let Request::Vsphere(_) = &batch.request {
+            return self.transport.work(target, &batch.request, &watch).await;
+        }
+        let answer = self.exchange(target, std::slice::from_ref(&batch.request)).await.pop();
         answer.unwrap_or_else(|| Err(unknown_target(Some(&batch.target))))
     }
 }
 
-/// Tells of a transfer, and ends it when the run shall stop.
+/// Tells of what takes long, and ends it when the run shall stop.
 struct Watching<'a> {
     engine: &'a Engine,
     target: &'a str,
+    /// It takes away what the run has made, and is not ended.
+    cleanup: bool,
 }
 
 impl Watch for Watching<'_> {
+    fn advanced(&self, percent: u8) {
+        self.engine.progress.on(&Event::Advancing { target: self.target, percent });
+    }
+
     fn moved(&self, bytes: u64, of: Option<u64>) {
         self.engine.progress.on(&Event::Moving { target: self.target, bytes, of });
     }
 
     fn is_stopped(&self) -> bool {
-        self.engine.stop.ends_transfers()
+        !self.cleanup && self.engine.stop.ends_transfers()
     }
 }
 
@@ -207,10 +232,10 @@ impl Engine {
 /// those, too, but only for what was begun.
 fn without_failed(mut batch: Batch, changes: &[Change], works: &[Work]) -> Option<Batch> {
     if batch.cleanup {
-        batch.serves.retain(|at| works.get(*at).is_some_and(|work| work.begun));
+        batch.serves.retain(|at| works.get(*at).is_some_and(|work| work.begun.contains(&batch.part)));
         return (!batch.serves.is_empty()).then_some(batch);
     }
-    let has_failed = |at: &usize| works.get(*at).is_some_and(|work| work.failed);
+    let has_failed = |at: &usize| works.get(*at).is_some_and(|work| work.has_failed(batch.part.as_ref()));
     let (failed, going): (Vec<usize>, Vec<usize>) = batch.serves.iter().partition(|at| has_failed(at));
     if going.is_empty() {
         return None;
@@ -246,16 +271,21 @@ fn note(
     for (at, object) in batch.serves.iter().zip(objects) {
         let Some(work) = works.get_mut(*at) else { continue };
         work.sent.extend(numbers.clone());
-        work.begun |= batch.begins && failure.is_none();
+        if batch.begins && failure.is_none() {
+            work.begun.insert(batch.part.clone());
+        }
         if let Some(failure) = &failure {
             let said = failure.by_name.get(object);
-            work.failed |= said.is_some() || !names_some;
             let text = said.map_or_else(|| failure.text.clone(), |lines| lines.join("; "));
-            work.complain(text, where_more_is_said(batch));
+            let is_meant = said.is_some() || !names_some;
+            if is_meant {
+                work.fail(batch.part.clone());
+            }
+            work.complain(batch, &text, where_more_is_said(batch));
         }
         if let Err(error) = answer {
-            work.failed = true;
-            work.complain(error.message.clone(), error.hint.clone());
+            work.fail(batch.part.clone());
+            work.complain(batch, &error.message, error.hint.clone());
         }
     }
 }

@@ -10,7 +10,7 @@ pub struct Stop(Arc<AtomicU8>);
 /// Nothing more is sent.
 const AFTER_THIS_STEP: u8 = 1;
 
-/// And a transfer ends before its time: it may take hours, and leaves nothing half done.
+/// And a transfer ends before its time, or a task of a vCenter: it may take hours, and leaves nothing half done.
 const AND_TRANSFERS: u8 = 2;
 
 impl Stop {

@@ -45,6 +45,12 @@ impl Part<'_> {
     pub(crate) fn find(&self, name: &str) -> Option<&Arc<Target>> {
         if name == self.target.name { Some(self.target) } else { self.scope.find(name) }
     }
+
+    /// True where the driver of a change has a schedule.
+    pub(crate) fn is_scheduled(&self, change: &Change) -> bool {
+        let of = |instance: &&&Instance| instance.id == change.id;
+        self.instances.iter().find(of).is_some_and(|instance| instance.driver.is_scheduled())
+    }
 }
 
 /// Changes as they would be planned now, by instance and object.
@@ -151,8 +157,8 @@ fn tells(value: Option<&Value>, written: Option<&Value>) -> bool {
     value == written || parts.map(Some).any(|part| part == written)
 }
 
-/// What became of a change for which something was sent.
-pub(crate) fn verdict_after(change: &Change, work: &Work, after: &Look) -> Verdict {
+/// What became of a change for which something was sent. What a driver with a schedule wants depends on what it finds.
+pub(crate) fn verdict_after(change: &Change, is_scheduled: bool, work: &Work, after: &Look) -> Verdict {
     let complaint = work.complaint.clone();
     if let Some(end) = work.end {
         let (message, hint) = complaint.unwrap_or_default();
@@ -179,6 +185,9 @@ pub(crate) fn verdict_after(change: &Change, work: &Work, after: &Look) -> Verdi
             Verdict::Failed { message, hint }
         }
         now if now.action == Action::NoOp && now.busy.is_none() => Verdict::Applied,
+        now if is_scheduled && complaint.is_none() && !work.cut_short && is_more(change, now) => {
+            Verdict::Applied
+        }
         // What may be sent was; the rest waits for a person.
         Change { gate: Gate::Held { reasons }, .. } if complaint.is_none() && change.withheld.is_some() => {
             Verdict::Held { reasons: reasons.clone() }
@@ -188,6 +197,16 @@ pub(crate) fn verdict_after(change: &Change, work: &Work, after: &Look) -> Verdi
             Verdict::Failed { message, hint }
         }
     }
+}
+
+/// True where all that was planned is so, and what is to be done now has come up since: a machine is free by now that
+/// something was done to before. It is for the next run.
+fn is_more(change: &Change, now: &Change) -> bool {
+    let was_planned = |path: &FieldPath| change.fields.iter().any(|field| field.change.path == *path);
+    now.action == Action::Update
+        && now.busy.is_none()
+        && !now.fields.is_empty()
+        && !now.fields.iter().any(|field| was_planned(&field.change.path))
 }
 
 /// What a change that was settled (by being applied in this run, or from the start) is now that others were

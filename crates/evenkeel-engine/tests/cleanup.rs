@@ -244,6 +244,87 @@ async fn what_fails_costs_only_itself() {
     assert_eq!(hosts.writes().iter().filter(|line| line.starts_with("h: kv drop")).count(), 2);
 }
 
+/// Keys that are made each by way of another one, and do not need each other.
+struct Several;
+
+#[derive(Deserialize, JsonSchema)]
+struct SeveralSpec {
+    keys: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct SeveralState {
+    missing: std::collections::BTreeSet<String>,
+}
+
+impl Driver for Several {
+    const KIND: &'static str = "Several";
+    type Spec = SeveralSpec;
+    type State = SeveralState;
+
+    fn check(&self, _: &SeveralSpec) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    fn object(&self, spec: &SeveralSpec) -> String {
+        spec.keys.join("+")
+    }
+
+    fn queries(&self, spec: &SeveralSpec, _: &Replies) -> Vec<Query> {
+        spec.keys.iter().map(|key| get(key)).collect()
+    }
+
+    fn observe(&self, spec: &SeveralSpec, replies: &Replies) -> Result<Observed<SeveralState>, ObserveError> {
+        let mut missing = std::collections::BTreeSet::new();
+        for key in &spec.keys {
+            if value(replies, key)?.is_none() {
+                missing.insert(key.clone());
+            }
+        }
+        Ok(Observed::Present(SeveralState { missing }))
+    }
+
+    fn desired(&self, _: &SeveralSpec, _: Option<&SeveralState>, _: Timestamp) -> Option<SeveralState> {
+        Some(SeveralState { missing: std::collections::BTreeSet::new() })
+    }
+
+    fn steps(&self, _: &SeveralSpec, delta: &Delta<'_, SeveralState>) -> Vec<Step> {
+        let of = |key: &String| {
+            let scratch = format!("{key}-s");
+            let begin = run(&["kv", "set", "begun", &scratch]).begins().part(key);
+            let clean = run(&["kv", "drop", &scratch]).cleanup().part(key);
+            [begin, run(&["kv", "set", "1", key]).part(key), clean]
+        };
+        let steps = delta.before.unwrap().missing.iter().flat_map(of);
+        steps.chain([run(&["kv", "set", "all", "done"])]).collect()
+    }
+}
+
+async fn apply_several(hosts: &Arc<Hosts>) -> Run {
+    let text = "kind: Several\nmetadata: { name: m }\nspec: { target: h, keys: [a, b, c] }\n";
+    let scope = scope_with(Registry::default().with(Several), &["h"], text);
+    engine(hosts, &Stop::default()).reconcile(&scope, Policy::default()).await
+}
+
+#[tokio::test]
+async fn a_part_that_fails_costs_only_itself_and_what_is_for_all() {
+    let of = |key: &str| {
+        [format!("h: kv set begun {key}-s"), format!("h: kv set 1 {key}"), format!("h: kv drop {key}-s")]
+    };
+    let hosts = hosts().with_fault(|said| match said {
+        "h: kv set begun a-s" | "h: kv set 1 b" => Trouble::Refused,
+        _ => Trouble::None,
+    });
+    let run = apply_several(&hosts).await;
+    let message = "a: permission denied; b: permission denied".to_owned();
+    assert_eq!(verdict(&run, "m"), &Verdict::Failed { message, hint: None });
+    let sent: Vec<String> = of("a").into_iter().take(1).chain(of("b")).chain(of("c")).collect();
+    assert_eq!(hosts.writes(), sent);
+    let hosts = hosts.with_fault(|_| Trouble::None);
+    assert_eq!(verdict(&apply_several(&hosts).await, "m"), &Verdict::Applied);
+    assert_eq!(hosts.value("h", "done").as_deref(), Some("all"));
+}
+
 /// Writes down what it hears, but for one command.
 #[derive(Default)]
 struct Pages {

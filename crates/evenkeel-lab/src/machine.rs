@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use evenkeel_core::request::{Reply, Request};
+use evenkeel_core::target::Way;
 
 use crate::random::Random;
 use crate::zfs::{Dataset, ZfsHost};
@@ -14,6 +15,11 @@ const MARK: &str = "dev.evenkeel:managed-by";
 pub trait Machine: Send {
     /// Runs a command line.
     fn run(&mut self, argv: &[String]) -> Reply;
+
+    /// How it is reached.
+    fn way(&self) -> Way {
+        Way::Commands
+    }
 
     /// Does what is asked of one of the targets that it plays. The default plays one that runs commands.
     fn answer(&mut self, target: &str, request: &Request) -> Reply {

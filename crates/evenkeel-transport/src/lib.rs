@@ -27,6 +27,7 @@ mod ssh;
 mod stamp;
 mod stores;
 mod transfer;
+pub mod vsphere;
 
 pub use credentials::Credentials;
 pub use incus::IncusTransport;
@@ -36,6 +37,7 @@ pub use record::Recorder;
 pub use replay::Replayer;
 pub use router::Router;
 pub use ssh::{Ended, Running, SshClient, SshOptions, SshTransport, patterns};
+pub use vsphere::VsphereTransport;
 
 /// What one command may print on each of standard output and standard error, in bytes, unless an option
 /// says otherwise: 64 MiB.

@@ -109,6 +109,20 @@ impl Transport for Recorder {
         self.inner.renew(target)
     }
 
+    fn work<'a>(
+        &'a self,
+        target: &'a Target,
+        request: &'a Request,
+        watch: &'a dyn Watch,
+    ) -> BoxFuture<'a, Result<Reply, TransportError>> {
+        // Only what plans are made of is recorded: a recording is replayed by `plan`.
+        self.inner.work(target, request, watch)
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.inner.close()
+    }
+
     fn transfer<'a>(
         &'a self,
         from: &'a Target,
@@ -116,7 +130,7 @@ impl Transport for Recorder {
         transfer: &'a Transfer,
         watch: &'a dyn Watch,
     ) -> BoxFuture<'a, Result<Reply, TransportError>> {
-        // Only what plans are made of is recorded: a recording is replayed by `plan`.
+        // As little as any other work.
         self.inner.transfer(from, to, transfer, watch)
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use evenkeel_core::request::{FileRequest, Reply, Request, Transfer};
 use evenkeel_core::target::{Target, TargetSpec};
 use evenkeel_core::transport::{BoxFuture, Transport, TransportError, TransportErrorKind, Watch};
+use futures_util::future::join_all;
 
 use crate::credentials::Credentials;
 use crate::incus::IncusTransport;
@@ -14,6 +15,7 @@ use crate::proxmox::{ProxmoxTransport, pvesh};
 use crate::ssh::SshTransport;
 use crate::stores::{Store, Stores, requests};
 use crate::transfer::{Ends, Mover};
+use crate::vsphere::VsphereTransport;
 
 /// The outcomes of an exchange.
 type Outcomes = Vec<Result<Reply, TransportError>>;
@@ -24,6 +26,7 @@ pub struct Router {
     local: Arc<dyn Transport>,
     api: Arc<dyn Transport>,
     incus: Arc<dyn Transport>,
+    vsphere: Arc<dyn Transport>,
     ends: Arc<dyn Ends>,
 }
 
@@ -34,12 +37,13 @@ enum Way {
     Files,
     Api,
     Incus,
+    Vsphere,
     Transfer,
 }
 
 impl Router {
     /// A router over one transport for `ssh` and one for `local`. `credentials` gives the passwords and keys of
-    /// stores and of the interfaces of Proxmox and Incus.
+    /// stores and of the interfaces of Proxmox, Incus and vSphere.
     pub fn new(
         ssh: &Arc<SshTransport>,
         local: Arc<LocalTransport>,
@@ -47,8 +51,9 @@ impl Router {
     ) -> Self {
         let ends = Stores::new(Arc::clone(ssh.client()), Arc::clone(&credentials));
         let incus = Arc::new(IncusTransport::new(Arc::clone(ssh.client()), Arc::clone(&credentials)));
+        let vsphere = Arc::new(VsphereTransport::new(Arc::clone(&credentials)));
         let api = Arc::new(ProxmoxTransport::new(credentials));
-        Router { ssh: Arc::clone(ssh) as _, local, api, incus, ends: Arc::new(ends) }
+        Router { ssh: Arc::clone(ssh) as _, local, api, incus, vsphere, ends: Arc::new(ends) }
     }
 
     /// What runs the target's commands; `None` where it runs none.
@@ -88,6 +93,9 @@ impl Router {
                 (Some(Way::Incus), _) if target.spec.incus.is_some() => {
                     outcomes.extend(self.incus.exchange(target, group).await);
                 }
+                (Some(Way::Vsphere), _) if target.spec.vsphere.is_some() => {
+                    outcomes.extend(self.vsphere.exchange(target, group).await);
+                }
                 _ => outcomes.extend(group.iter().map(|request| Err(unfit(target, request)))),
             }
         }
@@ -108,6 +116,7 @@ fn ways(spec: &TargetSpec) -> Vec<&'static str> {
         ("webdav", spec.webdav.is_some()),
         ("proxmox", spec.proxmox.is_some()),
         ("incus", spec.incus.is_some()),
+        ("vsphere", spec.vsphere.is_some()),
     ];
     given.into_iter().filter_map(|(way, is_given)| is_given.then_some(way)).collect()
 }
@@ -118,6 +127,7 @@ fn way(request: &Request) -> Way {
         Request::Files(_) => Way::Files,
         Request::Api(_) => Way::Api,
         Request::Incus(_) => Way::Incus,
+        Request::Vsphere(_) => Way::Vsphere,
         Request::Transfer(_) => Way::Transfer,
     }
 }
@@ -125,7 +135,7 @@ fn way(request: &Request) -> Way {
 fn unfit(target: &Target, request: &Request) -> TransportError {
     let message = format!("target `{}` is not one for `{}`", target.name, request.display());
     let hint = "commands need a target with `ssh` or `local`, Proxmox's interface one with `proxmox` or `ssh`, that of \
-                Incus one with `incus`";
+                Incus one with `incus`, the vSphere API one with `vsphere`";
     TransportError::new(TransportErrorKind::Configuration, message).hint(hint)
 }
 
@@ -188,9 +198,33 @@ impl Transport for Router {
         match self.shell(target) {
             Ok(Some(shell)) => shell.renew(target),
             Ok(None) if target.spec.incus.is_some() => self.incus.renew(target),
+            Ok(None) if target.spec.vsphere.is_some() => self.vsphere.renew(target),
             // Nothing is kept of the others.
             Ok(None) | Err(_) => Box::pin(std::future::ready(())),
         }
+    }
+
+    fn work<'a>(
+        &'a self,
+        target: &'a Target,
+        request: &'a Request,
+        watch: &'a dyn Watch,
+    ) -> BoxFuture<'a, Result<Reply, TransportError>> {
+        Box::pin(async move {
+            self.shell(target)?;
+            if way(request) == Way::Vsphere && target.spec.vsphere.is_some() {
+                return self.vsphere.work(target, request, watch).await;
+            }
+            let answer = self.exchange(target, std::slice::from_ref(request)).await.pop();
+            answer.unwrap_or_else(|| Err(unfit(target, request)))
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        let all = [&self.ssh, &self.local, &self.api, &self.incus, &self.vsphere];
+        Box::pin(async move {
+            join_all(all.map(|transport| transport.close())).await;
+        })
     }
 
     fn transfer<'a>(

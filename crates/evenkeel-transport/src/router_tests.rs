@@ -1,8 +1,9 @@
 //! Which way a target's requests go.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use evenkeel_core::request::{ApiRequest, Exec, IncusRequest, Method};
+use evenkeel_core::request::{ApiRequest, Exec, IncusRequest, Method, VsphereRequest};
 use evenkeel_core::target::{LocalSpec, TargetSpec};
 
 use crate::machine::Machine;
@@ -13,11 +14,15 @@ use super::*;
 /// Answers with its own name.
 struct Named(&'static str);
 
-/// Counts how often it is renewed.
+/// Counts how often it is renewed, closed, and works.
 #[derive(Default)]
-struct Renewed(std::sync::atomic::AtomicU32);
+struct Counted {
+    renewed: AtomicU32,
+    closed: AtomicU32,
+    worked: AtomicU32,
+}
 
-impl Transport for Renewed {
+impl Transport for Counted {
     fn exchange<'a>(
         &'a self,
         _: &'a Target,
@@ -27,7 +32,22 @@ impl Transport for Renewed {
     }
 
     fn renew<'a>(&'a self, _: &'a Target) -> BoxFuture<'a, ()> {
-        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        self.renewed.fetch_add(1, Ordering::SeqCst);
+        Box::pin(std::future::ready(()))
+    }
+
+    fn work<'a>(
+        &'a self,
+        _: &'a Target,
+        _: &'a Request,
+        _: &'a dyn Watch,
+    ) -> BoxFuture<'a, Result<Reply, TransportError>> {
+        self.worked.fetch_add(1, Ordering::SeqCst);
+        Box::pin(std::future::ready(Err(TransportError::new(TransportErrorKind::Stopped, "stopped"))))
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.closed.fetch_add(1, Ordering::SeqCst);
         Box::pin(std::future::ready(()))
     }
 }
@@ -59,11 +79,15 @@ impl Ends for Nothing {
 
 async fn route(spec: serde_json::Value, requests: &[Request]) -> Vec<Result<Reply, TransportError>> {
     let (ssh, local, api) = (Arc::new(Named("ssh")), Arc::new(Named("local")), Arc::new(Named("api")));
-    let incus = Arc::new(Named("incus"));
-    let router = Router { ssh, local, api, incus, ends: Arc::new(Nothing) };
-    let spec: TargetSpec = serde_json::from_value(spec).unwrap();
-    let target = Target { name: "t".into(), labels: BTreeMap::new(), spec };
+    let (incus, vsphere) = (Arc::new(Named("incus")), Arc::new(Named("vsphere")));
+    let router = Router { ssh, local, api, incus, vsphere, ends: Arc::new(Nothing) };
+    let target = target(spec);
     Transport::exchange(&router, &target, requests).await
+}
+
+fn target(spec: serde_json::Value) -> Target {
+    let spec: TargetSpec = serde_json::from_value(spec).unwrap();
+    Target { name: "t".into(), labels: BTreeMap::new(), spec }
 }
 
 fn command() -> Request {
@@ -85,10 +109,10 @@ async fn the_spec_picks_the_transport() {
 #[tokio::test]
 async fn connections_are_renewed_where_they_are_kept_through_a_recorder_too() {
     let folder = tempfile::tempdir().unwrap();
-    let ssh = Arc::new(Renewed::default());
+    let ssh = Arc::new(Counted::default());
     let (local, api) = (Arc::new(Named("local")), Arc::new(Named("api")));
-    let incus = Arc::clone(&ssh) as _;
-    let router = Router { ssh: Arc::clone(&ssh) as _, local, api, incus, ends: Arc::new(Nothing) };
+    let (incus, vsphere) = (Arc::clone(&ssh) as _, Arc::clone(&ssh) as _);
+    let router = Router { ssh: Arc::clone(&ssh) as _, local, api, incus, vsphere, ends: Arc::new(Nothing) };
     let router = Arc::new(router);
     let credentials = Arc::new(crate::credentials::CredentialChain::new(vec![]));
     let now = jiff::Timestamp::UNIX_EPOCH;
@@ -98,13 +122,50 @@ async fn connections_are_renewed_where_they_are_kept_through_a_recorder_too() {
         serde_json::json!({"local": {}}),
         serde_json::json!({"ftp": {"host": "a"}}),
         serde_json::json!({"incus": {}}),
+        vcenter(),
         serde_json::json!({}),
     ];
     for spec in specs {
-        let spec: TargetSpec = serde_json::from_value(spec).unwrap();
-        recorder.renew(&Target { name: "t".into(), labels: BTreeMap::new(), spec }).await;
+        recorder.renew(&target(spec)).await;
     }
-    assert_eq!(ssh.0.load(std::sync::atomic::Ordering::SeqCst), 2);
+    assert_eq!(ssh.renewed.load(Ordering::SeqCst), 3);
+    recorder.close().await;
+    assert_eq!(ssh.closed.load(Ordering::SeqCst), 3, "each of those that it stands for");
+}
+
+fn vcenter() -> serde_json::Value {
+    serde_json::json!({"vsphere": {"host": "a", "credentialsRef": "c"}})
+}
+
+/// Nobody who looks.
+struct Nobody;
+
+impl Watch for Nobody {
+    fn moved(&self, _: u64, _: Option<u64>) {}
+
+    fn is_stopped(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn the_vsphere_api_is_asked_where_a_target_is_one_and_watched_at_work() {
+    let ask = || Request::Vsphere(Box::new(VsphereRequest::retrieve_all([("Folder", &["name"])])));
+    assert_eq!(route(vcenter(), &[ask()]).await[0].as_ref().unwrap().stdout, b"vsphere");
+    let ssh = serde_json::json!({"ssh": {"host": "a"}});
+    for (spec, request) in [(vcenter(), command()), (ssh.clone(), ask())] {
+        let error = route(spec, &[request]).await.remove(0).unwrap_err();
+        assert_eq!(error.kind, TransportErrorKind::Configuration);
+        assert!(error.hint.unwrap().contains("the vSphere API one with `vsphere`"));
+    }
+    let worker = Arc::new(Counted::default());
+    let named = || Arc::new(Named("ssh"));
+    let (local, api, incus, vsphere) = (named(), named(), named(), Arc::clone(&worker) as _);
+    let router = Router { ssh: named(), local, api, incus, vsphere, ends: Arc::new(Nothing) };
+    assert!(router.work(&target(vcenter()), &ask(), &Nobody).await.is_err());
+    assert_eq!(worker.worked.load(Ordering::SeqCst), 1);
+    assert_eq!(router.work(&target(ssh.clone()), &command(), &Nobody).await.unwrap().stdout, b"ssh");
+    assert!(router.work(&target(ssh), &ask(), &Nobody).await.is_err());
 }
 
 #[tokio::test]

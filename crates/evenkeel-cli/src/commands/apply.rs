@@ -44,17 +44,31 @@ pub(crate) struct Order {
 }
 
 /// Plans (where there is no saved plan), shows, asks, sends, and says what came of it.
-pub(crate) fn carry_out(order: Order, reach: &Reach, output: Output) -> Result<Exit, CliError> {
-    let Order { scope, secrets, policy, saved, view, auto_approve } = order;
+pub(crate) fn carry_out(mut order: Order, reach: &Reach, output: Output) -> Result<Exit, CliError> {
     let runtime = session::runtime().map_err(|e| CliError::new("cannot start the runtime").because(e))?;
-    let stop = Stop::default();
-    let bars = Arc::new(Bars::new());
+    let (stop, bars) = (Stop::default(), Arc::new(Bars::new()));
+    let secrets = std::mem::take(&mut order.secrets);
     let transport = session::transport(reach, &session::credentials(reach, secrets));
     let engine = session::engine(transport, Arc::clone(&bars) as _, &stop);
-    let engine = if view.full { engine.keeping_tables() } else { engine };
+    let engine = if order.view.full { engine.keeping_tables() } else { engine };
+    let ended = carry_out_on(&runtime, &engine, order, (&bars, &stop), output);
+    runtime.block_on(engine.close());
+    // The thread that waits for an answer may wait for ever.
+    runtime.shutdown_background();
+    ended
+}
+
+fn carry_out_on(
+    runtime: &tokio::runtime::Runtime,
+    engine: &Engine,
+    order: Order,
+    (bars, stop): (&Arc<Bars>, &Stop),
+    output: Output,
+) -> Result<Exit, CliError> {
+    let Order { scope, policy, saved, view, auto_approve, .. } = order;
     let shown = match saved {
         Some(plan) => plan,
-        None => match reading(&runtime, &engine, &scope, policy) {
+        None => match reading(runtime, engine, &scope, policy) {
             Some(plan) => plan,
             None => return Ok(Exit::Interrupted),
         },
@@ -71,12 +85,10 @@ pub(crate) fn carry_out(order: Order, reach: &Reach, output: Output) -> Result<E
         };
         if let Some(exit) = exit {
             ui::note("not applied; nothing was sent\n");
-            // The thread that waits for an answer may wait for ever.
-            runtime.shutdown_background();
             return Ok(exit);
         }
     }
-    listen(&runtime, &bars, &stop);
+    listen(runtime, bars, stop);
     bars.expect_turns(turns(&shown));
     let run = runtime.block_on(engine.apply(&scope, &shown, policy));
     bars.clear();

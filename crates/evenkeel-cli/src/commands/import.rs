@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let transport =
         session::transport(&args.reach, &session::credentials(&args.reach, workspace.secrets.clone()));
     let engine = session::engine(transport, Arc::clone(&bars) as _, &Stop::default());
-    let read = session::block_on_reading(read_all(&engine, &workspace, &args.target, &drivers));
+    let read = session::read_by(&engine, read_all(&engine, &workspace, &args.target, &drivers));
     bars.clear();
     let found = match read {
         Ok(found) => found?,
@@ -76,7 +76,7 @@ async fn read_all(
             .hint(format!("known targets: {}", known.join(", ")))
     })?;
     let (mut all, mut remarks, mut absent) = (Vec::new(), Vec::new(), None);
-    let (mut asked, none) = (0, Replies::default());
+    let (mut asked, none) = (0, Replies::of(target.way()));
     for driver in drivers {
         let queries = driver.inventory_queries(&none);
         if queries.is_empty() || !queries.iter().all(|query| can_answer(target, query.request())) {
@@ -111,6 +111,7 @@ fn can_answer(target: &Target, request: &Request) -> bool {
         Request::Exec(_) | Request::PowerShell(_) => target.runs_commands(),
         Request::Api(_) => target.runs_commands() || target.spec.proxmox.is_some(),
         Request::Incus(_) => target.spec.incus.is_some(),
+        Request::Vsphere(_) => target.spec.vsphere.is_some(),
         Request::Files(_) | Request::Transfer(_) => true,
     }
 }

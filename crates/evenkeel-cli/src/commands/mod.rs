@@ -9,6 +9,7 @@ mod events;
 mod explain;
 mod history;
 mod import;
+mod inventory;
 mod notify;
 mod plan;
 mod reconcile;
@@ -22,6 +23,7 @@ mod validate;
 mod version;
 
 pub(crate) use backup::Checked;
+pub(crate) use inventory::Limit;
 
 use crate::args::{Cli, Command};
 use crate::error::CliError;
@@ -47,6 +49,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CliError> {
         Command::Explain(args) => explain::run(args, cli.output),
         Command::Schema(args) => schema::run(args),
         Command::Import(args) => import::run(args, cli.output),
+        Command::Inventory(args) => inventory::run(args, cli.output),
         Command::Completions(args) => Ok(completions::run(args)),
         Command::Version => version::run(cli.output),
     }

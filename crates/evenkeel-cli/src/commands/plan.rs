@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let (transport, clock) = reach(args, &workspace.secrets)?;
     let engine = Engine::new(transport, clock, Arc::clone(&bars) as _, Stop::default());
     let engine = if args.view.full { engine.keeping_tables() } else { engine };
-    let planned = session::block_on_reading(async { Ok(engine.plan(&workspace.scope, policy).await) });
+    let planned = session::read_by(&engine, async { Ok(engine.plan(&workspace.scope, policy).await) });
     bars.clear();
     let plan = match planned {
         Ok(plan) => plan?,

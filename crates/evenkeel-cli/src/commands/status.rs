@@ -24,7 +24,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let transport = session::transport(&args.reach, &credentials);
     let engine = session::engine(transport, Arc::clone(&bars) as _, &Stop::default());
     let planned =
-        session::block_on_reading(async { Ok(engine.plan(&workspace.scope, Policy::default()).await) });
+        session::read_by(&engine, async { Ok(engine.plan(&workspace.scope, Policy::default()).await) });
     bars.clear();
     let plan = match planned {
         Ok(plan) => plan?,

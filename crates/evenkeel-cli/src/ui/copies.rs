@@ -103,7 +103,7 @@ pub(crate) fn show_checked(checked: &[Checked], unread: &[String]) {
 
 /// Prints what a restoration sends.
 pub(crate) fn show_restoration(target: &str, restoration: &Restoration, runs: bool) {
-    let Restoration { generation, fetch, command, notes } = restoration;
+    let Restoration { generation, fetch, work, notes } = restoration;
     let mut text = format!(
         "{} of {} from {} ({})\n",
         paint(Tone::Strong, &generation.item),
@@ -115,7 +115,9 @@ pub(crate) fn show_restoration(target: &str, restoration: &Restoration, runs: bo
         let _ = writeln!(text, "    $ {}", step.request.display());
     }
     let then = if runs { String::new() } else { paint(Tone::Faint, "(printed, not run) ") };
-    let _ = writeln!(text, "    {then}$ {}", command.display());
+    for step in work {
+        let _ = writeln!(text, "    {then}$ {}", step.request.display());
+    }
     for note in notes {
         let _ = writeln!(text, "  {} {}", paint(Tone::Warn, "!"), paragraph(note, 4));
     }

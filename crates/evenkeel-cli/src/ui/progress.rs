@@ -124,6 +124,9 @@ impl Progress for Bars {
                 let pace = self.pace(target, *bytes);
                 self.with(target, |bar| bar.set_message(moved(*bytes, *of, pace)));
             }
+            Event::Advancing { target, percent } => {
+                self.with(target, |bar| bar.set_message(format!("{percent} % done")));
+            }
             Event::Confirming { target, seconds } => {
                 let back = Period::seconds(*seconds);
                 let message =

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{Generation, Step};
-use crate::request::{Digest, Exec, Query};
+use crate::request::{Digest, Query};
 
 /// A wish that holds for one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +62,39 @@ pub struct Restoration {
     pub generation: Generation,
     /// Brings it to where the host's own tool can use it, checked; in order.
     pub fetch: Vec<Step>,
-    /// The host's own command that makes use of it.
-    pub command: Exec,
-    /// What to know before the command is run.
+    /// What makes use of it: the host's own command, or calls of its interface; in order.
+    pub work: Vec<Step>,
+    /// What to know before that is run.
     pub notes: Vec<String>,
+}
+
+impl Restoration {
+    /// What makes use of it, as a person would type it: a line each.
+    pub fn command(&self) -> String {
+        self.work.iter().map(|step| step.request.display()).collect::<Vec<_>>().join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Fate;
+    use super::*;
+    use crate::request::{Exec, Request};
+
+    #[test]
+    fn what_makes_use_of_a_copy_is_a_line_for_each_step() {
+        let step = |words: &[&str]| Step::new(Request::Exec(Exec::new(words.iter().copied())));
+        let generation = Generation {
+            store: "s".to_owned(),
+            slot: Timestamp::UNIX_EPOCH,
+            item: "a".to_owned(),
+            name: "a-1".to_owned(),
+            bytes: None,
+            verified: true,
+            fate: Fate::Expired,
+        };
+        let work = vec![step(&["clone", "a"]), step(&["rename", "a b"])];
+        let restoration = Restoration { generation, fetch: Vec::new(), work, notes: Vec::new() };
+        assert_eq!(restoration.command(), "clone a\nrename 'a b'");
+    }
 }

@@ -56,6 +56,11 @@ pub struct Step {
     /// where one after that failed, and not where that one was refused, for what is there then is somebody else's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cleanup: bool,
+    /// Which of several things that do not need each other it is for, where a change has such: one virtual machine of those
+    /// that a schedule copies. Where it fails, what is for the others goes on, and what cleans up is sent only for what was
+    /// begun. A step for none of them is for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
     /// Why it may not be sent as things are, whatever the mode allows, and what would open it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<String>,
@@ -153,6 +158,7 @@ impl Step {
             may_wait: false,
             begins: false,
             cleanup: false,
+            part: None,
             held: None,
             proof: None,
             guard: None,
@@ -183,6 +189,13 @@ impl Step {
     #[must_use]
     pub fn cleanup(mut self) -> Self {
         self.cleanup = true;
+        self
+    }
+
+    /// It is for one of several things that do not need each other.
+    #[must_use]
+    pub fn part(mut self, of: impl Into<String>) -> Self {
+        self.part = Some(of.into());
         self
     }
 

@@ -89,7 +89,7 @@ fn can(spec: &TargetSpec, role: Role) -> bool {
 }
 
 fn keeps_files(spec: &TargetSpec) -> bool {
-    spec.proxmox.is_none() && spec.incus.is_none()
+    spec.proxmox.is_none() && spec.incus.is_none() && spec.vsphere.is_none()
 }
 
 /// Refuses places that two resources want for themselves: the same folder, or one in the other.

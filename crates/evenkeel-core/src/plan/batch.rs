@@ -19,6 +19,8 @@ pub struct Batch {
     pub begins: bool,
     /// It is sent also where an earlier step of its change failed, if one that begins was done.
     pub cleanup: bool,
+    /// Which part of its change it is for, as [`Step::part`] says.
+    pub part: Option<String>,
     /// Indexes into the changes that were given to [`batches`].
     pub serves: Vec<usize>,
 }
@@ -27,7 +29,7 @@ pub struct Batch {
 ///
 /// Level by level (`dependsOn`; removals have the last), within a level: creations, replacements and removals
 /// one object after another, then updates step by step with equal steps joined, and last those that are to be proven or
-/// are guarded, and those that clean up: each whole, for its steps prove each for the next.
+/// are guarded, those that clean up, and those with parts: each whole, for its steps prove each for the next.
 pub fn batches(changes: &[Change]) -> Vec<Batch> {
     let mut out = Vec::new();
     let open = || changes.iter().enumerate().filter(|(_, c)| c.is_open());
@@ -39,7 +41,8 @@ pub fn batches(changes: &[Change]) -> Vec<Batch> {
             |wanted: fn(Action) -> bool| open().filter(move |(_, c)| c.level == level && wanted(c.action));
         whole(of(|a| a != Action::Update), &mut out);
         let (proven, plain): (Vec<_>, Vec<_>) = of(|a| a == Action::Update).partition(|(_, change)| {
-            change.steps.iter().any(|s| s.proof.is_some() || s.guard.is_some() || s.cleanup)
+            let alone = |s: &Step| s.proof.is_some() || s.guard.is_some() || s.cleanup || s.part.is_some();
+            change.steps.iter().any(alone)
         });
         stepwise(&plain, &mut out);
         whole(proven.into_iter(), &mut out);
@@ -61,6 +64,7 @@ fn alone(at: usize, change: &Change, step: &Step) -> Batch {
         guard: step.guard.clone(),
         begins: step.begins,
         cleanup: step.cleanup,
+        part: step.part.clone(),
         serves: vec![at],
     }
 }
@@ -89,6 +93,7 @@ fn stepwise(changes: &[(usize, &Change)], out: &mut Vec<Batch>) {
             guard: None,
             begins: false,
             cleanup: false,
+            part: None,
             serves: Vec::new(),
         }));
         for ((at, target, _), place) in steps.iter().zip(joined.places) {

@@ -11,6 +11,7 @@ mod powershell;
 mod replies;
 mod script;
 mod transfer;
+pub mod vsphere;
 
 pub use api::{ApiRequest, Method};
 pub use exec::{Arg, Exec, LOGGED, SecretRef, shell_quote};
@@ -21,10 +22,13 @@ pub use powershell::{Call, PowerShell};
 pub use replies::{Answer, Replies, Reply};
 pub use script::Script;
 pub use transfer::{Check, Goal, Moved, Origin, Transfer};
+pub use vsphere::VsphereRequest;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+use crate::target::Way;
 
 /// One thing to do on a target.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -42,6 +46,8 @@ pub enum Request {
     PowerShell(Box<PowerShell>),
     /// Ask an Incus server.
     Incus(Box<IncusRequest>),
+    /// Ask a vCenter or an ESXi host over the vSphere API.
+    Vsphere(Box<VsphereRequest>),
 }
 
 impl Request {
@@ -54,6 +60,20 @@ impl Request {
             Request::Api(api) => api.display(),
             Request::PowerShell(powershell) => powershell.display(),
             Request::Incus(incus) => incus.display(),
+            Request::Vsphere(vsphere) => vsphere.display(),
+        }
+    }
+
+    /// The way to ask for it.
+    pub fn way(&self) -> Way {
+        match self {
+            Request::Vsphere(_) => Way::Vsphere,
+            Request::Exec(_)
+            | Request::Files(_)
+            | Request::Transfer(_)
+            | Request::Api(_)
+            | Request::PowerShell(_)
+            | Request::Incus(_) => Way::Commands,
         }
     }
 
@@ -65,7 +85,8 @@ impl Request {
             | Request::Transfer(_)
             | Request::Api(_)
             | Request::PowerShell(_)
-            | Request::Incus(_) => None,
+            | Request::Incus(_)
+            | Request::Vsphere(_) => None,
         }
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::join::{same_shape, shape_hash};
 use super::{Query, Request};
 use crate::driver::ObserveError;
+use crate::target::Way;
 use crate::transport::TransportError;
 
 /// What a program printed and how it ended. Output is bytes: hosts print what they like.
@@ -79,11 +80,22 @@ impl Answer {
 /// Every answer of one target so far.
 #[derive(Debug, Default)]
 pub struct Replies {
+    way: Way,
     /// By [`shape_hash`].
     by_shape: HashMap<u64, Vec<Answer>>,
 }
 
 impl Replies {
+    /// No answer yet of a target that is asked this way.
+    pub fn of(way: Way) -> Self {
+        Replies { way, by_shape: HashMap::new() }
+    }
+
+    /// How the target is asked, for drivers that can ask for the same in more than one way.
+    pub fn way(&self) -> Way {
+        self.way
+    }
+
     /// Adds what came back for `request` (as it was sent).
     pub fn insert(&mut self, query: Query, result: Result<Reply, TransportError>) {
         let hash = shape_hash(query.target(), query.request());
@@ -185,6 +197,13 @@ mod tests {
         assert!(!replies.has(&get(&["quota"], &["a"])));
         assert!(!replies.has(&get(&["sync"], &["b"]).at("other")));
         assert!(!replies.has(&get(&["sync"], &[])), "no operands means: all of them");
+    }
+
+    #[test]
+    fn a_target_is_asked_by_commands_unless_it_is_told() {
+        assert_eq!(Replies::default().way(), Way::Commands);
+        let replies = Replies::of(Way::Vsphere);
+        assert_eq!((replies.way(), replies.has(&get(&["sync"], &["a"]))), (Way::Vsphere, false));
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 mod incus;
 mod stores;
+mod vsphere;
 
 pub use incus::IncusSpec;
 pub use stores::{AzblobSpec, FtpSpec, FtpTls, ProxmoxSpec, S3Spec, WebdavSpec};
+pub use vsphere::VsphereSpec;
 
 use std::collections::BTreeMap;
 
@@ -25,12 +27,24 @@ pub struct Target {
 }
 
 /// The ways to reach a target; exactly one of them is given.
-pub const WAYS: [&str; 9] = ["ssh", "local", "ftp", "sftp", "s3", "azblob", "webdav", "proxmox", "incus"];
+pub const WAYS: [&str; 10] =
+    ["ssh", "local", "ftp", "sftp", "s3", "azblob", "webdav", "proxmox", "incus", "vsphere"];
+
+/// How drivers ask a target, where there is more than one way to learn the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Way {
+    /// By commands, or by what of its own it is reached by.
+    #[default]
+    Commands,
+    /// By the vSphere API.
+    Vsphere,
+}
 
 /// The port of a machine behind SSH that names none.
 const SSH_PORT: u16 = 22;
 
-/// How a target is reached: exactly one of `ssh`, `local`, `ftp`, `sftp`, `s3`, `azblob`, `webdav`, `proxmox` and `incus` is given.
+/// How a target is reached: exactly one of `ssh`, `local`, `ftp`, `sftp`, `s3`, `azblob`, `webdav`, `proxmox`, `incus` and
+/// `vsphere` is given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TargetSpec {
@@ -62,6 +76,9 @@ pub struct TargetSpec {
     /// An Incus server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incus: Option<IncusSpec>,
+    /// A vCenter or a standalone ESXi host over the vSphere API. Resources that need commands want `ssh` instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vsphere: Option<VsphereSpec>,
     /// Destroy what carries Evenkeel's mark on this target and is in no manifest any more. Such a change is
     /// Destructive and therefore Held unless it is allowed. Default: false, what left the manifests is left alone.
     pub prune: bool,
@@ -79,6 +96,17 @@ impl Target {
     /// True for a machine that commands can be run on; others are only stores or interfaces.
     pub fn runs_commands(&self) -> bool {
         self.spec.ssh.is_some() || self.spec.local.is_some()
+    }
+
+    /// True where what Evenkeel makes carries its mark, so that it is found again once it left the manifests: on machines, and
+    /// in a vCenter. In a store of files nothing does.
+    pub fn carries_marks(&self) -> bool {
+        self.runs_commands() || self.spec.vsphere.is_some()
+    }
+
+    /// How drivers ask it.
+    pub fn way(&self) -> Way {
+        if self.spec.vsphere.is_some() { Way::Vsphere } else { Way::Commands }
     }
 
     /// The machine or store behind the target, as far as its settings tell: equal for two names of one.
@@ -102,6 +130,9 @@ impl Target {
         }
         if let Some(incus) = &spec.incus {
             return incus.address();
+        }
+        if let Some(vsphere) = &spec.vsphere {
+            return vsphere.address();
         }
         if let Some(proxmox) = &spec.proxmox {
             return at(&proxmox.host, proxmox.port.unwrap_or(8006));

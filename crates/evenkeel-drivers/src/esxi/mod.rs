@@ -1,5 +1,7 @@
-//! ESX and ESXi over their own `esxcli`: path policies and NFS datastores, in the dialects of 4.x and of 5.x to 8.x.
+//! ESX and ESXi over their own `esxcli`, in the dialects of 4.x and of 5.x to 8.x, or over the vSphere API: path policies and
+//! NFS datastores.
 
+mod api;
 mod dialect;
 mod names;
 mod nfs;

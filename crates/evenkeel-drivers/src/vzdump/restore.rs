@@ -129,8 +129,8 @@ pub(super) fn restoration(
         ),
         format!("it stays on the host as {path}: remove it once the guest is well"),
     ]);
-    let command = Exec::new(words).within(7 * 86_400);
-    Ok(Restoration { generation: generation(store, &archive), fetch, command, notes })
+    let work = vec![Step::new(Request::Exec(Exec::new(words).within(7 * 86_400)))];
+    Ok(Restoration { generation: generation(store, &archive), fetch, work, notes })
 }
 
 fn fetch(store: &StoreSpec, from: String, to: String) -> Step {

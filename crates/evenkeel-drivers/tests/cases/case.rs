@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use evenkeel_core::manifest::{SourceFile, load};
 use evenkeel_core::plan::{Blueprint, Policy, build};
 use evenkeel_core::request::{Query, Replies, Reply, join_queries};
+use evenkeel_core::target::Way;
 use evenkeel_core::transport::{TransportError, TransportErrorKind};
 use jiff::Timestamp;
 
@@ -18,6 +19,9 @@ pub(crate) const HOST: &str = "host";
 const TARGET: &str =
     "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: { name: host }\nspec: { local: {} }\n";
 
+/// The same as a vCenter, or as a host that is reached over the vSphere API.
+const VSPHERE: &str = "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: { name: host }\nspec: { vsphere: { host: olive, credentialsRef: olive } }\n";
+
 /// One case.
 pub(crate) struct Case {
     /// Everything before the expectation, as it is written.
@@ -29,6 +33,7 @@ pub(crate) struct Case {
     replies: BTreeMap<String, Reply>,
     unreachable: BTreeSet<String>,
     now: Timestamp,
+    way: Way,
 }
 
 impl Case {
@@ -42,6 +47,7 @@ impl Case {
             replies: BTreeMap::new(),
             unreachable: BTreeSet::new(),
             now: "2026-11-20T12:00:00Z".parse().unwrap(),
+            way: Way::default(),
         };
         let mut last = String::new();
         for section in given.split("\n== ").skip(1) {
@@ -60,6 +66,10 @@ impl Case {
         match word {
             "manifest" => {
                 let _ = write!(self.manifest, "---\napiVersion: evenkeel.dev/v1alpha1\n{body}");
+            }
+            "vsphere" => {
+                self.manifest = self.manifest.replacen(TARGET, VSPHERE, 1);
+                self.way = Way::Vsphere;
             }
             "recorded" => self.recorded = Some(Recorded::of(rest)),
             "now" => self.now = rest.trim().parse().unwrap(),
@@ -87,7 +97,7 @@ impl Case {
         if loaded.has_errors() {
             return out;
         }
-        let mut replies = Replies::default();
+        let mut replies = Replies::of(self.way);
         for round in 1..=4 {
             let queries = loaded.instances.iter().flat_map(|i| i.driver.queries(&i.spec, &replies));
             let open: Vec<_> = queries.filter(|query| !replies.has(query)).collect();

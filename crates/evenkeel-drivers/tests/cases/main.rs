@@ -7,6 +7,7 @@
 //! - `== manifest`: one document without `apiVersion`; the target is `host`. May come several times; a store or another
 //!   host is a document of kind `Target`.
 //! - `== now TIME`: when it is; noon of 2026-11-20 (UTC) where it is not said.
+//! - `== vsphere`: the target is reached over the vSphere API, and not by commands.
 //! - `== unreachable NAME`: this target does not answer.
 //! - `== recorded 2.3.2`: the host answers what the real one of that version printed, see `host.rs`.
 //! - `== reply [exit=N] COMMAND`: the host answers this command with the text that follows. `COMMAND` is as the runner

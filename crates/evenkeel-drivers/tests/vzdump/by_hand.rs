@@ -128,7 +128,7 @@ fn a_restore_puts_the_archive_where_the_hosts_tool_wants_it() {
     let archive = "/var/lib/vz/dump/vzdump-openvz-101-2026_11_20-02_00_00.tgz";
     let (mut world, instance) = after_a_night(true);
     let found = restore(&mut world, &instance, &wish("101", Some("900"))).unwrap();
-    assert_eq!(found.command.display(), format!("vzrestore {archive} 900"));
+    assert_eq!(found.command(), format!("vzrestore {archive} 900"));
     assert_eq!(found.generation.store, "nas:/dump");
     world.trees.entry("host".to_owned()).or_default().insert("/var/lib/vz/dump".to_owned(), None);
     carry_out(&mut world, &found.fetch, found.fetch.len(), Cut::Whole).unwrap();
@@ -138,7 +138,7 @@ fn a_restore_puts_the_archive_where_the_hosts_tool_wants_it() {
     let options = BTreeMap::from([("storage".to_owned(), "local".to_owned())]);
     let found = restore(&mut world, &instance, &Wish { options, ..wish("102", Some("900")) }).unwrap();
     let archive = "/var/lib/vz/dump/vzdump-lxc-102-2026_11_20-02_00_00.tar.zst";
-    assert_eq!(found.command.display(), format!("pct restore 900 {archive} --storage local"));
+    assert_eq!(found.command(), format!("pct restore 900 {archive} --storage local"));
     // The first store is gone: the copy serves.
     let away = Wish { store: Some("away".to_owned()), ..wish("102", Some("900")) };
     assert_eq!(restore(&mut world, &instance, &away).unwrap().generation.store, "away:copy");
@@ -159,5 +159,5 @@ fn a_restore_never_overwrites_and_says_what_there_is() {
     );
     world.guests.remove(&101);
     let found = restore(&mut world, &instance, &wish("101", None)).unwrap();
-    assert!(found.command.display().ends_with(" 101"), "its old id is free again");
+    assert!(found.command().ends_with(" 101"), "its old id is free again");
 }

@@ -54,9 +54,11 @@ impl World {
         match request {
             Request::Exec(exec) => self.tell(exec),
             Request::Files(files) => self.look(target, files),
-            Request::Transfer(_) | Request::Api(_) | Request::PowerShell(_) | Request::Incus(_) => {
-                said(1, "", "not a query\n")
-            }
+            Request::Transfer(_)
+            | Request::Api(_)
+            | Request::PowerShell(_)
+            | Request::Incus(_)
+            | Request::Vsphere(_) => said(1, "", "not a query\n"),
         }
     }
 
@@ -125,7 +127,9 @@ impl World {
             Request::Files(files) => self.write(&target, files, cut),
             Request::Transfer(transfer) => self.transfer(transfer, cut),
             Request::Exec(exec) => self.run(exec, cut),
-            Request::Api(_) | Request::PowerShell(_) | Request::Incus(_) => Err("not here".to_owned()),
+            Request::Api(_) | Request::PowerShell(_) | Request::Incus(_) | Request::Vsphere(_) => {
+                Err("not here".to_owned())
+            }
         }
     }
 

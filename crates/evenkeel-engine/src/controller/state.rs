@@ -229,7 +229,7 @@ impl State {
     /// The look for what left the manifests of a target, where that is pruned.
     pub(super) fn sweep_unit(&self, source: &str, world: &World, target: &str) -> Option<Unit> {
         let terms = &self.sources.get(source)?.terms;
-        world.targets.get(target).filter(|target| target.spec.prune && target.runs_commands())?;
+        world.targets.get(target).filter(|target| target.spec.prune && target.carries_marks())?;
         Some(Unit {
             key: sweep_key(source, target),
             host: world.machine(target),

@@ -133,7 +133,7 @@ fn engine(shared: &Arc<Shared>, stop: &Stop) -> Engine {
     Engine::new(transport, clock, progress, stop.clone()).keeping_seen()
 }
 
-/// Says in the log how far long transfers are, once a minute.
+/// Says in the log how far long transfers and tasks are, once a minute.
 struct Logged {
     clock: Arc<dyn Clock>,
     said: Mutex<Option<Timestamp>>,
@@ -148,20 +148,29 @@ impl Progress for Logged {
         match event {
             // A short one says nothing.
             Event::Sending { .. } => *said = Some(self.clock.now()),
-            Event::Moving { target, bytes, of } => {
+            Event::Moving { .. } | Event::Advancing { .. } => {
                 let now = self.clock.now();
                 if said.is_some_and(|at| now.duration_since(at) < TELL_EVERY) {
                     return;
                 }
                 *said = Some(now);
-                if let Some(of) = of {
-                    tracing::info!("{target}: {bytes} of {of} bytes are moved");
-                } else {
-                    tracing::info!("{target}: {bytes} bytes are moved so far");
-                }
+                tell(event);
             }
             _ => {}
         }
+    }
+}
+
+fn tell(event: &Event<'_>) {
+    match event {
+        Event::Moving { target, bytes, of: Some(of) } => {
+            tracing::info!("{target}: {bytes} of {of} bytes are moved");
+        }
+        Event::Moving { target, bytes, of: None } => {
+            tracing::info!("{target}: {bytes} bytes are moved so far");
+        }
+        Event::Advancing { target, percent } => tracing::info!("{target}: {percent} % are done"),
+        _ => {}
     }
 }
 

@@ -72,7 +72,7 @@ impl World {
         }
         let Loaded { mut targets, instances, diagnostics, .. } = loaded;
         if terms.prune {
-            for target in targets.values_mut().filter(|target| target.runs_commands()) {
+            for target in targets.values_mut().filter(|target| target.carries_marks()) {
                 Arc::make_mut(target).spec.prune = true;
             }
         }

@@ -15,6 +15,9 @@ mod proofs;
 mod pve_job;
 mod tamper;
 pub mod twin;
+mod vm_clone;
+mod vsphere_nas;
+mod vsphere_paths;
 mod vzdump;
 mod wrong;
 mod zfs_dataset;
@@ -24,6 +27,7 @@ mod zfs_snapshot;
 use evenkeel_core::driver::Registry;
 use evenkeel_core::manifest::{SourceFile, load};
 use evenkeel_core::plan::Instance;
+use evenkeel_core::target::Way;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -90,9 +94,12 @@ pub fn fixtures() -> Vec<Fixture> {
         zfs_pool::FIXTURE,
         pve_job::FIXTURE,
         vzdump::FIXTURE,
+        vm_clone::FIXTURE,
         zfs_snapshot::FIXTURE,
         esxi_path_policy::FIXTURE,
         esxi_nfs_datastore::FIXTURE,
+        vsphere_paths::FIXTURE,
+        vsphere_nas::FIXTURE,
         hyperv::SWITCH,
         hyperv::NICS,
         hyperv::DCB,
@@ -129,8 +136,12 @@ impl Stage {
     /// Reads the scenario of `seed`. Manifests with errors are a mistake in the fixture.
     pub fn set(registry: &Registry, fixture: &Fixture, seed: u64) -> Result<Self, String> {
         let scenario = (fixture.scenario)(seed);
+        let way = match scenario.machine.way() {
+            Way::Commands => "local: {}",
+            Way::Vsphere => "vsphere: { host: durian, credentialsRef: durian }",
+        };
         let target = format!(
-            "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: {{ name: {TARGET} }}\nspec: {{ local: {{}}, prune: true }}\n---\n"
+            "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: {{ name: {TARGET} }}\nspec: {{ {way}, prune: true }}\n---\n"
         );
         let bytes = format!("{target}{}", scenario.manifests).into_bytes();
         let file = SourceFile { path: "scenario.yaml".to_owned(), bytes };

@@ -30,7 +30,7 @@ pub(super) fn proofs_tell_the_truth(stage: &Stage, seed: u64) -> Checked {
         let command = batch.request.display();
         require(machine.fingerprint() == before, || format!("what proves `{command}` changed the machine"))?;
         let measure = |said: Vec<Result<Reply, TransportError>>| -> Counted {
-            let mut replies = Replies::default();
+            let mut replies = Replies::of(stage.machine.way());
             for (read, reply) in proof.reads.iter().zip(said) {
                 replies.insert(Query::reading(read.clone()), reply);
             }

@@ -45,7 +45,7 @@ pub fn observe(
     survey: Survey,
     wire: &mut Wire<'_>,
 ) -> Replies {
-    let mut replies = Replies::default();
+    let mut replies = Replies::of(machine.way());
     let mut number = 0;
     for _ in 0..ROUNDS {
         let queries = join_queries(open_queries(instances, survey, &replies));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use evenkeel_core::plan::{Action, Change, InstanceId, Plan};
 use evenkeel_core::request::{Reply, Request};
+use evenkeel_core::target::Way;
 use evenkeel_core::transport::TransportError;
 
 use super::checks::{Checked, OWNER, require, same, settled};
@@ -139,6 +140,10 @@ impl Remembering {
 impl Machine for Remembering {
     fn run(&mut self, argv: &[String]) -> Reply {
         self.machine.run(argv)
+    }
+
+    fn way(&self) -> Way {
+        self.machine.way()
     }
 
     fn answer(&mut self, target: &str, request: &Request) -> Reply {

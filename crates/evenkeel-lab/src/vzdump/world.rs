@@ -118,6 +118,9 @@ impl World {
                 complaint(127, &format!("sh: 1: powershell: not found ({})", script.display()))
             }
             (Request::Incus(incus), _) => complaint(127, &format!("no Incus here: {}", incus.display())),
+            (Request::Vsphere(vsphere), _) => {
+                complaint(127, &format!("no vSphere API here: {}", vsphere.display()))
+            }
             (Request::Api(api), _) => complaint(127, &format!("no interface here: {}", api.display())),
         }
     }

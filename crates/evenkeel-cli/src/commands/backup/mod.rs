@@ -78,7 +78,7 @@ fn reach(workspace: &Workspace, reach: &Reach) -> Reached {
 /// Plans the schedules; nothing is sent.
 fn plan(workspace: &Workspace, reached: &Reached, policy: Policy) -> Result<Result<Plan, Exit>, CliError> {
     let planning = async { Ok(reached.engine.plan(&workspace.scope, policy).await) };
-    let planned = session::block_on_reading(planning);
+    let planned = session::read_by(&reached.engine, planning);
     reached.bars.clear();
     match planned {
         Ok(plan) => plan.map(Ok),

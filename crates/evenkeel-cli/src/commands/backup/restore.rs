@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use evenkeel_core::driver::{Restoration, Step, Wish};
+use evenkeel_core::driver::{Restoration, Wish};
 use evenkeel_core::plan::{FORMAT_VERSION, Instance};
-use evenkeel_core::request::{Replies, Request};
+use evenkeel_core::request::Replies;
 use evenkeel_engine::{Clock as _, Performed, SystemClock};
 use serde_json::json;
+use tokio::runtime::Runtime;
 
 use super::{Reached, Slot, only, open, reach};
 use crate::args::{Output, RestoreCopy as Args};
@@ -22,6 +23,21 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let wish = wish(args)?;
     let reached = reach(&workspace, &args.reach);
     let runtime = session::runtime().map_err(|e| CliError::new("cannot start the runtime").because(e))?;
+    let ended = restore(args, &workspace, (instance, &wish), &reached, &runtime, output);
+    runtime.block_on(reached.engine.close());
+    // A question that nobody answers any more is not waited for.
+    runtime.shutdown_background();
+    ended
+}
+
+fn restore(
+    args: &Args,
+    workspace: &Workspace,
+    (instance, wish): (&Instance, &Wish),
+    reached: &Reached,
+    runtime: &Runtime,
+    output: Output,
+) -> Result<Exit, CliError> {
     let looked = runtime.block_on(async {
         tokio::select! {
             replies = reached.engine.look(&workspace.scope) => Some(replies),
@@ -32,11 +48,12 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let Some(replies) = looked else { return Ok(Exit::Interrupted) };
     let nothing = Replies::default();
     let replies = replies.get(&instance.id.target).unwrap_or(&nothing);
-    let restoration = restoration(instance, replies, &wish)?;
+    let restoration = restoration(instance, replies, wish)?;
     if output == Output::Human {
         ui::show_restoration(&instance.id.target, &restoration, args.run);
     }
-    if !args.auto_approve {
+    let sends = args.run || !restoration.fetch.is_empty();
+    if sends && !args.auto_approve {
         let exit = match runtime.block_on(confirmed(output))? {
             Answer::Yes => None,
             Answer::No => Some(Exit::Pending),
@@ -44,12 +61,11 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         };
         if let Some(exit) = exit {
             ui::note("not restored; nothing was sent\n");
-            runtime.shutdown_background();
             return Ok(exit);
         }
     }
-    listen(&runtime, &reached.bars, &reached.stop);
-    let done = runtime.block_on(carry_out(&workspace, &reached, instance, &restoration, args.run));
+    listen(runtime, &reached.bars, &reached.stop);
+    let done = runtime.block_on(carry_out(workspace, reached, instance, &restoration, args.run));
     reached.bars.clear();
     tell(instance, &restoration, &done, args.run, output)
 }
@@ -97,11 +113,11 @@ async fn carry_out(
     reached: &Reached,
     instance: &Instance,
     restoration: &Restoration,
-    with_command: bool,
+    with_work: bool,
 ) -> Vec<Performed> {
     let mut steps = restoration.fetch.clone();
-    if with_command {
-        steps.push(Step::new(Request::Exec(restoration.command.clone())));
+    if with_work {
+        steps.extend(restoration.work.iter().cloned());
     }
     reached.engine.perform(&workspace.scope, &instance.id.target, &steps).await
 }
@@ -121,13 +137,21 @@ fn tell(
             Some("what was fetched so far stays where it is; the copy in the store is untouched".to_owned())
         })));
     }
-    let command = restoration.command.display();
+    let command = restoration.command();
     match output {
         Output::Human if ran => {
-            ui::print(&format!("Restored: `{command}` ended well on {}.\n", instance.id.target));
+            let all = command.replace('\n', "`, `");
+            ui::print(&format!("Restored: `{all}` ended well on {}.\n", instance.id.target));
         }
         Output::Human => {
-            ui::print(&format!("Fetched and checked. On {}, run:\n\n  {command}\n", instance.id.target));
+            let all = command.replace('\n', "\n  ");
+            let target = &instance.id.target;
+            let first = if done.is_empty() {
+                format!("Nothing was sent: `--run` sends it. On {target}, that is:")
+            } else {
+                format!("Fetched and checked. On {target}, run:")
+            };
+            ui::print(&format!("{first}\n\n  {all}\n"));
         }
         Output::Json => ui::print_json(&json!({
             "formatVersion": FORMAT_VERSION,

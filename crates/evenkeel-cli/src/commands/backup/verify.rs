@@ -31,7 +31,7 @@ pub(super) fn run(args: &SomeCopies, output: Output) -> Result<Exit, CliError> {
     args.which.slot()?;
     let reached = reach(&workspace, &args.reach);
     let checking = check(&workspace, &reached, &args.which);
-    let checked = session::block_on_reading(checking);
+    let checked = session::read_by(&reached.engine, checking);
     reached.bars.clear();
     let Reading { checked, unread } = match checked {
         Ok(reading) => reading?,

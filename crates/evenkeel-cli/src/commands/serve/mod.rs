@@ -48,6 +48,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
 async fn serve(state: &StateDirectory, pieces: Pieces, output: Output) -> Result<Exit, CliError> {
     let Pieces { controller: spec, sources, transport, ssh, on_snapshot, http, .. } = pieces;
     let store = SqliteStore::open(state.store(), Mode::Create)?;
+    let line = Arc::clone(&transport);
     let parts = Parts {
         registry: evenkeel_drivers::registry(),
         transport,
@@ -91,6 +92,7 @@ async fn serve(state: &StateDirectory, pieces: Pieces, output: Output) -> Result
     let doors = doors.await.unwrap_or(Doors::Fallen);
     let _ = told.send(());
     let _ = telling.await;
+    line.close().await;
     ssh.close().await;
     outcome?;
     if doors == Doors::Fallen {

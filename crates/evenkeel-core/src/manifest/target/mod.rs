@@ -2,6 +2,7 @@
 
 mod incus;
 mod store;
+mod vsphere;
 
 use super::de::short;
 use super::document::{NAME_RULE, is_name};
@@ -24,7 +25,7 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<TargetSpec> {
             node,
             &[],
             "the target does not say how it is reached".to_owned(),
-            Some("write `ssh: { host: … }` or `local: {}`, for a store of files one of `ftp`, `sftp`, `s3`, `azblob`, `webdav`, or for an interface `proxmox` or `incus`".to_owned()),
+            Some("write `ssh: { host: … }` or `local: {}`, for a store of files one of `ftp`, `sftp`, `s3`, `azblob`, `webdav`, or for an interface `proxmox`, `incus` or `vsphere`".to_owned()),
             false,
         ),
         [first, second, ..] => problems.at_path(
@@ -36,9 +37,10 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<TargetSpec> {
         ),
         _ => {}
     }
-    if spec.prune && given.iter().any(|way| !["ssh", "local"].contains(way)) {
+    if spec.prune && given.iter().any(|way| !["ssh", "local", "vsphere"].contains(way)) {
         let message =
-            "`prune` is for machines that commands are run on: nothing here carries a mark".to_owned();
+            "`prune` is for machines that commands are run on, and for `vsphere`: nothing here carries a mark"
+                .to_owned();
         let hint = Some("take it away".to_owned());
         problems.at_path(node, &["prune".to_owned()], message, hint, false);
     }
@@ -53,6 +55,9 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<TargetSpec> {
     store::check(&spec, node, problems);
     if let Some(incus) = &spec.incus {
         incus::check(incus, node, problems);
+    }
+    if let Some(vsphere) = &spec.vsphere {
+        vsphere::check(vsphere, node, problems);
     }
     Some(spec)
 }

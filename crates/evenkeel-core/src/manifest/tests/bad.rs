@@ -207,7 +207,7 @@ fn the_head_of_a_manifest() {
         ),
         (
             "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: { name: a }\nspec: {}\n",
-            "f.yaml:4:7: error: the target does not say how it is reached (write `ssh: { host: … }` or `local: {}`, for a store of files one of `ftp`, `sftp`, `s3`, `azblob`, `webdav`, or for an interface `proxmox` or `incus`)",
+            "f.yaml:4:7: error: the target does not say how it is reached (write `ssh: { host: … }` or `local: {}`, for a store of files one of `ftp`, `sftp`, `s3`, `azblob`, `webdav`, or for an interface `proxmox`, `incus` or `vsphere`)",
         ),
         (
             "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: { name: a }\nspec: { local: {}, ssh: { host: h } }\n",

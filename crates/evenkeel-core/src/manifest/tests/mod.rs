@@ -17,6 +17,7 @@ mod toy;
 mod traps;
 mod uses;
 mod variables;
+mod vsphere;
 mod windows;
 
 use super::{Loaded, SourceFile, load};

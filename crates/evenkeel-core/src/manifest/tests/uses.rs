@@ -69,7 +69,7 @@ impl Driver for Depot {
     }
 }
 
-const TARGETS: [(&str, &str); 9] = [
+const TARGETS: [(&str, &str); 11] = [
     ("here", "local: {}"),
     ("h", "ssh: { host: h }"),
     ("i", "ssh: { host: i }"),
@@ -79,6 +79,8 @@ const TARGETS: [(&str, &str); 9] = [
     ("bucket", "s3: { bucket: b, credentialsRef: c }"),
     ("pve", "proxmox: { host: p, token: root@pam!t, credentialsRef: c }"),
     ("incus", "incus: {}"),
+    ("vcenter", "vsphere: { host: vc, credentialsRef: c }"),
+    ("same-vcenter", "vsphere: { host: VC, port: 443, credentialsRef: d }"),
 ];
 
 fn load_depots(specs: &[(&str, &str)]) -> Loaded {
@@ -111,18 +113,20 @@ fn what_is_used_must_be_there_and_be_able_to_do_it() {
         ("b", "target: h, label: y, store: pve, folder: e"),
         ("c", "target: h, label: z, store: h, folder: f, host: bucket"),
         ("d", "target: h, label: w, store: incus, folder: g"),
+        ("e", "target: h, label: v, store: vcenter, folder: h"),
     ]);
     let expected = [
         "there is no target `nass`, did you mean `nas`?",
         "target `pve` cannot keep files (name a target that is reached by one of `ftp`, `sftp`, `s3`, `azblob`, `webdav`, `ssh`, `local`)",
         "target `bucket` cannot run commands (name a target that is reached by one of `ssh`, `local`)",
         "target `incus` cannot keep files",
+        "target `vcenter` cannot keep files",
     ];
-    assert_eq!(found.len(), 4, "{found:#?}");
+    assert_eq!(found.len(), 5, "{found:#?}");
     for (found, expected) in found.iter().zip(expected) {
         assert!(found.contains(expected), "{found}");
     }
-    assert!(found[0].starts_with("f.yaml:49:37: error: "), "{}", found[0]);
+    assert!(found[0].starts_with("f.yaml:59:37: error: "), "{}", found[0]);
 }
 
 #[test]
@@ -155,7 +159,7 @@ fn a_folder_is_one_resources_alone_and_so_is_what_is_in_it() {
         ("store: nas, folder: d/e", "store: same-nas, folder: d/e/"),
     ] {
         let found = of(one, two);
-        assert!(found.len() == 1 && found[0].contains("is used by Depot/a too (f.yaml:46:1)"), "{found:#?}");
+        assert!(found.len() == 1 && found[0].contains("is used by Depot/a too (f.yaml:56:1)"), "{found:#?}");
     }
     for (one, two) in [
         ("store: nas, folder: d/e", "store: nas, folder: d/ef"),
@@ -269,6 +273,7 @@ fn of_two_names_of_one_store_it_is_known() {
     let address = |name: &str| loaded.targets[name].address();
     assert_eq!(address("nas"), address("same-nas"));
     assert_eq!(address("h"), address("also-h"));
+    assert_eq!(address("vcenter"), address("same-vcenter"));
     let all: std::collections::BTreeSet<String> = TARGETS.iter().map(|(name, _)| address(name)).collect();
-    assert_eq!(all.len(), TARGETS.len() - 2);
+    assert_eq!(all.len(), TARGETS.len() - 3);
 }

@@ -3,12 +3,13 @@
 use evenkeel_core::driver::Finding;
 
 use super::spec::{EsxiNfsDatastoreSpec, NfsVersion};
+use crate::esxi::api;
 
 /// vSphere takes no longer names of datastores.
 const LONGEST_NAME: usize = 42;
 
 pub(super) fn check(spec: &EsxiNfsDatastoreSpec) -> Vec<Finding> {
-    let mut found = Vec::new();
+    let mut found: Vec<Finding> = api::check(spec.esxi_host.as_deref()).into_iter().collect();
     let mut wrong = |field: &str, message: String, hint: &str| {
         found.push(Finding::error([field], message).hint(hint));
     };

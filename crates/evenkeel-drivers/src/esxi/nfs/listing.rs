@@ -4,9 +4,13 @@ use std::collections::BTreeSet;
 
 use evenkeel_core::driver::ObserveError;
 use evenkeel_core::request::{Query, Replies, Reply, Request};
+use evenkeel_core::target::Way;
 
+use super::api::{self, System};
 use super::commands;
+use super::registered::{self, Registered};
 use super::spec::{EsxiNfsDatastoreSpec, NfsVersion};
+use crate::esxi::api::is_of_a_server;
 use crate::esxi::dialect::Dialect;
 use crate::esxi::reply::failure::{is_unknown_command, quote, text, unparsable};
 use crate::esxi::reply::table::Table;
@@ -41,14 +45,26 @@ pub(super) struct Mount {
 /// All datastores of a host.
 #[derive(Debug)]
 pub(super) struct Listing {
-    dialect: Dialect,
+    access: Access,
     /// Whether the host knows NFS 4.1.
     knows_41: bool,
     pub(super) mounts: Vec<Mount>,
 }
 
+/// How a host is told.
+#[derive(Debug)]
+enum Access {
+    /// By its own commands.
+    Commands(Dialect),
+    /// Over the vSphere API.
+    Api(Box<System>),
+}
+
 /// What is asked; once the host has shown itself to be a 4.x, the list that it has instead, too.
 pub(super) fn queries(so_far: &Replies) -> Vec<Query> {
+    if so_far.way() == Way::Vsphere {
+        return api::queries();
+    }
     let mut queries = vec![Query::reading(commands::list()), Query::reading(commands::list_41())];
     if dialect(so_far) == Ok(Some(Dialect::Four)) {
         queries.push(Query::reading(commands::old_list()));
@@ -57,7 +73,7 @@ pub(super) fn queries(so_far: &Replies) -> Vec<Query> {
 }
 
 /// The host's dialect; `None` while it was not asked.
-pub(super) fn dialect(replies: &Replies) -> Result<Option<Dialect>, ObserveError> {
+fn dialect(replies: &Replies) -> Result<Option<Dialect>, ObserveError> {
     Dialect::told_by(&commands::list(), replies)
 }
 
@@ -67,12 +83,29 @@ pub(super) fn is_no_esx(replies: &Replies) -> Result<bool, ObserveError> {
 }
 
 impl Listing {
-    pub(super) fn read(replies: &Replies) -> Result<Self, ObserveError> {
+    /// That of the host of this name, where the target is a vCenter and one is written.
+    pub(super) fn read(host: Option<&str>, replies: &Replies) -> Result<Self, ObserveError> {
+        is_of_a_server(host, replies)?;
+        match replies.way() {
+            Way::Vsphere => {
+                let system = System::read(host, replies)?;
+                let (knows_41, mounts) = (system.knows_41(), system.mounts());
+                Ok(Listing { access: Access::Api(Box::new(system)), knows_41, mounts })
+            }
+            Way::Commands => Listing::printed(replies),
+        }
+    }
+
+    fn printed(replies: &Replies) -> Result<Self, ObserveError> {
         let not_asked = || ObserveError::NotAsked { command: commands::list().display() };
         let dialect = dialect(replies)?.ok_or_else(not_asked)?;
         if dialect == Dialect::Four {
             let mounts = replies.parsed(&Query::reading(commands::old_list()), old)?;
-            return Ok(Listing { dialect, knows_41: false, mounts: mounts.to_vec() });
+            return Ok(Listing {
+                access: Access::Commands(dialect),
+                knows_41: false,
+                mounts: mounts.to_vec(),
+            });
         }
         let of_3 = replies.parsed(&Query::reading(commands::list()), of_3)?;
         let query_41 = Query::reading(commands::list_41());
@@ -86,7 +119,35 @@ impl Listing {
             let problem = format!("`{}` is there twice", quote(&twice.name));
             return Err(unparsable(&commands::list_41(), problem));
         }
-        Ok(Listing { dialect, knows_41, mounts })
+        Ok(Listing { access: Access::Commands(dialect), knows_41, mounts })
+    }
+
+    pub(super) fn mount(&self, spec: &EsxiNfsDatastoreSpec) -> Request {
+        match &self.access {
+            Access::Commands(dialect) => commands::mount(*dialect, spec),
+            Access::Api(system) => system.mount(spec),
+        }
+    }
+
+    /// `None`: the host has none of this name.
+    pub(super) fn unmount(&self, name: &str, version: NfsVersion) -> Option<Request> {
+        match &self.access {
+            Access::Commands(dialect) => Some(commands::unmount(*dialect, name, version)),
+            Access::Api(system) => system.unmount(name),
+        }
+    }
+
+    /// True where the host is known to have a datastore of this name that is no NFS datastore.
+    pub(super) fn has_other(&self, name: &str) -> bool {
+        matches!(&self.access, Access::Api(system) if system.has_other(name))
+    }
+
+    /// Who is registered on the datastore of this name.
+    pub(super) fn registered(&self, name: &str, replies: &Replies) -> Result<Registered, ObserveError> {
+        match &self.access {
+            Access::Commands(_) => registered::read(replies, name),
+            Access::Api(system) => system.registered(name, replies),
+        }
     }
 
     /// The error where the host cannot have what a spec says.
@@ -102,7 +163,7 @@ impl Listing {
             let message = "this host knows no NFS 4.1: ESXi 6.0 is the first that does";
             return unfit("version", message, "write `version: 3` for it");
         }
-        if spec.read_only && self.dialect == Dialect::Four {
+        if spec.read_only && matches!(self.access, Access::Commands(Dialect::Four)) {
             let message = "ESX and ESXi 4.x neither mount a datastore read-only nor tell of it";
             return unfit(
                 "readOnly",

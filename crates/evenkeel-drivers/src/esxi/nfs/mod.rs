@@ -5,6 +5,7 @@
 //! held while virtual machines are registered on it. What is not in any manifest is left alone: a datastore carries no
 //! mark.
 
+mod api;
 mod check;
 mod commands;
 mod listing;
@@ -20,12 +21,14 @@ use evenkeel_core::driver::{
 };
 use evenkeel_core::plan::Action;
 use evenkeel_core::request::{Query, Replies};
+use evenkeel_core::target::Way;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
 pub use spec::{EsxiNfsDatastoreSpec, NfsVersion};
 
+use super::api::{FIELD, hosts, object_of};
 use super::names::Names;
 use listing::{Listing, Mount};
 use registered::Registered;
@@ -119,7 +122,7 @@ impl Driver for EsxiNfsDatastore {
     }
 
     fn object(&self, spec: &EsxiNfsDatastoreSpec) -> String {
-        spec.name.clone()
+        object_of(spec.esxi_host.as_deref(), &spec.name)
     }
 
     /// The two lists, what 4.x has instead, and who is on the datastore where it would be mounted anew.
@@ -138,11 +141,11 @@ impl Driver for EsxiNfsDatastore {
         spec: &EsxiNfsDatastoreSpec,
         replies: &Replies,
     ) -> Result<Observed<EsxiNfsDatastoreState>, ObserveError> {
-        let listing = Listing::read(replies)?;
+        let listing = Listing::read(spec.esxi_host.as_deref(), replies)?;
         listing.fits(spec)?;
         let Some(mut seen) = seen(spec, replies)? else { return Ok(Observed::Absent { lacks: None }) };
         if !seen.is_as(&EsxiNfsDatastoreState::wanted(spec, Some(&seen))) {
-            seen.registered = Some(registered::read(replies, &spec.name)?);
+            seen.registered = Some(listing.registered(&spec.name, replies)?);
         }
         Ok(Observed::Present(seen))
     }
@@ -157,13 +160,14 @@ impl Driver for EsxiNfsDatastore {
     }
 
     fn steps(&self, spec: &EsxiNfsDatastoreSpec, delta: &Delta<'_, EsxiNfsDatastoreState>) -> Vec<Step> {
-        let Ok(Some(dialect)) = listing::dialect(delta.replies) else { return Vec::new() };
-        let mount = Step::new(commands::mount(dialect, spec));
-        let elsewhere = mounted_elsewhere(spec, delta.replies);
+        let Ok(listing) = Listing::read(spec.esxi_host.as_deref(), delta.replies) else { return Vec::new() };
+        let mount = Step::new(listing.mount(spec));
+        let elsewhere = mounted_elsewhere(spec, &listing).into_iter().chain(name_taken(spec, &listing));
         let (Action::Replace, Some(before)) = (delta.action, delta.before) else {
             return vec![held(mount, elsewhere)];
         };
-        let unmount = Step::new(commands::unmount(dialect, &spec.name, before.version)).hazard(
+        let Some(unmount) = listing.unmount(&spec.name, before.version) else { return Vec::new() };
+        let unmount = Step::new(unmount).hazard(
             Risk::Disruptive,
             &spec.name,
             format!(
@@ -199,11 +203,14 @@ impl Driver for EsxiNfsDatastore {
     }
 
     fn inventory(&self, replies: &Replies) -> Result<Vec<Found>, ObserveError> {
+        if replies.way() == Way::Vsphere {
+            return of_hosts(replies);
+        }
         if listing::is_no_esx(replies)? {
             return Ok(Vec::new());
         }
-        let listing = Listing::read(replies)?;
-        Ok(listing.mounts.iter().filter_map(found).collect())
+        let listing = Listing::read(None, replies)?;
+        Ok(listing.mounts.iter().filter_map(|mount| found(None, mount)).collect())
     }
 
     /// A datastore carries no mark, so nothing is asked.
@@ -221,7 +228,7 @@ fn seen(
     spec: &EsxiNfsDatastoreSpec,
     replies: &Replies,
 ) -> Result<Option<EsxiNfsDatastoreState>, ObserveError> {
-    let listing = Listing::read(replies)?;
+    let listing = Listing::read(spec.esxi_host.as_deref(), replies)?;
     Ok(listing.mounts.iter().find(|mount| mount.name == spec.name).map(EsxiNfsDatastoreState::of))
 }
 
@@ -232,8 +239,7 @@ fn held(step: Step, reasons: impl IntoIterator<Item = String>) -> Step {
 
 /// Why the host would refuse the mount: it has what the spec wants under another name. One server in common is enough,
 /// and the version does not count.
-fn mounted_elsewhere(spec: &EsxiNfsDatastoreSpec, replies: &Replies) -> Option<String> {
-    let listing = Listing::read(replies).ok()?;
+fn mounted_elsewhere(spec: &EsxiNfsDatastoreSpec, listing: &Listing) -> Option<String> {
     let hosts = spec.hosts();
     let is_same = |mount: &&Mount| {
         mount.name != spec.name && mount.share == spec.share && !mount.hosts.is_disjoint(&hosts)
@@ -245,6 +251,12 @@ fn mounted_elsewhere(spec: &EsxiNfsDatastoreSpec, replies: &Replies) -> Option<S
         other.share,
         other.name
     ))
+}
+
+/// Why the host would refuse the mount: another datastore has the name. Over the API it is seen before.
+fn name_taken(spec: &EsxiNfsDatastoreSpec, listing: &Listing) -> Option<String> {
+    let is_taken = listing.has_other(&spec.name);
+    is_taken.then(|| format!("the host has a datastore {} that is no NFS: use another name", spec.name))
 }
 
 /// Why a datastore may not be unmounted as things are.
@@ -271,9 +283,22 @@ fn health(name: &str, seen: &EsxiNfsDatastoreState) -> Health {
     }
 }
 
+/// The datastores of all hosts of a server, each with its host where there are several.
+fn of_hosts(replies: &Replies) -> Result<Vec<Found>, ObserveError> {
+    let hosts = hosts(replies)?;
+    let mut all = Vec::new();
+    for host in hosts.iter() {
+        let name = (hosts.len() > 1).then_some(host.name.as_str());
+        let listing = Listing::read(name, replies)?;
+        all.extend(listing.mounts.iter().filter_map(|mount| found(name, mount)));
+    }
+    Ok(all)
+}
+
 /// `None` for one that no manifest can describe, such as one with an odd name: it is left out.
-fn found(mount: &Mount) -> Option<Found> {
+fn found(esxi_host: Option<&str>, mount: &Mount) -> Option<Found> {
     let written = EsxiNfsDatastoreSpec {
+        esxi_host: esxi_host.map(str::to_owned),
         name: mount.name.clone(),
         host: Names(mount.hosts.iter().cloned().collect()),
         share: mount.share.clone(),
@@ -292,11 +317,14 @@ fn found(mount: &Mount) -> Option<Found> {
         ("host".to_owned(), host),
         ("share".to_owned(), json!(written.share)),
     ]);
+    if let Some(esxi_host) = &written.esxi_host {
+        spec.insert(FIELD.to_owned(), json!(esxi_host));
+    }
     if written.read_only {
         spec.insert("readOnly".to_owned(), json!(true));
     }
     if written.version == NfsVersion::V41 {
         spec.insert("version".to_owned(), json!(written.version));
     }
-    Some(Found { object: written.name, spec, owner: None })
+    Some(Found { object: object_of(esxi_host, &written.name), spec, owner: None })
 }

@@ -1,12 +1,13 @@
-//! The virtual machines that are registered on a datastore, from `vim-cmd vmsvc/getallvms`.
+//! The virtual machines that are registered on a datastore, on a host by itself from `vim-cmd vmsvc/getallvms`.
 //!
 //! Its columns are not where its titles are, and the last one may go over several lines. So nothing is cut by position:
 //! whatever may speak of the datastore counts as a virtual machine on it.
 
 use evenkeel_core::driver::ObserveError;
 use evenkeel_core::request::{Query, Replies};
+use evenkeel_core::target::Way;
 
-use super::{MOST_NAMES, commands};
+use super::{MOST_NAMES, api, commands};
 use crate::esxi::reply::failure::{quote, text, unparsable};
 
 /// How a virtual machine is told of whose files the host cannot read, often because their datastore does not answer.
@@ -51,6 +52,9 @@ fn some(items: &[String]) -> String {
 
 /// What is asked; the other name of the program where the host does not know the first.
 pub(super) fn queries(so_far: &Replies) -> Vec<Query> {
+    if so_far.way() == Way::Vsphere {
+        return vec![api::vms_query()];
+    }
     let known = if is_classic(so_far) { 2 } else { 1 };
     commands::registered().into_iter().take(known).map(Query::reading).collect()
 }

@@ -16,6 +16,10 @@ use crate::esxi::names::Names;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EsxiNfsDatastoreSpec {
+    /// Which ESXi host, where the target is a vCenter with several: its name as the vCenter shows it. Only for targets
+    /// with `vsphere`.
+    #[serde(default)]
+    pub esxi_host: Option<String>,
     /// The datastore's name on the host, at most 42 characters.
     pub name: String,
     /// The server: a name or an address. With version 4.1 a list of them, for several ways to one server. Every host

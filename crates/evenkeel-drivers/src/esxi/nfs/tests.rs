@@ -42,6 +42,7 @@ fn answer(request: &Request) -> Reply {
 
 fn spec(share: &str) -> EsxiNfsDatastoreSpec {
     EsxiNfsDatastoreSpec {
+        esxi_host: None,
         name: "nfsbackup".to_owned(),
         host: Names(vec!["192.168.1.22".to_owned()]),
         share: share.to_owned(),

@@ -7,13 +7,14 @@ use evenkeel_core::driver::Finding;
 use super::arrays::{FIXED, LOCAL, POLICIES, ROUND_ROBIN, meant_array_type, meant_policy, misfit};
 use super::rules::RuleKey;
 use super::spec::{Devices, EsxiPathPolicySpec, Latency, RoundRobin, Rule};
-use crate::esxi::Names;
+use crate::esxi::{Names, api};
 
 /// What the host takes as `--iops`.
 const IOPS: std::ops::RangeInclusive<u64> = 1..=10_000;
 
 pub(super) fn check(spec: &EsxiPathPolicySpec) -> Vec<Finding> {
     let mut found = whole(spec);
+    found.extend(api::check(spec.esxi_host.as_deref()));
     found.extend(spec.devices.as_ref().map(devices).unwrap_or_default());
     found.extend(policy(spec));
     found.extend(spec.round_robin.as_ref().map(limits).unwrap_or_default());

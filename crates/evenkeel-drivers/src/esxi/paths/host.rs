@@ -5,8 +5,12 @@ use std::sync::Arc;
 
 use evenkeel_core::driver::ObserveError;
 use evenkeel_core::request::{Query, Replies, Request};
+use evenkeel_core::target::Way;
 
+use super::access::Access;
+use super::api::{self, Storage, System};
 use super::spec::EsxiPathPolicySpec;
+use crate::esxi::api::is_of_a_server;
 use crate::esxi::dialect::Dialect;
 use crate::esxi::reply::failure::{is_unknown_command, unparsable};
 use crate::esxi::reply::{self, ClaimRule, Extent, NmpDevice, NmpPath, RunningVm, Satp, ScsiDevice};
@@ -14,7 +18,7 @@ use crate::esxi::reply::{self, ClaimRule, Extent, NmpDevice, NmpPath, RunningVm,
 /// What was read of a host. What was not asked is `None`.
 #[derive(Debug, Clone)]
 pub(super) struct Host {
-    pub(super) dialect: Dialect,
+    pub(super) access: Access,
     /// In the order of the host's list.
     pub(super) devices: Arc<Vec<NmpDevice>>,
     pub(super) satps: Option<Arc<Vec<Satp>>>,
@@ -60,6 +64,10 @@ pub(super) fn needs_vendors(spec: &EsxiPathPolicySpec) -> bool {
 impl Host {
     /// Puts together what was answered. `Ok(None)`: not even its devices were asked.
     pub(super) fn read(spec: &EsxiPathPolicySpec, replies: &Replies) -> Result<Option<Self>, ObserveError> {
+        if replies.way() == Way::Vsphere {
+            return api::read(spec, replies);
+        }
+        is_of_a_server(spec.esxi_host.as_deref(), replies)?;
         let Some(dialect) = Dialect::of(replies)? else { return Ok(None) };
         let asked = |request: &Request| replies.has(&Query::reading(request.clone()));
         if !asked(&dialect.device_list()) {
@@ -85,7 +93,7 @@ impl Host {
             Ok(Users { extents, vms })
         });
         Ok(Some(Host {
-            dialect,
+            access: Access::Commands(dialect),
             devices,
             satps: satps.transpose()?,
             rules: rules.transpose()?,
@@ -94,6 +102,20 @@ impl Host {
             paths: paths.transpose()?,
             users,
         }))
+    }
+
+    /// A host that was read over the API.
+    pub(super) fn of_api(system: System, storage: &Storage, users: Option<Result<Users, String>>) -> Self {
+        Host {
+            access: Access::Api(system),
+            devices: Arc::clone(&storage.devices),
+            satps: None,
+            rules: None,
+            scsi: Some(Arc::clone(&storage.scsi)),
+            lacks_scsi: false,
+            paths: Some(Arc::clone(&storage.paths)),
+            users,
+        }
     }
 
     /// A host of which everything is known.
@@ -107,7 +129,7 @@ impl Host {
         paths: Vec<NmpPath>,
     ) -> Self {
         Host {
-            dialect,
+            access: Access::Commands(dialect),
             devices: Arc::new(devices),
             satps: Some(Arc::new(satps)),
             rules: Some(Arc::new(rules)),
@@ -136,7 +158,7 @@ impl Host {
 
     /// The error for a device of which the SCSI layer does not tell, though it tells of others.
     pub(super) fn unknown_to_scsi(&self, id: &str) -> ObserveError {
-        unparsable(&self.dialect.scsi_list(), format!("the device {id} is missing in it"))
+        unparsable(&self.access.scsi_list(), format!("the device {id} is missing in it"))
     }
 
     /// The paths that work, by device; `None` where it was not asked for them.

@@ -3,6 +3,8 @@
 //! Every policy is about one object, the host's multipathing, so that what several of them want of one disk, one array
 //! type or one rule is compared.
 
+mod access;
+mod api;
 mod arrays;
 mod check;
 mod host;
@@ -22,9 +24,10 @@ use std::collections::BTreeMap;
 
 use evenkeel_core::driver::{Delta, Driver, Finding, ObserveError, Observed, Proof, Report, Step, Table};
 use evenkeel_core::plan::InstanceId;
-use evenkeel_core::request::{Query, Replies};
+use evenkeel_core::request::{Query, Replies, Request};
 use jiff::Timestamp;
 
+use super::api::object_of;
 use super::reply;
 use rules::RuleKey;
 
@@ -49,8 +52,8 @@ impl Driver for EsxiPathPolicy {
         check::check(spec)
     }
 
-    fn object(&self, _: &EsxiPathPolicySpec) -> String {
-        OBJECT.to_owned()
+    fn object(&self, spec: &EsxiPathPolicySpec) -> String {
+        object_of(spec.esxi_host.as_deref(), OBJECT)
     }
 
     fn queries(&self, spec: &EsxiPathPolicySpec, so_far: &Replies) -> Vec<Query> {
@@ -109,6 +112,10 @@ impl Driver for EsxiPathPolicy {
     fn measure(&self, proof: &Proof, replies: &Replies) -> Result<BTreeMap<String, u64>, ObserveError> {
         let mut counted = BTreeMap::new();
         for read in &proof.reads {
+            if matches!(read, Request::Vsphere(_)) {
+                counted.extend(api::working_paths(read, replies)?);
+                continue;
+            }
             for path in reply::paths(replies, read)?.iter() {
                 *counted.entry(path.device.clone()).or_default() += u64::from(path.works());
             }

@@ -74,9 +74,9 @@ fn left_alone(evidence: &Evidence) -> Vec<String> {
 }
 
 fn reclaim(host: &Host) -> &'static str {
-    match host.dialect {
-        Dialect::Four => "esxcli corestorage claiming reclaim -d DEVICE",
-        Dialect::Five => "esxcli storage core claiming reclaim -d DEVICE",
+    match host.access.dialect() {
+        Some(Dialect::Four) => "esxcli corestorage claiming reclaim -d DEVICE",
+        _ => "esxcli storage core claiming reclaim -d DEVICE",
     }
 }
 

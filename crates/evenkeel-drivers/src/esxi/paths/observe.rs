@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use evenkeel_core::driver::{ObserveError, Observed};
 use evenkeel_core::request::{Query, Replies, Request};
+use evenkeel_core::target::Way;
 
-use super::PathPolicyState;
 use super::arrays::nearest;
 use super::host::{Host, first_reads};
 use super::rules::{self, RuleKey};
@@ -19,12 +19,14 @@ use super::select::{Selection, select};
 use super::spec::EsxiPathPolicySpec;
 use super::state::{Evidence, SatpState};
 use super::wanted::{Wishes, differs, seen_device};
+use super::{PathPolicyState, api};
 use crate::esxi::dialect::Dialect;
 use crate::esxi::reply::failure::unparsable;
 
 pub(super) fn queries(spec: &EsxiPathPolicySpec, so_far: &Replies) -> Vec<Query> {
     let reads = match Host::read(spec, so_far) {
         Err(_) => Vec::new(),
+        Ok(None) if so_far.way() == Way::Vsphere => return api::first_queries(spec, so_far),
         Ok(None) => {
             let told = Dialect::of(so_far).ok().flatten();
             first_reads(spec, told.unwrap_or(Dialect::Five))
@@ -36,24 +38,24 @@ pub(super) fn queries(spec: &EsxiPathPolicySpec, so_far: &Replies) -> Vec<Query>
 
 /// What to read once the devices are known.
 fn later_reads(spec: &EsxiPathPolicySpec, host: &Host) -> Result<Vec<Request>, ObserveError> {
-    let dialect = host.dialect;
+    let access = &host.access;
     let mut reads = Vec::new();
     fits(spec, host)?;
     if host.satps.is_none() && unproven_satps(spec, host).next().is_some() {
-        reads.push(dialect.satp_list());
+        reads.extend(access.dialect().map(Dialect::satp_list));
     }
     let selection = select(spec, host)?;
     let pending = any_differs(spec, host, &selection)?;
     if !host.knows_scsi() && (pending || any_rule_differs(spec, host)) {
         // Which disks are left alone depends on the answer, and so does the rest.
-        reads.push(dialect.scsi_list());
+        reads.push(access.scsi_list());
         return Ok(reads);
     }
     if pending {
-        reads.extend([dialect.extent_list(), dialect.vm_list()]);
+        reads.extend(access.users());
     }
     if pending || any_uses_few(spec, host, &selection) {
-        reads.push(dialect.path_list());
+        reads.push(access.path_list());
     }
     Ok(reads)
 }
@@ -105,7 +107,11 @@ pub(super) fn observe(
     replies: &Replies,
 ) -> Result<Observed<PathPolicyState>, ObserveError> {
     let Some(host) = Host::read(spec, replies)? else {
-        return Err(ObserveError::NotAsked { command: Dialect::Five.device_list().display() });
+        let command = match replies.way() {
+            Way::Vsphere => api::hosts_query().request().display(),
+            Way::Commands => Dialect::Five.device_list().display(),
+        };
+        return Err(ObserveError::NotAsked { command });
     };
     fits(spec, &host)?;
     Ok(Observed::Present(state(spec, host)?))
@@ -138,7 +144,7 @@ fn satps(
     selection: &Selection,
 ) -> Result<BTreeMap<String, SatpState>, ObserveError> {
     let missing = |name: &str| {
-        unparsable(&host.dialect.satp_list(), format!("the array type {name} of a device is missing in it"))
+        unparsable(&host.access.satp_list(), format!("the array type {name} of a device is missing in it"))
     };
     if spec.reset_to_default {
         for device in selection.taken.iter().filter_map(|at| host.devices.get(*at)) {
@@ -156,7 +162,9 @@ fn satps(
 
 /// What a spec wants that this host cannot have.
 fn fits(spec: &EsxiPathPolicySpec, host: &Host) -> Result<(), ObserveError> {
-    if host.dialect == Dialect::Four && spec.round_robin.is_some_and(|limits| limits.latency.is_some()) {
+    if host.access.dialect() == Some(Dialect::Four)
+        && spec.round_robin.is_some_and(|limits| limits.latency.is_some())
+    {
         return Err(ObserveError::Unfit {
             path: vec!["roundRobin".to_owned(), "latency".to_owned()],
             message: "ESX 4 cannot choose paths by their latency".to_owned(),

@@ -9,9 +9,16 @@ use crate::esxi::Names;
 ///
 /// Devices are changed one at a time. After each, the host's working paths are counted again; where they have become
 /// fewer, nothing more is sent to that host.
+///
+/// Over the vSphere API (a target with `vsphere`) there are the policies `VMW_PSP_RR`, `VMW_PSP_FIXED` and `VMW_PSP_MRU` of
+/// devices and `preferredPath`; the API has no `roundRobin`, `default`, `rules` and `resetToDefault`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EsxiPathPolicySpec {
+    /// Which host, where the target is a vCenter with several: its name as the vCenter shows it. Only for targets with
+    /// `vsphere`.
+    #[serde(default)]
+    pub esxi_host: Option<String>,
     /// Which disks. May be left out where only `rules` are wanted.
     #[serde(default)]
     pub devices: Option<Devices>,
@@ -55,6 +62,7 @@ fn two() -> u32 {
 impl Default for EsxiPathPolicySpec {
     fn default() -> Self {
         EsxiPathPolicySpec {
+            esxi_host: None,
             devices: None,
             path_selection_policy: None,
             round_robin: None,

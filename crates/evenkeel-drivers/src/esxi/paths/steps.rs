@@ -9,6 +9,7 @@ use evenkeel_core::diff::FieldChange;
 use evenkeel_core::driver::{Delta, Proof, Risk, Step};
 
 use super::PathPolicyState;
+use super::access::Access;
 use super::arrays::{Misfit, misfit};
 use super::host::{Host, name_some};
 use super::rules::{self, RuleKey};
@@ -83,6 +84,7 @@ fn rule_units(
     evidence: &Evidence,
 ) -> Vec<Unit<'static>> {
     let host = &evidence.host;
+    let Some(dialect) = host.access.dialect() else { return Vec::new() };
     let known = host.rules.as_ref().map(|rules| rules.as_slice()).unwrap_or_default();
     let mark = rules::mark(delta.owner, &delta.id.name);
     let ours = |key: &str| delta.before.and_then(|before| before.ours.get(key));
@@ -90,7 +92,7 @@ fn rule_units(
     for key in keys(delta.changes, "rules") {
         let written = spec.rules.iter().flatten().find(|rule| RuleKey::of(rule).to_string() == key);
         if let Some(rule) = written {
-            let unit = Unit { steps: rules::put(host.dialect, known, rule, &mark), device: None };
+            let unit = Unit { steps: rules::put(dialect, known, rule, &mark), device: None };
             if ours(key).is_none() {
                 new.push((RuleKey::of(rule), unit));
             } else {
@@ -101,7 +103,7 @@ fn rule_units(
         }
     }
     for old in gone {
-        let steps: Vec<Step> = old.iter().map(|rule| Step::new(host.dialect.remove_rule(rule))).collect();
+        let steps: Vec<Step> = old.iter().map(|rule| Step::new(dialect.remove_rule(rule))).collect();
         let old = old.first().map(RuleKey::seen);
         let heir = new.iter_mut().find(|(key, _)| old.as_ref().is_some_and(|old| key.resembles(old)));
         match heir {
@@ -113,9 +115,10 @@ fn rule_units(
 }
 
 fn default_units(delta: &Delta<'_, PathPolicyState>, evidence: &Evidence) -> Vec<Unit<'static>> {
+    let Some(dialect) = evidence.host.access.dialect() else { return Vec::new() };
     let unit = |satp: &str| {
         let policy = &delta.after.satps.get(satp)?.default_policy;
-        let step = Step::new(evidence.host.dialect.set_default_psp(satp, policy));
+        let step = Step::new(dialect.set_default_psp(satp, policy));
         let steps = vec![risked(step, misfit(policy, satp, None))];
         Some(Unit { steps, device: None })
     };
@@ -190,22 +193,29 @@ fn writes(
     wanted: &DeviceState,
     fields: &[&str],
 ) -> Vec<evenkeel_core::request::Request> {
+    let dialect = match &host.access {
+        Access::Commands(dialect) => *dialect,
+        Access::Api(system) => {
+            let working = host.working_paths().and_then(|mut all| all.remove(device.id.as_str()));
+            return system.set_policy(device, wanted, &working.unwrap_or_default()).into_iter().collect();
+        }
+    };
     let id = &device.id;
     let mut writes = Vec::new();
     if fields.contains(&"policy") {
         writes.push(if spec.reset_to_default {
-            host.dialect.give_back(id)
+            dialect.give_back(id)
         } else {
-            host.dialect.set_policy(id, &wanted.policy)
+            dialect.set_policy(id, &wanted.policy)
         });
     }
     if let (true, Some(limits)) =
         (fields.contains(&"limits"), spec.round_robin.as_ref().and_then(RoundRobin::limits))
     {
-        writes.push(host.dialect.set_limits(id, &limits));
+        writes.push(dialect.set_limits(id, &limits));
     }
     if let (true, Some(path)) = (fields.contains(&"preferredPath"), &wanted.preferred_path) {
-        writes.push(host.dialect.set_preferred(id, path));
+        writes.push(dialect.set_preferred(id, path));
     }
     writes
 }
@@ -304,11 +314,12 @@ fn prove(units: &mut [Unit<'_>], host: &Host) {
             steps += usize::from(turn != Turn::Held);
             let is_due = steps % BETWEEN_LOOKS == 0 || (is_end && nth.saturating_add(1) == last);
             let looks_at_all = is_due && turn != Turn::Held && so_far.len() > 1;
-            let reads = if looks_at_all {
-                vec![host.dialect.path_list()]
+            let mut reads = if looks_at_all {
+                vec![host.access.path_list()]
             } else {
-                near().map(|device| host.dialect.paths(&device.id)).collect()
+                near().map(|device| host.access.paths(&device.id)).collect()
             };
+            reads.dedup();
             let before = so_far.iter().copied().filter(|_| looks_at_all);
             step.proof = Some(Proof {
                 reads,

@@ -251,6 +251,7 @@ prop_compose! {
         }
         let limits = RoundRobin { iops: Some(1), ..RoundRobin::default() };
         EsxiPathPolicySpec {
+            esxi_host: None,
             devices: Some(devices),
             round_robin: (policy == "VMW_PSP_RR" && iops).then_some(limits),
             preferred_path: path.filter(|_| policy == "VMW_PSP_FIXED"),

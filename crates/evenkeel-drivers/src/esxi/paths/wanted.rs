@@ -32,13 +32,13 @@ pub(super) fn seen_device(
     host: &Host,
     device: &NmpDevice,
 ) -> Result<DeviceState, ObserveError> {
-    let odd = |problem: String| unparsable(&host.dialect.device_list(), problem);
+    let odd = |problem: String| unparsable(&host.access.device_list(), problem);
     let limits = (spec.round_robin.is_some() && device.psp == ROUND_ROBIN)
         .then(|| device.limits().map(|limits| limits.to_string()))
         .transpose()
         .map_err(odd)?;
     let preferred_path = (spec.preferred_path.is_some() && device.psp == FIXED)
-        .then(|| device.preferred_path())
+        .then(|| host.access.preferred_path(device))
         .transpose()
         .map_err(odd)?
         .flatten();
@@ -97,18 +97,22 @@ impl<'a> Wishes<'a> {
     /// The working path that is taken where several begin as wanted: of the best state, the first.
     fn best(&self, device: &NmpDevice, wanted: &str) -> Option<&'a NmpPath> {
         let working = self.working.as_ref()?.get(device.id.as_str())?;
-        let fitting = working.iter().copied().filter(|path| begins(&path.name, wanted));
-        let rank = |path: &&NmpPath| {
-            let states = ["active", "active unoptimized", "standby"];
-            (states.iter().position(|state| *state == path.state), numbers(&path.name))
-        };
-        fitting.min_by_key(rank)
+        best_of(working.iter().copied().filter(|path| begins(&path.name, wanted)))
     }
 
     /// True where no working path of a device begins as wanted.
     pub(super) fn lacks_path(&self, device: &NmpDevice) -> bool {
         self.spec.preferred_path.as_ref().is_some_and(|wanted| self.best(device, wanted).is_none())
     }
+}
+
+/// Of these paths the first of the best state.
+pub(super) fn best_of<'p>(paths: impl Iterator<Item = &'p NmpPath>) -> Option<&'p NmpPath> {
+    let rank = |path: &&NmpPath| {
+        let states = ["active", "active unoptimized", "standby"];
+        (states.iter().position(|state| *state == path.state), numbers(&path.name))
+    };
+    paths.min_by_key(rank)
 }
 
 /// True where a path is `beginning`, or begins so by whole parts.

@@ -214,7 +214,7 @@ fn read_paths(request: &Request, reply: &Reply) -> Result<Vec<NmpPath>, ObserveE
 }
 
 /// `vmhba2:C0:T1:L11`
-fn is_path(text: &str) -> bool {
+pub(super) fn is_path(text: &str) -> bool {
     let mut parts = text.split(':');
     let adapter = parts.next().is_some_and(|name| !name.is_empty() && !name.contains(char::is_whitespace));
     let mut numbered = |letter| {

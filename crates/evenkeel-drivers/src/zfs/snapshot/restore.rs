@@ -94,11 +94,11 @@ pub(super) fn restoration(
     let to = new_name(spec, seen, &pick, wish)?;
     let from = pick.name();
     let Some(target) = pick.target else {
-        let command = Exec::new(["zfs", "clone", &from, &to]);
+        let work = vec![Step::new(Request::Exec(Exec::new(["zfs", "clone", &from, &to])))];
         let notes = vec![format!(
             "{to} shares its blocks with {from}, which stays as long as {to} does: `zfs promote {to}` turns that round"
         )];
-        return Ok(Restoration { generation, fetch: Vec::new(), command, notes });
+        return Ok(Restoration { generation, fetch: Vec::new(), work, notes });
     };
     let raw = if pick.dataset.is_encrypted { "-w" } else { "-Lec" };
     let mut receive = Exec::new(["zfs", "receive", "-s", "-u"]);
@@ -122,7 +122,8 @@ pub(super) fn restoration(
         Exec::new(["zfs", "mount", &to])
     };
     let notes = vec![format!("{to} is not mounted by itself after a restart: `zfs set canmount=on {to}`")];
-    Ok(Restoration { generation, fetch: vec![fetch], command, notes })
+    let work = vec![Step::new(Request::Exec(command))];
+    Ok(Restoration { generation, fetch: vec![fetch], work, notes })
 }
 
 fn pick<'s>(spec: &'s ZfsSnapshotSpec, seen: &'s Seen, wish: &Wish) -> Result<Pick<'s>, String> {
@@ -210,7 +211,7 @@ fn rollback(pick: &Pick<'_>, how: &str, wish: &Wish, generation: Generation) -> 
         }
         _ => return Err(format!("`rollback={how}` is neither `true` nor `destroyNewer`")),
     }
-    let command = Exec::new(argv).arg(name.as_str());
+    let work = vec![Step::new(Request::Exec(Exec::new(argv).arg(name.as_str())))];
     let notes = vec![format!("everything that was written since {name} is lost")];
-    Ok(Restoration { generation, fetch: Vec::new(), command, notes })
+    Ok(Restoration { generation, fetch: Vec::new(), work, notes })
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use evenkeel_core::driver::{Driver, Observed, Wish};
-use evenkeel_core::request::{Replies, Reply, Request};
+use evenkeel_core::request::{Replies, Reply};
 use jiff::Timestamp;
 
 use super::{ZfsSend, ZfsSnapshotSchedule, ZfsSnapshotSpec, ZfsSnapshotState, ZfsSnapshots};
@@ -53,7 +53,7 @@ fn wish(options: &[(&str, &str)]) -> Wish {
 fn restore(state: &ZfsSnapshotState, spec: &ZfsSnapshotSpec, wish: &Wish) -> Result<Vec<String>, String> {
     let restoration = super::restore::restoration(spec, state, wish)?;
     let fetch = restoration.fetch.iter().map(|step| step.request.display());
-    Ok(fetch.chain([Request::Exec(restoration.command).display()]).collect())
+    Ok(fetch.chain([restoration.command()]).collect())
 }
 
 #[test]
