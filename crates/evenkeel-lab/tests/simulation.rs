@@ -16,7 +16,7 @@ use evenkeel_core::plan::{Action, Policy};
 use evenkeel_drivers::zfs::{ZfsDataset, ZfsPool};
 use evenkeel_engine::{Clock, Engine, Outcome, Pruning, Run, Scope, Silent, Stop, Verdict};
 use evenkeel_lab::contract::twin::stays_held;
-use evenkeel_lab::contract::{TARGET, fixtures, now};
+use evenkeel_lab::contract::{TARGET, fixtures, now, target_spec};
 use evenkeel_lab::machine::Machine;
 use evenkeel_lab::random::Random;
 use evenkeel_lab::sim_transport::SimTransport;
@@ -57,6 +57,7 @@ impl World {
             let all: Vec<_> = fixtures().into_iter().filter(|fixture| fixture.backend.is_none()).collect();
             let fixture = random.pick(&all).unwrap();
             let scenario = (fixture.scenario)(random.next_u64());
+            let reached = target_spec(scenario.machine.way(), &name);
             machines.insert(name.clone(), scenario.machine);
             let manifests = scenario
                 .manifests
@@ -66,7 +67,7 @@ impl World {
             let prune = fixture.kind.starts_with("Zfs");
             let _ = write!(
                 files,
-                "---\napiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: {{ name: {name} }}\nspec: {{ local: {{}}, prune: {prune} }}\n---\n{manifests}"
+                "---\napiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: {{ name: {name} }}\nspec: {{ {reached}, prune: {prune} }}\n---\n{manifests}"
             );
         }
         let file = SourceFile { path: "site.yaml".to_owned(), bytes: files.clone().into_bytes() };

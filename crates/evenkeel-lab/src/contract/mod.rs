@@ -132,14 +132,19 @@ impl std::fmt::Debug for Stage {
     }
 }
 
+/// What the manifest of a target says of how it is reached, where its machine is `host`.
+pub fn target_spec(way: Way, host: &str) -> String {
+    match way {
+        Way::Commands => "local: {}".to_owned(),
+        Way::Vsphere => format!("vsphere: {{ host: {host}, credentialsRef: {host} }}"),
+    }
+}
+
 impl Stage {
     /// Reads the scenario of `seed`. Manifests with errors are a mistake in the fixture.
     pub fn set(registry: &Registry, fixture: &Fixture, seed: u64) -> Result<Self, String> {
         let scenario = (fixture.scenario)(seed);
-        let way = match scenario.machine.way() {
-            Way::Commands => "local: {}",
-            Way::Vsphere => "vsphere: { host: durian, credentialsRef: durian }",
-        };
+        let way = target_spec(scenario.machine.way(), TARGET);
         let target = format!(
             "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: {{ name: {TARGET} }}\nspec: {{ {way}, prune: true }}\n---\n"
         );
