@@ -15,12 +15,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("evenkeel-store", &["evenkeel-core", "evenkeel-engine"]),
     ("evenkeel-source", &["evenkeel-core", "evenkeel-engine", "evenkeel-transport"]),
     ("evenkeel-server", &["evenkeel-core", "evenkeel-engine"]),
+    ("evenkeel-notify", &["evenkeel-core", "evenkeel-engine"]),
     (
         "evenkeel-cli",
         &[
             "evenkeel-core",
             "evenkeel-drivers",
             "evenkeel-engine",
+            "evenkeel-notify",
             "evenkeel-server",
             "evenkeel-source",
             "evenkeel-store",

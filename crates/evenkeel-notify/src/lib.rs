@@ -1,0 +1,1 @@
+//! Tells people what happened: chat, webhooks, e-mail, commit statuses and comments.
