@@ -64,16 +64,22 @@ fn kind_page(kind: &str, schema: &Value) -> String {
     text
 }
 
+/// `evenkeel`: out of the folder `EVENKEEL_PROGRAMS`, where it was just built, else built now.
+fn program() -> Command {
+    if let Some(folder) = std::env::var_os("EVENKEEL_PROGRAMS") {
+        return Command::new(Path::new(&folder).join("evenkeel"));
+    }
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["run", "--quiet", "--locked", "--bin", "evenkeel", "--"]);
+    cargo
+}
+
 /// The help of every command, as the program prints it.
 fn command_line(root: &Path) -> Result<String, String> {
     let help = |args: &[&str]| -> Result<String, String> {
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        let mut command = Command::new(cargo);
-        command
-            .args(["run", "--quiet", "--locked", "--package", "evenkeel-cli", "--"])
+        let output = program()
             .args(args)
-            .arg("--help");
-        let output = command
+            .arg("--help")
             .env("COLUMNS", "100")
             .current_dir(root)
             .output()
