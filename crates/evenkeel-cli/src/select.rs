@@ -34,9 +34,7 @@ impl Selection {
     /// The instances of `loaded` that are wanted; a name or target that does not exist is an error.
     pub(crate) fn pick(&self, loaded: &Loaded) -> Result<Vec<Instance>, CliError> {
         if let Some(target) = self.targets.iter().find(|t| !loaded.targets.contains_key(*t)) {
-            let known: Vec<&str> = loaded.targets.keys().map(String::as_str).collect();
-            return Err(CliError::new(format!("no target `{target}` in the manifests"))
-                .hint(format!("known targets: {}", known.join(", "))));
+            return Err(unknown_target(target, loaded.targets.keys()));
         }
         let is_named =
             |i: &Instance, name: &str| format!("{}/{}", i.id.kind, i.id.name).eq_ignore_ascii_case(name);
@@ -67,4 +65,11 @@ impl Selection {
             && (self.targets.is_empty() || self.targets.contains(&id.target))
             && self.labels.iter().all(labelled)
     }
+}
+
+/// That no manifest has a target of this name, with those that there are.
+pub(crate) fn unknown_target<'n>(name: &str, known: impl Iterator<Item = &'n String>) -> CliError {
+    let known: Vec<&str> = known.map(String::as_str).collect();
+    CliError::new(format!("no target `{name}` in the manifests"))
+        .hint(format!("known targets: {}", known.join(", ")))
 }

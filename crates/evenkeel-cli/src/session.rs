@@ -14,6 +14,7 @@ use evenkeel_transport::credentials::{
     SecretSettings,
 };
 use evenkeel_transport::{Credentials, LocalTransport, Router, SshOptions, SshTransport};
+use tokio::runtime::Runtime;
 
 use crate::args::{Manifests, Reach};
 use crate::error::CliError;
@@ -156,12 +157,7 @@ pub(crate) fn block_on_reading<T>(
     work: impl Future<Output = Result<T, CliError>>,
 ) -> Result<Result<T, CliError>, Exit> {
     let Ok(runtime) = runtime() else { return Ok(Err(CliError::new("cannot start the runtime"))) };
-    runtime.block_on(async {
-        tokio::select! {
-            result = work => Ok(result),
-            _ = tokio::signal::ctrl_c() => Err(Exit::Interrupted),
-        }
-    })
+    unless_interrupted(&runtime, work).ok_or(Exit::Interrupted)
 }
 
 /// Runs `work`, which reads targets by `engine`, as [`block_on_reading`] does.
@@ -170,19 +166,24 @@ pub(crate) fn read_by<T>(
     work: impl Future<Output = Result<T, CliError>>,
 ) -> Result<Result<T, CliError>, Exit> {
     let Ok(runtime) = runtime() else { return Ok(Err(CliError::new("cannot start the runtime"))) };
-    let read = runtime.block_on(async {
-        tokio::select! {
-            result = work => Ok(result),
-            _ = tokio::signal::ctrl_c() => Err(Exit::Interrupted),
-        }
-    });
+    let read = unless_interrupted(&runtime, work).ok_or(Exit::Interrupted);
     // Also of what was broken off: a session that is left behind keeps its place on the server.
     runtime.block_on(engine.close());
     read
 }
 
+/// What `work`, which writes nothing, comes to; `None` where Ctrl-C ended it.
+pub(crate) fn unless_interrupted<T>(runtime: &Runtime, work: impl Future<Output = T>) -> Option<T> {
+    runtime.block_on(async {
+        tokio::select! {
+            done = work => Some(done),
+            _ = tokio::signal::ctrl_c() => None,
+        }
+    })
+}
+
 /// A runtime for I/O. One thread: what there is to do between two packets is less than waking another thread, and
 /// what is planned afterwards is not the runtime's.
-pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> std::io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }

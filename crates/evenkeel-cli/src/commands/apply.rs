@@ -68,7 +68,7 @@ fn carry_out_on(
     let Order { scope, policy, saved, view, auto_approve, .. } = order;
     let shown = match saved {
         Some(plan) => plan,
-        None => match reading(runtime, engine, &scope, policy) {
+        None => match session::unless_interrupted(runtime, engine.plan(&scope, policy)) {
             Some(plan) => plan,
             None => return Ok(Exit::Interrupted),
         },
@@ -115,20 +115,6 @@ fn exit(run: &Run) -> Exit {
         _ if sum.held + sum.drifted > 0 => Exit::Pending,
         _ => Exit::Done,
     }
-}
-
-fn reading(
-    runtime: &tokio::runtime::Runtime,
-    engine: &Engine,
-    scope: &Scope,
-    policy: Policy,
-) -> Option<Plan> {
-    runtime.block_on(async {
-        tokio::select! {
-            plan = engine.plan(scope, policy) => Some(plan),
-            _ = tokio::signal::ctrl_c() => None,
-        }
-    })
 }
 
 /// From now on the first Ctrl-C stops after the step in flight, a second one ends the program at once. So do a wish to

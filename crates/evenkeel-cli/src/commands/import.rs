@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::args::{Import as Args, Manifests, Output};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::select::unknown_target;
 use crate::session::{self, Workspace};
 use crate::ui::{self, Bars};
 
@@ -70,11 +71,8 @@ async fn read_all(
     name: &str,
     drivers: &[Arc<dyn ErasedDriver>],
 ) -> Result<(Inventory, Vec<String>), CliError> {
-    let target = workspace.scope.targets.get(name).ok_or_else(|| {
-        let known: Vec<&str> = workspace.scope.targets.keys().map(String::as_str).collect();
-        CliError::new(format!("no target `{name}` in the manifests"))
-            .hint(format!("known targets: {}", known.join(", ")))
-    })?;
+    let targets = &workspace.scope.targets;
+    let target = targets.get(name).ok_or_else(|| unknown_target(name, targets.keys()))?;
     let (mut all, mut remarks, mut absent) = (Vec::new(), Vec::new(), None);
     let (mut asked, none) = (0, Replies::of(target.way()));
     for driver in drivers {

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::args::{Inventory as Args, Manifests, Output};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::select::unknown_target;
 use crate::session::{self, Workspace};
 use crate::ui::{self, Bars};
 
@@ -76,11 +77,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
 /// The target of this name, where it can have an inventory.
 fn target<'w>(workspace: &'w Workspace, name: &str) -> Result<&'w Target, CliError> {
     let targets = &workspace.scope.targets;
-    let target = targets.get(name).ok_or_else(|| {
-        let known: Vec<&str> = targets.keys().map(String::as_str).collect();
-        CliError::new(format!("no target `{name}` in the manifests"))
-            .hint(format!("known targets: {}", known.join(", ")))
-    })?;
+    let target = targets.get(name).ok_or_else(|| unknown_target(name, targets.keys()))?;
     if target.runs_commands() || target.spec.vsphere.is_some() {
         return Ok(target);
     }

@@ -296,6 +296,12 @@ impl Vm {
         self.uuid.as_deref().is_some_and(|uuid| mark.is_of(uuid)).then_some(mark)
     }
 
+    /// True where it is a clone of ours that was found whole.
+    pub(super) fn is_sealed(&self) -> bool {
+        let sealed = self.own_mark().zip(self.sealed.as_deref());
+        sealed.is_some_and(|(mark, sealed)| mark.is_of(sealed))
+    }
+
     /// The folder that its files are in: `[NFS_durian] zz_avocado2/`.
     pub(super) fn folder_of_files(&self) -> Option<&str> {
         let vmx = self.vmx.as_deref()?;

@@ -38,12 +38,7 @@ fn restore(
     runtime: &Runtime,
     output: Output,
 ) -> Result<Exit, CliError> {
-    let looked = runtime.block_on(async {
-        tokio::select! {
-            replies = reached.engine.look(&workspace.scope) => Some(replies),
-            _ = tokio::signal::ctrl_c() => None,
-        }
-    });
+    let looked = session::unless_interrupted(runtime, reached.engine.look(&workspace.scope));
     reached.bars.clear();
     let Some(replies) = looked else { return Ok(Exit::Interrupted) };
     let nothing = Replies::default();

@@ -53,7 +53,7 @@ pub(super) fn observe(
     let store = store_of(spec, &view)?;
     let folder = folder_of(spec, &view, &store)?;
     let mut sources = sources(spec, &view, &details);
-    let clones = clones(spec, (&view, &details), &store.name);
+    let clones = clones(&spec.object(), &sources, (&view, &details), &store.name);
     for source in &mut sources {
         let is_busy = |clone: &&Cloned| clone.standing == Standing::Busy && clone.item == source.item;
         let of_clone = clones.iter().find(is_busy).map(|clone| clone.vm.name.clone());
@@ -134,8 +134,9 @@ fn sources(spec: &VmCloneScheduleSpec, view: &View, details: &Details) -> Vec<So
     let of = |entry: &String| {
         let found = find(view, entry);
         let busy = found.as_ref().ok().and_then(|vm| Some(format!("{} runs on it", view.doing(&vm.id)?)));
+        let uuid = found.as_ref().ok().and_then(|vm| vm.uuid.clone());
         let machine = found.and_then(|vm| machine(view, vm, details.get(&vm.id)));
-        Source { item: entry.clone(), machine, busy }
+        Source { item: entry.clone(), uuid, machine, busy }
     };
     spec.vm_clone.vms.iter().map(of).collect()
 }
@@ -161,14 +162,10 @@ fn machine(view: &View, vm: &Vm, detail: Option<&Detail>) -> Result<Machine, Str
 }
 
 /// The schedule's own, in order of machine, slot and number.
-fn clones(spec: &VmCloneScheduleSpec, (view, details): (&View, &Details), store: &str) -> Vec<Cloned> {
+fn clones(object: &str, sources: &[Source], (view, details): (&View, &Details), store: &str) -> Vec<Cloned> {
     // Also of those that cannot be cloned just now: their clones are theirs all the same.
-    let by_uuid: HashMap<&str, &str> = spec
-        .vm_clone
-        .vms
-        .iter()
-        .filter_map(|entry| Some((find(view, entry).ok()?.uuid.as_deref()?, entry.as_str())))
-        .collect();
+    let by_uuid: HashMap<&str, &str> =
+        sources.iter().filter_map(|source| Some((source.uuid.as_deref()?, source.item.as_str()))).collect();
     // A clone that is being made is seen by the task on what it is made of, whether or not that is named any more.
     let busy: BTreeSet<&str> = view
         .vms
@@ -176,13 +173,12 @@ fn clones(spec: &VmCloneScheduleSpec, (view, details): (&View, &Details), store:
         .filter(|vm| view.doing(&vm.id).is_some())
         .filter_map(|vm| vm.uuid.as_deref())
         .collect();
-    let object = spec.object();
     let clone = |vm: &Vm| {
         let (mark, written) = (vm.own_mark()?.clone(), vm.mark.as_ref()?);
         let detail = details.get(&vm.id);
         let sizes = detail.into_iter().flat_map(|detail| &detail.disks).map(|disk| disk.capacity);
-        let is_sealed = vm.sealed.as_deref().is_some_and(|sealed| mark.is_of(sealed));
-        let is_busy = view.doing(&vm.id).is_some() || (!is_sealed && busy.contains(mark.vm_uuid.as_str()));
+        let is_busy =
+            view.doing(&vm.id).is_some() || (!vm.is_sealed() && busy.contains(mark.vm_uuid.as_str()));
         let standing = if is_busy { Standing::Busy } else { standing(vm, detail, store) };
         let bytes = if vm.committed > 0 { vm.committed } else { sizes.sum::<u64>().saturating_mul(1024) };
         let item =
@@ -192,7 +188,7 @@ fn clones(spec: &VmCloneScheduleSpec, (view, details): (&View, &Details), store:
         let nics = detail.map(|detail| detail.nics.clone()).unwrap_or_default();
         Some(Cloned { vm, mark, text, item, slot, key, bytes, nics, standing })
     };
-    let mut all: Vec<Cloned> = own(view, &object).filter_map(clone).collect();
+    let mut all: Vec<Cloned> = own(view, object).filter_map(clone).collect();
     let order = |clone: &Cloned| {
         (
             clone.item.clone(),
@@ -241,7 +237,7 @@ fn standing(vm: &Vm, detail: Option<&Detail>, store: &str) -> Standing {
         None if mark.has_disks(detail.disks.iter().map(|disk| disk.capacity)) => None,
         None => Some("it has not all the disks, or not in their sizes".to_owned()),
     };
-    match (vm.sealed.as_deref().is_some_and(|sealed| mark.is_of(sealed)), problem) {
+    match (vm.is_sealed(), problem) {
         (true, None) => Standing::Sealed,
         (true, Some(why)) => Standing::Changed(why),
         (false, None) => Standing::Finished,

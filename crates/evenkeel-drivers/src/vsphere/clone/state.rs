@@ -94,6 +94,8 @@ impl Folder {
 pub(super) struct Source {
     /// As the manifest names it.
     pub(super) item: String,
+    /// Its identity, also where it cannot be cloned just now.
+    pub(super) uuid: Option<String>,
     /// It; or why it cannot be cloned.
     pub(super) machine: Result<Machine, String>,
     /// What is done to it, or to a clone of it, just now.

@@ -200,7 +200,7 @@ impl Reader<'_> {
             return Told::Unknown(connection.known().cloned().unwrap_or_else(|| "not told".to_owned()));
         };
         vm.own_mark().map_or(Told::Unset, |mark| {
-            let sealed = vm.sealed.as_deref().is_some_and(|sealed| mark.is_of(sealed));
+            let sealed = vm.is_sealed();
             let (of, slot, resource) = (mark.vm.clone(), mark.slot.clone(), mark.resource.clone());
             Told::Is(CloneOf { vm: of, slot, resource, sealed })
         })
