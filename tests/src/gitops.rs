@@ -206,16 +206,22 @@ impl Serving {
     /// # Panics
     /// Where it does not start.
     pub fn start_with(work: &Workdir, args: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = work.command(&[&["serve"], args].concat());
         let log = work.path().join("serve.log");
-        let file = File::create(&log).expect("a log");
-        let child = work
-            .command(&[&["serve"], args].concat())
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(file.try_clone().expect("a second handle"))
-            .stderr(file)
-            .spawn()
-            .expect("evenkeel runs");
+        File::create(&log).expect("a log");
+        let log = File::options().append(true).open(&log).expect("the log");
+        command.envs(variables.iter().copied()).stdin(Stdio::null()).stdout(log);
+        Serving::of(work, command)
+    }
+
+    /// Like [`Serving::start`], with a command of one's own; its standard error is the log.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub fn of(work: &Workdir, mut command: Command) -> Self {
+        let log = work.path().join("serve.log");
+        let file = File::options().create(true).append(true).open(&log).expect("a log");
+        let child = command.stderr(file).spawn().expect("evenkeel runs");
         let mut serving = Serving { child, log, read: 0 };
         serving.wait_for("serves ");
         serving

@@ -1,8 +1,12 @@
 //! The command line: every command and flag, with its help beside it.
 
+mod approvals;
+mod audit;
 mod backup;
 mod controller;
+mod doctor;
 mod inventory;
+mod notifier;
 mod retention;
 mod serve;
 
@@ -11,11 +15,16 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use evenkeel_core::driver::Risk;
 
+pub(crate) use approvals::{Approvals, Approve, Held, Reject};
+pub(crate) use audit::{Audit, AuditCommand, ExportAudit, ShowAudit, VerifyAudit, Why};
 pub(crate) use backup::{Copies, CopiesCommand, PreviewCopies, RestoreCopy, RunCopies, SomeCopies, Which};
 pub(crate) use controller::{
-    Accept, Backup, Controller, Diff, Events, History, Notify, Reconcile, Store, StoreCommand, Way, Within,
+    Accept, Backup, Controller, Diff, Events, History, Notify, Reconcile, RestoreStore, Store, StoreCommand,
+    Way, Within,
 };
+pub(crate) use doctor::Doctor;
 pub(crate) use inventory::Inventory;
+pub(crate) use notifier::{Notifier, NotifierCommand, TryNotifier};
 pub(crate) use retention::{PreviewRetention, Rules, RulesCommand};
 pub(crate) use serve::{LogLevel, Serve};
 
@@ -76,6 +85,8 @@ pub(crate) enum Command {
     Status(Status),
     /// Run the controller: follow the sources, keep their targets as they say, until it is told to end.
     Serve(Serve),
+    /// Check all that a controller needs: configuration, store, credentials, sources, targets, clocks. Never writes.
+    Doctor(Doctor),
     /// Show what the controller did: its runs, or one of them in full.
     History(History),
     /// Show what happened, and with `--follow` what happens.
@@ -84,10 +95,22 @@ pub(crate) enum Command {
     Diff(Diff),
     /// Tell the controller that sources may have something new: the line for a `post-receive` hook.
     Notify(Notify),
+    /// Try out who is told what happens.
+    Notifier(Notifier),
     /// Ask the controller to look at resources now, and to put right what it may.
     Reconcile(Reconcile),
+    /// Show what is held and waits for a person, and what persons decided. Exit code 2: something waits.
+    Approvals(Approvals),
+    /// Let a change through that is held: exactly that one, for a while, after asking.
+    Approve(Approve),
+    /// Say that a change that is held shall not be sent.
+    Reject(Reject),
     /// Let a held revision of a source in.
     Accept(Accept),
+    /// Say of each field of a resource why it is as it is: the manifest's line, the commit, the run, the command, the person.
+    Why(Why),
+    /// Show, check and export the audit log: every command, decision and revision, as a chain of hashes.
+    Audit(Audit),
     /// Take care of the controller's store.
     Store(Store),
     /// Explain a kind or a field: `explain ZfsDataset.properties`.
@@ -101,6 +124,9 @@ pub(crate) enum Command {
     Inventory(Inventory),
     /// Print a completion script for a shell.
     Completions(Completions),
+    /// Write the manual pages of all commands: the package has them.
+    #[command(hide = true)]
+    Man(Man),
     /// Print the version.
     Version,
 }
@@ -164,6 +190,10 @@ pub(crate) struct Plan {
     /// Plan from a recorded folder; nothing is contacted.
     #[arg(long, value_name = "DIR")]
     pub(crate) replay: Option<PathBuf>,
+    /// Also write the plan as a comment on this pull or merge request, or into the comment from before: its address as a
+    /// browser shows it (GitHub, GitLab, Gitea, Forgejo). The token is in the environment variable `EVENKEEL_FORGE_TOKEN`.
+    #[arg(long, value_name = "URL")]
+    pub(crate) comment: Option<String>,
 }
 
 /// What is allowed and shown.
@@ -261,4 +291,11 @@ pub(crate) struct Import {
 pub(crate) struct Completions {
     /// The shell.
     pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Folder to write into; it is created where missing.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: PathBuf,
 }

@@ -268,6 +268,7 @@ mod tests {
             action,
             fields: fields.iter().map(field).collect(),
             verdict: Verdict::Applied,
+            approval: None,
         };
         RunRecord {
             id: RunId(id),

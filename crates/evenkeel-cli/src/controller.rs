@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use evenkeel_core::config::{self, ControllerSpec, SecretSpec, SourceSpec};
+use evenkeel_core::config::{self, ControllerSpec, NotifierSpec, SecretSpec, SourceSpec};
 use evenkeel_core::diagnostic::Location;
 use evenkeel_engine::store::StoreError;
 use evenkeel_server::client::{Client, ClientError};
@@ -68,8 +68,11 @@ impl StateDirectory {
 #[derive(Debug)]
 pub(crate) struct Configuration {
     file: PathBuf,
+    /// The controller's name.
+    pub(crate) name: String,
     pub(crate) controller: ControllerSpec,
     pub(crate) sources: BTreeMap<String, SourceSpec>,
+    pub(crate) notifiers: BTreeMap<String, NotifierSpec>,
     pub(crate) secrets: BTreeMap<String, (SecretSpec, Location)>,
 }
 
@@ -91,13 +94,19 @@ impl Configuration {
         if loaded.has_errors() {
             return Err(failed());
         }
-        let (_, controller) = loaded.controller.clone().ok_or_else(failed)?;
-        Ok(Configuration { controller, sources: loaded.sources, secrets: loaded.secrets, file })
+        let (name, controller) = loaded.controller.clone().ok_or_else(failed)?;
+        let config::LoadedConfig { sources, notifiers, secrets, .. } = loaded;
+        Ok(Configuration { file, name, controller, sources, notifiers, secrets })
     }
 
     /// Where it says that the controller keeps its state.
     pub(crate) fn state(&self) -> StateDirectory {
         StateDirectory::of(&self.file, &self.controller)
+    }
+
+    /// The file that it was read from.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
     }
 
     /// The folder that relative paths start at.

@@ -48,8 +48,13 @@ impl CliError {
         })
     }
 
+    /// What to do about it.
+    pub(crate) fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// The message and the causes.
-    fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         let mut text = self.message.clone();
         let mut cause = self.cause.as_deref().map(|c| c as &dyn std::error::Error);
         while let Some(error) = cause {

@@ -1,8 +1,9 @@
 //! What a controller remembers: out of its store, or by its address.
 
+use evenkeel_engine::source::Snapshot;
 use evenkeel_engine::store::{
-    Event, EventFilter, Journaled, Observation, ResourceFilter, ResourceStatus, RunFilter, RunId, RunRecord,
-    SourceStatus, Store as _,
+    ApprovalFilter, ApprovalRecord, AuditFilter, AuditLine, Event, EventFilter, Journaled, Observation,
+    ResourceFilter, ResourceStatus, RunFilter, RunId, RunRecord, SourceStatus, Store as _,
 };
 use evenkeel_server::client::{Client, ClientError, with_query};
 use evenkeel_store::SqliteStore;
@@ -71,6 +72,18 @@ impl Memory {
         }
     }
 
+    /// What waits for a person, and what persons decided.
+    pub(crate) async fn approvals(&self, filter: &ApprovalFilter) -> Result<Vec<ApprovalRecord>, CliError> {
+        let client = match self {
+            Memory::Store(store) => return Ok(store.approvals(filter).await?),
+            Memory::Server(client) => client,
+        };
+        let limit = filter.limit.map(|n| n.to_string());
+        let mut parameters = about(&filter.about).to_vec();
+        parameters.extend([("live", filter.live.then_some("true")), ("limit", limit.as_deref())]);
+        part(client, &with_query("/api/v1/approvals", &parameters), "approvals").await
+    }
+
     /// Events in the order of their numbers.
     pub(crate) async fn events(&self, filter: &EventFilter) -> Result<Vec<Event>, CliError> {
         let client = match self {
@@ -87,6 +100,33 @@ impl Memory {
             ("limit", limit.as_deref()),
         ]);
         part(client, &with_query("/api/v1/events", &parameters), "events").await
+    }
+
+    /// Entries of the audit log in the order of their numbers.
+    pub(crate) async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditLine>, CliError> {
+        let client = match self {
+            Memory::Store(store) => return Ok(store.audit(filter).await?),
+            Memory::Server(client) => client,
+        };
+        let (after, since) = (filter.after.map(|n| n.to_string()), filter.since.map(|at| at.to_string()));
+        let (last, limit) = (filter.last.map(|n| n.to_string()), filter.limit.map(|n| n.to_string()));
+        let mut parameters = about(&filter.about).to_vec();
+        parameters.extend([
+            ("after", after.as_deref()),
+            ("since", since.as_deref()),
+            ("what", filter.what.as_deref()),
+            ("last", last.as_deref()),
+            ("limit", limit.as_deref()),
+        ]);
+        part(client, &with_query("/api/v1/audit", &parameters), "audit").await
+    }
+
+    /// The files of a source that are in force. Only the store has them: an address does not hand them out.
+    pub(crate) async fn snapshot(&self, source: &str) -> Result<Option<Snapshot>, CliError> {
+        match self {
+            Memory::Store(store) => Ok(store.snapshot(source).await?),
+            Memory::Server(_) => Ok(None),
+        }
     }
 
     /// Of each object its state at `at`, as it was seen last until then.

@@ -93,7 +93,7 @@ fn ready(change: &Change) -> (Status, String, String) {
     if change.suspended {
         return (Status::Unknown, "Suspended".to_owned(), "the manifest says suspend: true".to_owned());
     }
-    if let Gate::Held { reasons } = &change.gate {
+    if let Gate::Held { reasons, .. } = &change.gate {
         return (Status::False, "Held".to_owned(), few(reasons, "; "));
     }
     let differing = || {
@@ -116,7 +116,7 @@ fn ready(change: &Change) -> (Status, String, String) {
 mod tests {
     use super::*;
     use crate::driver::{Report, Risk};
-    use crate::plan::{ChangeError, InstanceId};
+    use crate::plan::{Approvable, ChangeError, InstanceId};
 
     fn change(action: Action) -> Change {
         let id = InstanceId { target: "t".into(), kind: "K".into(), name: "n".into() };
@@ -128,6 +128,8 @@ mod tests {
             action,
             risk: Risk::Safe,
             gate: Gate::Open,
+            plan: None,
+            approved: None,
             suspended: false,
             busy: None,
             error: None,
@@ -184,7 +186,10 @@ mod tests {
 
     #[test]
     fn what_is_held_needs_a_person() {
-        let held = Change { gate: Gate::Held { reasons: vec!["why".into()] }, ..change(Action::Update) };
+        let held = Change {
+            gate: Gate::Held { reasons: vec!["why".into()], approvable: Approvable::No },
+            ..change(Action::Update)
+        };
         assert_eq!(said(&held), (Status::False, "Held".to_owned(), Status::False, Status::True));
     }
 

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use evenkeel_core::diagnostic::Severity;
 use evenkeel_core::driver::{Delta, Driver, Finding, ObserveError, Observed, Proof, Registry, Risk, Step};
 use evenkeel_core::manifest::{SourceFile, load};
-use evenkeel_core::plan::{Blueprint, Change, Gate, Plan, Policy, batches, build};
+use evenkeel_core::plan::{
+    Approvable, Approval, Blueprint, Change, Decided, Gate, Plan, Policy, Rejection, batches, build,
+};
 use evenkeel_core::request::{Exec, Query, Replies, Reply, Request};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -92,6 +94,7 @@ impl Driver for Disks {
             for mark in seen.marks[disk].split(' ') {
                 step = match mark {
                     "held" => step.held(format!("{disk} has 1 working path, wanted 2")),
+                    "harsh" => step.hazard(Risk::Destructive, format!("policy of {disk}"), "it is cut off"),
                     "risky" => step.hazard(Risk::DataLoss, format!("policy of {disk}"), "data may go"),
                     "may-wait" => step.may_wait(),
                     "proven" => step.proven(Proof {
@@ -121,6 +124,17 @@ fn disks(name: &str, prefix: &str, policy: &str, more: &str) -> String {
 
 /// The plan for `olive`, which says this.
 fn planned(driver: Disks, resources: &[String], said: Option<&str>) -> Plan {
+    planned_at(driver, resources, said, now(), &Decided::default())
+}
+
+/// The plan for `olive`, which says this, at this time, with what a person said.
+fn planned_at(
+    driver: Disks,
+    resources: &[String],
+    said: Option<&str>,
+    at: Timestamp,
+    decided: &Decided,
+) -> Plan {
     let target =
         "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: { name: olive }\nspec: { local: {} }\n";
     let text = format!("{target}{}", resources.concat());
@@ -133,12 +147,16 @@ fn planned(driver: Disks, resources: &[String], said: Option<&str>) -> Plan {
         replies.insert(list(), Ok(reply));
     }
     let replies = BTreeMap::from([("olive".to_owned(), replies)]);
+    let mut instances = loaded.instances;
+    for instance in &mut instances {
+        (instance.approval, instance.rejection) = (decided.approval.clone(), decided.rejection.clone());
+    }
     build(
-        &loaded.instances,
+        &instances,
         &Blueprint {
             replies: &replies,
-            policy: Policy::default(),
-            now: now(),
+            policy: Policy::unattended(Risk::Safe),
+            now: at,
             keep: evenkeel_core::driver::Keep::default(),
             context: &[],
         },
@@ -270,4 +288,96 @@ fn what_is_proven_is_sent_by_itself_after_what_can_be_joined() {
     let plan = planned(Disks::default(), &twice, Some(said));
     let of_both = evenkeel_core::plan::batches(&plan.changes);
     assert_eq!(of_both.iter().map(|batch| batch.serves.clone()).collect::<Vec<_>>(), [vec![0], vec![1]]);
+}
+
+/// What is held of `naa.1`, and its hash.
+fn held(said: &str, at: Timestamp, decided: &Decided) -> Change {
+    let plan = planned_at(Disks::default(), &[disks("all", "naa.", "RR", "")], Some(said), at, decided);
+    change(&plan, "all").clone()
+}
+
+fn approval(plan: &str, until: &str) -> Decided {
+    let approval = Approval {
+        plan: plan.to_owned(),
+        by: "kim".to_owned(),
+        reason: "agreed".to_owned(),
+        at: now(),
+        until: until.parse().unwrap(),
+        override_window: false,
+    };
+    Decided { approval: Some(Arc::new(approval)), rejection: None }
+}
+
+const HARSH: &str = "naa.1 FIXED harsh\nnaa.2 FIXED\n";
+
+#[test]
+fn an_approval_opens_exactly_the_change_that_it_speaks_of() {
+    let nobody = Decided::default();
+    let before = held(HARSH, now(), &nobody);
+    let plan = before.plan.clone().unwrap();
+    assert_eq!((plan.len(), before.approvable(), before.approved.is_none()), (64, Approvable::Yes, true));
+    assert_eq!(before.approve_with().unwrap(), format!("approve it with `evenkeel approve {}`", &plan[..12]));
+
+    let yes = approval(&plan, "2026-11-21T00:00:00Z");
+    let open = held(HARSH, now(), &yes);
+    assert_eq!((open.gate.clone(), open.plan.as_ref()), (Gate::Open, Some(&plan)));
+    assert_eq!(open.approved.as_ref(), yes.approval.as_deref());
+    assert_eq!(open.steps, before.steps, "the very commands");
+
+    let later = held(HARSH, "2026-11-21T00:00:00Z".parse().unwrap(), &yes);
+    assert!(later.is_held() && later.approved.is_none(), "it has run out");
+    for other in
+        ["naa.1 MRU harsh\nnaa.2 FIXED\n", "naa.1 FIXED harsh\n", "naa.1 FIXED harsh proven\nnaa.2 FIXED\n"]
+    {
+        let change = held(other, now(), &yes);
+        assert!(change.is_held() && change.plan.as_ref() != Some(&plan), "{other}");
+    }
+
+    let rejection = Rejection { plan: plan.clone(), by: "lee".into(), reason: "no".into(), at: now() };
+    let no = Decided { rejection: Some(Arc::new(rejection)), ..yes };
+    let change = held(HARSH, now(), &no);
+    let Gate::Held { reasons, approvable } = &change.gate else { panic!("{change:?}") };
+    assert_eq!((reasons.as_slice(), *approvable), (&["rejected by lee: no".to_owned()][..], Approvable::No));
+}
+
+#[test]
+fn what_a_driver_holds_or_may_lose_data_is_opened_by_no_approval() {
+    for mark in ["held", "risky", "harsh held", "harsh risky"] {
+        let said = format!("naa.1 FIXED {mark}\n");
+        let before = held(&said, now(), &Decided::default());
+        assert_eq!((before.approvable(), before.approve_with()), (Approvable::No, None), "{mark}");
+        let yes = approval(before.plan.as_ref().unwrap(), "2026-11-21T00:00:00Z");
+        assert!(held(&said, now(), &yes).is_held(), "{mark}");
+    }
+}
+
+#[test]
+fn with_an_approval_nothing_is_left_behind() {
+    let said = "naa.1 FIXED\nnaa.2 FIXED may-wait harsh\n";
+    let before = held(said, now(), &Decided::default());
+    assert_eq!(before.withheld.as_ref().unwrap().steps.len(), 1);
+    let open = held(said, now(), &approval(before.plan.as_ref().unwrap(), "2026-11-21T00:00:00Z"));
+    assert!(open.withheld.is_none() && open.is_open(), "{open:?}");
+    assert_eq!((open.plan, open.steps.len()), (before.plan, 2), "the hash is of all of it");
+}
+
+proptest::proptest! {
+    /// The same replies give the same hash at any time; where anything differs that would be sent, another one.
+    #[test]
+    fn a_hash_is_of_what_would_be_sent(
+        one in proptest::collection::btree_map("[1-3]", ("FIXED|MRU", "|harsh|held|may-wait|proven"), 1..4),
+        other in proptest::collection::btree_map("[1-3]", ("FIXED|MRU", "|harsh|held|may-wait|proven"), 1..4),
+        days in 0..400_i64,
+    ) {
+        let said = |disks: &BTreeMap<String, (String, String)>| -> String {
+            disks.iter().map(|(disk, (policy, mark))| format!("naa.{disk} {policy} {mark}\n")).collect()
+        };
+        let plan = |text: &str, at| held(text, at, &Decided::default()).plan.unwrap();
+        let later = now() + jiff::SignedDuration::from_hours(24 * days);
+        let (one, other) = (said(&one), said(&other));
+        proptest::prop_assert_eq!(plan(&one, now()), plan(&one, later));
+        // Why a step is held are words about it.
+        let is_same = one.replace(" held", " ") == other.replace(" held", " ");
+        proptest::prop_assert_eq!(plan(&one, now()) == plan(&other, now()), is_same, "{} {}", one, other);
+    }
 }

@@ -254,7 +254,9 @@ fn before_apply(change: &Change) -> Outcome {
         (change, _) if change.suspended => {
             Verdict::Skipped { reason: "suspended in the manifest".to_owned() }
         }
-        (change, Gate::Held { reasons }) if change.is_pending() => Verdict::Held { reasons: reasons.clone() },
+        (change, Gate::Held { reasons, .. }) if change.is_pending() => {
+            Verdict::Held { reasons: reasons.clone() }
+        }
         (change, _) if change.is_pending() => Verdict::NotStarted,
         _ => Verdict::Unchanged,
     };

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use evenkeel_core::driver::{ErasedDriver, Keep, Registry};
-use evenkeel_core::plan::{self, Blueprint, Change, Instance, InstanceId, Plan, Policy, Removal, removals};
+use evenkeel_core::plan::{
+    self, Blueprint, Change, Decided, Instance, InstanceId, Plan, Policy, Removal, removals,
+};
 use evenkeel_core::request::Replies;
 use evenkeel_core::target::Target;
 use evenkeel_core::transport::Transport;
@@ -59,6 +61,8 @@ pub struct Pruning {
     pub wanted_elsewhere: BTreeSet<(String, String)>,
     /// The objects (kind and name) that are known to be ours besides their mark. Where given, all others are held.
     pub confirmed: Option<BTreeSet<(String, String)>>,
+    /// What persons decided about removals, by kind and name.
+    pub decided: BTreeMap<(String, String), Decided>,
 }
 
 impl Engine {
@@ -194,6 +198,7 @@ impl Scope {
         let twins: BTreeSet<&str> = self.targets.values().filter(is_twin).map(|t| t.name.as_str()).collect();
         let all = if twins.is_empty() { &[][..] } else { self.instances.as_slice() };
         let twins: Vec<&Instance> = all.iter().filter(|i| twins.contains(i.id.target.as_str())).collect();
+        let decided = &self.pruning.decided;
         let of_driver = |driver: Arc<dyn ErasedDriver>| {
             let kind = driver.kind();
             let kept = here.iter().chain(&twins).filter(|i| i.id.kind == kind);
@@ -201,7 +206,7 @@ impl Scope {
             let keep = kept.map(|i| i.object.as_str()).chain(elsewhere.map(|(_, object)| object.as_str()));
             let keep: Vec<&str> = keep.collect();
             let mut changes =
-                removals(&Removal { target, driver: &*driver, keep: &keep, replies, policy, now });
+                removals(&Removal { target, driver: &*driver, keep: &keep, replies, policy, decided, now });
             for change in &mut changes {
                 self.pruning.confirm(change);
             }

@@ -104,7 +104,7 @@ impl Engine {
                 );
                 continue;
             }
-            if let Some(complaint) = self.not_journaled(&batch).await {
+            if let Some(complaint) = self.not_journaled(&batch, changes).await {
                 lost.all = true;
                 cut_short(&mut works, &batch, Some(&complaint));
                 continue;
@@ -215,12 +215,13 @@ fn cut_short(works: &mut [Work], batch: &Batch, complaint: Option<&str>) {
 impl Engine {
     /// Writes a command down before it is sent, with those that guard it. Gives the reason where that failed: nothing is
     /// sent then.
-    async fn not_journaled(&self, batch: &Batch) -> Option<String> {
+    async fn not_journaled(&self, batch: &Batch, changes: &[Change]) -> Option<String> {
         let journal = self.journal.as_ref()?;
+        let served: Vec<&Change> = batch.serves.iter().filter_map(|at| changes.get(*at)).collect();
         let guard = batch.guard.as_ref();
         let around = [guard.map(|guard| &guard.arm), Some(&batch.request), guard.map(|guard| &guard.disarm)];
         for request in around.into_iter().flatten() {
-            if let Err(reason) = journal.about_to_send(&batch.target, &request.display()).await {
+            if let Err(reason) = journal.about_to_send(&batch.target, &request.display(), &served).await {
                 return Some(format!("not sent, because it could not be written down before: {reason}"));
             }
         }

@@ -106,7 +106,7 @@ pub(crate) fn compare(planned: &Change, fresh: &Look, written: &Written<'_>) -> 
     if !fields.is_empty() {
         return Fresh::Settled(Verdict::Stale { fields });
     }
-    if let Gate::Held { reasons } = &now.gate {
+    if let Gate::Held { reasons, .. } = &now.gate {
         return Fresh::Settled(Verdict::Held { reasons: reasons.clone() });
     }
     Fresh::AsPlanned
@@ -189,7 +189,9 @@ pub(crate) fn verdict_after(change: &Change, is_scheduled: bool, work: &Work, af
             Verdict::Applied
         }
         // What may be sent was; the rest waits for a person.
-        Change { gate: Gate::Held { reasons }, .. } if complaint.is_none() && change.withheld.is_some() => {
+        Change { gate: Gate::Held { reasons, .. }, .. }
+            if complaint.is_none() && change.withheld.is_some() =>
+        {
             Verdict::Held { reasons: reasons.clone() }
         }
         now => {

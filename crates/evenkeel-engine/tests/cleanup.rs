@@ -14,7 +14,7 @@ mod toy;
 use std::sync::{Arc, Mutex};
 
 use evenkeel_core::driver::{Delta, Driver, Finding, ObserveError, Observed, Registry, Step};
-use evenkeel_core::plan::Policy;
+use evenkeel_core::plan::{Change, Policy};
 use evenkeel_core::request::{Exec, Query, Replies, Request};
 use evenkeel_core::transport::BoxFuture;
 use evenkeel_engine::{Journal, Run, Scope, Stop, Verdict};
@@ -333,7 +333,13 @@ struct Pages {
 }
 
 impl Journal for Pages {
-    fn about_to_send<'a>(&'a self, target: &'a str, command: &'a str) -> BoxFuture<'a, Result<(), String>> {
+    fn about_to_send<'a>(
+        &'a self,
+        target: &'a str,
+        command: &'a str,
+        changes: &'a [&'a Change],
+    ) -> BoxFuture<'a, Result<(), String>> {
+        assert!(!changes.is_empty(), "{command} is for something");
         let line = format!("{target}: {command}");
         let full = self.without == Some(line.as_str());
         if !full {

@@ -70,6 +70,11 @@ fn it_converges() {
 }
 
 #[test]
+fn a_plan_keeps_its_hash() {
+    keeps("a plan keeps its hash while nothing changes");
+}
+
+#[test]
 fn any_order() {
     keeps("updates may be sent in any order");
 }

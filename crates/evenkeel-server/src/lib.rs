@@ -20,7 +20,7 @@ mod settings;
 mod tls;
 mod webhook;
 
-pub use listen::{ListenError, Listeners};
+pub use listen::{Inherited, ListenError, Listeners};
 pub use routes::{Access, RouteEntry, routes};
 pub use serve::serve;
 pub use settings::{Bounds, Settings, SettingsError};

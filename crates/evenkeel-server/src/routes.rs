@@ -8,7 +8,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 use evenkeel_core::config::Role;
 
-use crate::api::{act, health, metrics, openapi, read, stream};
+use crate::api::{act, decide, health, metrics, openapi, read, stream};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::{caller, webhook};
@@ -53,6 +53,10 @@ const LIST: &[(&str, &str, Access, Make)] = &[
     ("GET", "/api/v1/events", VIEWER, || get(read::events)),
     ("GET", "/api/v1/events/stream", VIEWER, || get(stream::events)),
     ("GET", "/api/v1/observations", VIEWER, || get(read::observations)),
+    ("GET", "/api/v1/audit", VIEWER, || get(read::audit)),
+    ("GET", "/api/v1/approvals", VIEWER, || get(decide::approvals)),
+    ("POST", "/api/v1/approvals/{plan}/approve", ADMIN, || post(decide::approve)),
+    ("POST", "/api/v1/approvals/{plan}/reject", ADMIN, || post(decide::reject)),
     ("POST", "/api/v1/notify", OPERATOR, || post(act::notify)),
     ("POST", "/api/v1/reconcile", OPERATOR, || post(act::reconcile)),
     ("POST", "/api/v1/sources/{name}/accept", ADMIN, || post(act::accept)),

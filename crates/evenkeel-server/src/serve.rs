@@ -33,7 +33,7 @@ const HEADERS: usize = 32 * 1024;
 const BREATH: Duration = Duration::from_millis(100);
 
 /// Serves until `shutdown` is done, then finishes what has begun, within [`Bounds::drain`]. Streams of events end at
-/// once. The socket's file is gone afterwards.
+/// once. With the last clone of `listeners` the socket's file goes.
 pub async fn serve(
     listeners: Listeners,
     handle: Arc<dyn Handle>,
@@ -45,17 +45,17 @@ pub async fn serve(
     let app = Arc::new(App::new(handle, settings, stopping.clone()));
     let service = Service { router: routes::router(&app), bounds, stopping };
     let mut doors = JoinSet::new();
-    if let Some((listener, certificate)) = listeners.tcp {
-        doors.spawn(network(listener, certificate.map(Arc::new), service.clone()));
+    let Listeners { tcp, socket: unix } = listeners;
+    if let Some(tcp) = tcp {
+        doors.spawn(network(tcp.listener, tcp.certificate, service.clone()));
     }
-    let file = listeners.socket.map(|(listener, file)| {
-        doors.spawn(socket(listener, service));
-        file
-    });
+    if let Some(unix) = &unix {
+        doors.spawn(socket(Arc::clone(&unix.listener), service));
+    }
     shutdown.await;
     stop.send_replace(true);
     while doors.join_next().await.is_some() {}
-    drop(file);
+    drop(unix);
 }
 
 /// What a connection needs.
@@ -92,7 +92,7 @@ impl Connections {
     }
 }
 
-async fn network(listener: TcpListener, certificate: Option<Arc<Certificate>>, service: Service) {
+async fn network(listener: Arc<TcpListener>, certificate: Option<Arc<Certificate>>, service: Service) {
     let mut connections = Connections::new(&service.bounds);
     let mut stopping = service.stopping.clone();
     let mut renew = tokio::time::interval(service.bounds.certificate);
@@ -118,7 +118,7 @@ async fn network(listener: TcpListener, certificate: Option<Arc<Certificate>>, s
     connections.drain(service.bounds.drain).await;
 }
 
-async fn socket(listener: UnixListener, service: Service) {
+async fn socket(listener: Arc<UnixListener>, service: Service) {
     let mut connections = Connections::new(&service.bounds);
     let mut stopping = service.stopping.clone();
     loop {

@@ -23,6 +23,13 @@ pub(crate) fn runs(connection: &Connection, cutoff: i64) -> Result<usize, Fault>
     Ok(connection.prepare_cached(sql)?.execute(params![cutoff, RUNS])?)
 }
 
+/// Removes at most [`ROWS`] decisions that were over before `cutoff`. Gives how many.
+pub(crate) fn approvals(connection: &Connection, cutoff: i64) -> Result<usize, Fault> {
+    let sql = "DELETE FROM approval WHERE id IN
+               (SELECT id FROM approval WHERE ended < ?1 ORDER BY ended LIMIT ?2)";
+    Ok(connection.prepare_cached(sql)?.execute(params![cutoff, ROWS])?)
+}
+
 /// Removes at most [`ROWS`] events from before `cutoff`. Gives how many.
 pub(crate) fn events(connection: &Connection, cutoff: i64) -> Result<usize, Fault> {
     let sql = "DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE at < ?1 ORDER BY at LIMIT ?2)";

@@ -70,6 +70,24 @@ pub(crate) fn inventory(source: Option<&str>) -> Question {
     question
 }
 
+/// Records of what still waits for a person's word, or for what it led to.
+pub(crate) fn approvals_live(about: &ResourceFilter) -> Question {
+    let mut question = Question::new("SELECT record FROM approval");
+    question.sql.push_str(" AND ended IS NULL");
+    by_key(&mut question, about);
+    question.end("since, id", None);
+    question
+}
+
+/// Records of what was decided and is over, the last first.
+pub(crate) fn approvals_over(about: &ResourceFilter, limit: usize) -> Question {
+    let mut question = Question::new("SELECT record FROM approval");
+    question.sql.push_str(" AND ended IS NOT NULL");
+    by_key(&mut question, about);
+    question.end("ended DESC, id DESC", Some(limit));
+    question
+}
+
 /// Of each subject that `filter` lets through the last observation until `at`, by their keys.
 pub(crate) fn observed_at(filter: &ResourceFilter, at: i64) -> Question {
     let mut question = Question::new(

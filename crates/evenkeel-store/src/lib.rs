@@ -3,12 +3,15 @@
 //! One thread writes, two others read, each with a connection of its own. The file is in WAL mode with full syncs, so that
 //! reading waits for no writing, also in other processes, and what was acknowledged survives a loss of power.
 
+mod approval;
+mod audit;
 mod backup;
 mod expire;
 mod fault;
 mod filter;
 mod open;
 mod read;
+mod restore;
 mod schema;
 mod snapshot;
 mod time;
@@ -22,8 +25,9 @@ use std::sync::Arc;
 use evenkeel_core::config::HistorySpec;
 use evenkeel_engine::source::Snapshot;
 use evenkeel_engine::store::{
-    Answer, Batch, Event, EventFilter, Fence, InventoryEntry, Journaled, NewRun, Observation, ResourceFilter,
-    ResourceKey, ResourceStatus, RunFilter, RunId, RunRecord, SourceStatus, Store, StoreError,
+    Answer, ApprovalFilter, ApprovalRecord, AuditFilter, AuditLine, Batch, Event, EventFilter, Fence,
+    InventoryEntry, Journaled, NewCommand, NewRun, Notified, Observation, ResourceFilter, ResourceKey,
+    ResourceStatus, RunFilter, RunId, RunRecord, SourceStatus, Store, StoreError,
 };
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -31,6 +35,7 @@ use tokio::sync::oneshot;
 
 use fault::Fault;
 pub use open::Mode;
+pub use restore::{Restored, restore};
 use worker::Worker;
 
 /// Threads that read.
@@ -79,6 +84,11 @@ impl SqliteStore {
         Ok(SqliteStore { writer, readers: None, path: None, file })
     }
 
+    /// Looks through the whole file for damage, and changes nothing. Gives what is wrong, at most ten things.
+    pub async fn damage(&self) -> Result<Vec<String>, StoreError> {
+        self.read(read::damage).await
+    }
+
     fn writer(&self) -> Result<&Worker, StoreError> {
         let reading = || Fault::Other("it is open to look only".to_owned()).on(&self.file);
         self.writer.as_ref().ok_or_else(reading)
@@ -119,6 +129,13 @@ impl SqliteStore {
             let removed = self.fenced(fence, move |c| expire::runs(c, cutoff)).await?;
             total += removed;
             if removed < usize::from(expire::RUNS) {
+                break;
+            }
+        }
+        loop {
+            let removed = self.fenced(fence, move |c| expire::approvals(c, cutoff)).await?;
+            total += removed;
+            if removed < usize::from(expire::ROWS) {
                 break;
             }
         }
@@ -176,16 +193,8 @@ impl Store for SqliteStore {
         Box::pin(self.fenced(fence, move |c| write::begin_run(c, run)))
     }
 
-    fn journal<'a>(
-        &'a self,
-        fence: Fence,
-        run: RunId,
-        target: &'a str,
-        command: &'a str,
-        at: Timestamp,
-    ) -> Answer<'a, ()> {
-        let (target, command) = (target.to_owned(), command.to_owned());
-        Box::pin(self.fenced(fence, move |c| write::journal(c, run, &target, &command, at)))
+    fn journal(&self, fence: Fence, command: NewCommand) -> Answer<'_, ()> {
+        Box::pin(self.fenced(fence, move |c| write::journal(c, command)))
     }
 
     fn commit(&self, fence: Fence, batch: Batch) -> Answer<'_, Vec<Event>> {
@@ -224,6 +233,16 @@ impl Store for SqliteStore {
         Box::pin(self.read(move |c| read::events(c, &filter)))
     }
 
+    fn audit<'a>(&'a self, filter: &'a AuditFilter) -> Answer<'a, Vec<AuditLine>> {
+        let filter = filter.clone();
+        Box::pin(self.read(move |c| audit::lines(c, &filter)))
+    }
+
+    fn approvals<'a>(&'a self, filter: &'a ApprovalFilter) -> Answer<'a, Vec<ApprovalRecord>> {
+        let filter = filter.clone();
+        Box::pin(self.read(move |c| approval::get(c, &filter)))
+    }
+
     fn inventory<'a>(&'a self, source: Option<&'a str>) -> Answer<'a, Vec<InventoryEntry>> {
         let source = source.map(str::to_owned);
         Box::pin(self.read(move |c| read::inventory(c, source.as_deref())))
@@ -237,6 +256,15 @@ impl Store for SqliteStore {
     fn observed<'a>(&'a self, key: &'a ResourceKey, limit: usize) -> Answer<'a, Vec<Observation>> {
         let key = key.clone();
         Box::pin(self.read(move |c| read::observed(c, &key, limit)))
+    }
+
+    fn notified<'a>(&'a self, notifier: &'a str) -> Answer<'a, Option<Notified>> {
+        let notifier = notifier.to_owned();
+        Box::pin(self.read(move |c| read::notified(c, &notifier)))
+    }
+
+    fn set_notified(&self, fence: Fence, notified: Notified) -> Answer<'_, ()> {
+        Box::pin(self.write(move |c| write::set_notified(c, fence, &notified)))
     }
 
     fn expire(&self, fence: Fence, keep: HistorySpec, now: Timestamp) -> Answer<'_, u64> {

@@ -2,8 +2,8 @@
 
 use evenkeel_core::plan::InstanceId;
 use evenkeel_engine::store::{
-    Event, EventFilter, InventoryEntry, Journaled, Observation, ResourceFilter, ResourceKey, ResourceStatus,
-    RunFilter, RunId, RunRecord, SourceStatus,
+    Event, EventFilter, InventoryEntry, Journaled, Notified, Observation, ResourceFilter, ResourceKey,
+    ResourceStatus, RunFilter, RunId, RunRecord, SourceStatus,
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
@@ -12,6 +12,13 @@ use serde::de::DeserializeOwned;
 use crate::fault::Fault;
 use crate::filter::{self, Question};
 use crate::time::{from_column, to_column};
+
+/// What SQLite finds wrong with the file.
+pub(crate) fn damage(connection: &Connection) -> Result<Vec<String>, Fault> {
+    let mut statement = connection.prepare("PRAGMA quick_check(10)")?;
+    let found = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    Ok(found.into_iter().filter(|line| line != "ok").collect())
+}
 
 /// Runs that began and did not end, in the order in which they began.
 pub(crate) fn unfinished_runs(connection: &Connection) -> Result<Vec<RunRecord>, Fault> {
@@ -66,6 +73,17 @@ pub(crate) fn events(connection: &Connection, filter: &EventFilter) -> Result<Ve
 /// The inventory, by keys.
 pub(crate) fn inventory(connection: &Connection, source: Option<&str>) -> Result<Vec<InventoryEntry>, Fault> {
     all(connection, filter::inventory(source), |row| record(row, "record"))
+}
+
+/// How far a notifier has told what happened.
+pub(crate) fn notified(connection: &Connection, notifier: &str) -> Result<Option<Notified>, Fault> {
+    let mut ask = connection.prepare_cached("SELECT seq, record FROM notified WHERE notifier = ?1")?;
+    let read = |row: &Row<'_>| {
+        let seq: i64 = row.get("seq")?;
+        Ok((seq.cast_unsigned(), record(row, "record")))
+    };
+    let Some((seq, record)) = ask.query_row([notifier], read).optional()? else { return Ok(None) };
+    Ok(Some(Notified { notifier: notifier.to_owned(), seq, record: record? }))
 }
 
 /// Of each object that `filter` lets through the last state seen until `at`, by keys.

@@ -13,7 +13,8 @@ const APPLICATION: i32 = 0x4576_4b6c;
 
 /// The migrations, in order; the first makes version 1. One that has been released is never changed: a change of the
 /// tables is a new file here, and a stored file of the version before it in `tests/stored/`.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
+pub(crate) const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_initial.sql"), include_str!("../migrations/0002_operations.sql")];
 
 /// What a file is, before anything is changed in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

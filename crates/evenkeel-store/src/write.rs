@@ -4,12 +4,15 @@ use std::path::Path;
 
 use evenkeel_engine::RunSummary;
 use evenkeel_engine::store::{
-    Batch, Event, Fence, NewEvent, NewRun, Observation, ResourceKey, RunId, RunRecord, RunState, StoreError,
+    Batch, Event, Fence, NewCommand, NewEvent, NewRun, Notified, Observation, ResourceKey, RunId, RunRecord,
+    RunState, StoreError,
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
+use crate::approval;
+use crate::audit;
 use crate::fault::Fault;
 use crate::snapshot;
 use crate::time::{from_column, to_column};
@@ -75,21 +78,16 @@ pub(crate) fn begin_run(connection: &Connection, run: NewRun) -> Result<RunId, F
     Ok(RunId(connection.last_insert_rowid()))
 }
 
-/// Writes down that a command is about to be sent.
-pub(crate) fn journal(
-    connection: &Connection,
-    run: RunId,
-    target: &str,
-    command: &str,
-    at: Timestamp,
-) -> Result<(), Fault> {
+/// Writes down that a command is about to be sent: for the run, and for ever.
+pub(crate) fn journal(connection: &Connection, new: NewCommand) -> Result<(), Fault> {
+    let run = new.run;
     let known = connection.prepare_cached("SELECT 1 FROM run WHERE id = ?1")?.exists([run.0])?;
     if !known {
         return Err(unknown_run(run));
     }
     let sql = "INSERT INTO journal (run, target, command, at) VALUES (?1, ?2, ?3, ?4)";
-    connection.prepare_cached(sql)?.execute(params![run.0, target, command, to_column(at)])?;
-    Ok(())
+    connection.prepare_cached(sql)?.execute(params![run.0, new.target, new.command, to_column(new.at)])?;
+    audit::append(connection, vec![new.into()])
 }
 
 /// Writes a batch. What is gone goes before what is there is written.
@@ -105,7 +103,9 @@ pub(crate) fn commit(connection: &Connection, batch: Batch) -> Result<Vec<Event>
         inventory,
         released,
         observations,
+        approvals,
         events,
+        audit,
     } = batch;
     for name in &gone_sources {
         connection.prepare_cached("DELETE FROM source WHERE name = ?1")?.execute([name])?;
@@ -121,13 +121,31 @@ pub(crate) fn commit(connection: &Connection, batch: Batch) -> Result<Vec<Event>
     }
     put_keyed(connection, "resource", &gone, resources.iter().map(|r| (&r.key, r)))?;
     put_keyed(connection, "inventory", &released, inventory.iter().map(|e| (&e.key, e)))?;
+    for record in &approvals {
+        approval::put(connection, record)?;
+    }
     for observation in &observations {
         put_observation(connection, observation)?;
     }
     if let Some(run) = &run {
         put_run(connection, run)?;
     }
+    audit::append(connection, audit)?;
     events.into_iter().map(|event| put_event(connection, event)).collect()
+}
+
+/// Writes down how far a notifier has told what happened. Refused once another writer took over.
+pub(crate) fn set_notified(connection: &Connection, fence: Fence, notified: &Notified) -> Result<(), Fault> {
+    // Nobody holds the one that a new store begins with.
+    let mut ask = connection.prepare_cached("SELECT 1 FROM claim WHERE fence = ?1 AND fence > 0")?;
+    if !ask.exists([fence.0.cast_signed()])? {
+        return Err(StoreError::Fenced.into());
+    }
+    let sql = "INSERT INTO notified (notifier, seq, record) VALUES (?1, ?2, ?3)
+               ON CONFLICT (notifier) DO UPDATE SET seq = excluded.seq, record = excluded.record";
+    let row = params![notified.notifier, notified.seq.cast_signed(), json(&notified.record)?];
+    connection.prepare_cached(sql)?.execute(row)?;
+    Ok(())
 }
 
 fn put_run(connection: &Connection, run: &RunRecord) -> Result<(), Fault> {

@@ -308,7 +308,7 @@ async fn what_is_forgotten_gives_its_room_back() {
     let events = (0..20_000).map(|_| event(day(0), Some(key("s", "t", "K", "n")))).collect();
     store.commit(fence, Batch { events, ..Batch::default() }).await.unwrap();
     let run = record_run(&store, fence, new_run("s", "t", day(0)), day(0), &[("K", "n")]).await;
-    store.journal(fence, run.id, "t", "zfs set a=b tank/n", day(0)).await.unwrap();
+    store.journal(fence, command(run.id, "zfs set a=b tank/n", day(0))).await.unwrap();
     let seen = vec![observation(key("s", "t", "K", "n"), day(0), Some(1))];
     store.commit(fence, Batch { observations: seen, ..Batch::default() }).await.unwrap();
     let ask = |sql: &str| {

@@ -26,7 +26,7 @@ use std::process::{Child, Command, Stdio};
 
 use contract::sample::*;
 use evenkeel_engine::store::{
-    Batch, EventFilter, Fence, NewEvent, ResourceFilter, RunFilter, RunId, RunState, Store,
+    Audited, Batch, EventFilter, Fence, NewEvent, ResourceFilter, RunFilter, RunId, RunState, Store,
 };
 use evenkeel_store::{Mode, SqliteStore};
 
@@ -67,7 +67,7 @@ async fn look(store: &SqliteStore, fence: Fence, generation: u64) {
     let id = store.begin_run(fence, new.clone()).await.unwrap();
     acknowledged(&format!("run {id}"));
     for line in 0..3 {
-        store.journal(fence, id, "t", &format!("zfs set x={line} tank"), at(line)).await.unwrap();
+        store.journal(fence, command(id, &format!("zfs set x={line} tank"), at(line))).await.unwrap();
         acknowledged(&format!("line {id} {line}"));
     }
     let keys = (0..RESOURCES).map(|n| key("s", "t", "K", &format!("{n:02}")));
@@ -76,13 +76,13 @@ async fn look(store: &SqliteStore, fence: Fence, generation: u64) {
         revision: Some(generation.to_string()),
         ..event(at(n.try_into().unwrap()), None)
     };
-    let batch = Batch {
-        run: Some(ended(begun(id, new), at(9), &[("K", "00"), ("K", "01")])),
+    let mut batch = Batch {
         resources: keys.clone().map(|key| resource(key, generation)).collect(),
         observations: keys.map(|key| observation(key, at(generation.try_into().unwrap()), Some(1))).collect(),
         events: (0..EVENTS).map(events).collect(),
         ..Batch::default()
     };
+    batch.end(ended(begun(id, new), at(9), &[("K", "00"), ("K", "01")]));
     store.commit(fence, batch).await.unwrap();
     acknowledged(&format!("look {generation} {id}"));
 }
@@ -176,12 +176,21 @@ async fn check(store: &SqliteStore, said: &Said) {
     }
 
     let runs = store.runs(&RunFilter { limit: Some(usize::MAX), ..RunFilter::default() }).await.unwrap();
+    let log = audit_log(store).await;
+    let ends = log.iter().filter(|line| matches!(line.entry.what, Audited::RunEnded { .. }));
+    assert_eq!(ends.count() as u64, generation, "the audit log has the end of each batch's run");
     let ended = runs.iter().filter(|run| run.state != RunState::Running);
     assert_eq!(ended.count() as u64, generation, "each batch ended one run");
     for (id, lines) in &said.runs {
         let (_, journal) = store.run(RunId(*id)).await.unwrap().expect("the run was acknowledged");
         let journal: Vec<String> = journal.into_iter().map(|line| line.command).collect();
         assert!(journal.starts_with(lines), "{journal:?} lacks some of {lines:?}");
+        let of_run = log.iter().filter(|line| line.entry.run == Some(RunId(*id)));
+        let commands = of_run.filter_map(|line| match &line.entry.what {
+            Audited::Command { command } => Some(command.clone()),
+            _ => None,
+        });
+        assert_eq!(commands.collect::<Vec<_>>(), journal, "the audit log has what the journal has");
     }
     for id in &said.ended {
         let ended = runs.iter().any(|run| run.id.0 == *id && run.entries.len() == 2);

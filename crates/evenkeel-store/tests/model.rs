@@ -24,8 +24,8 @@ use evenkeel_core::config::HistorySpec;
 use evenkeel_core::period::Period;
 use evenkeel_engine::source::Snapshot;
 use evenkeel_engine::store::{
-    Batch, Event, EventFilter, Fence, InventoryEntry, Observation, ResourceFilter, ResourceKey,
-    ResourceStatus, RunFilter, RunId, RunRecord, RunState, SourceStatus, Store, StoreError,
+    Batch, Event, EventFilter, Fence, InventoryEntry, NewAuditEntry, Observation, ResourceFilter,
+    ResourceKey, ResourceStatus, RunFilter, RunId, RunRecord, RunState, SourceStatus, Store, StoreError,
 };
 use evenkeel_store::{Mode, SqliteStore};
 use jiff::{SignedDuration, Timestamp};
@@ -64,6 +64,7 @@ enum Part {
     Released(usize),
     Observation(usize, i64, Option<i64>),
     Event(i64, Option<usize>),
+    Audit(i64),
     /// A run that began and ended on these days, about these keys.
     Run(i64, i64, Vec<usize>),
     /// The end of a run that never began: the whole batch fails.
@@ -84,6 +85,7 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         1 => keys.clone().prop_map(Part::Released),
         6 => (keys.clone(), DAYS, proptest::option::of(0..9_i64)).prop_map(|(k, d, v)| Part::Observation(k, d, v)),
         4 => (DAYS, proptest::option::of(keys.clone())).prop_map(|(d, k)| Part::Event(d, k)),
+        2 => DAYS.prop_map(Part::Audit),
         2 => (DAYS, DAYS, proptest::collection::vec(keys, 0..3)).prop_map(|(b, e, k)| Part::Run(b, e, k)),
     ];
     let parts = proptest::collection::vec(part, 0..12);
@@ -122,6 +124,7 @@ struct Model {
     observations: BTreeMap<ResourceKey, BTreeMap<Timestamp, Observation>>,
     gone: BTreeMap<ResourceKey, Timestamp>,
     events: Vec<Event>,
+    audit: Vec<NewAuditEntry>,
     runs: Vec<RunRecord>,
 }
 
@@ -162,6 +165,7 @@ impl Model {
         }
         assert_eq!(events.iter().map(|e| e.what.clone()).collect::<Vec<_>>(), batch.events);
         self.events.extend(events);
+        self.audit.extend(batch.audit);
     }
 
     fn expire(&mut self, keep: u64, now: Timestamp) -> u64 {
@@ -205,6 +209,8 @@ impl Model {
         assert_eq!(store.inventory(None).await.unwrap(), all(&self.inventory));
         let filter = EventFilter { limit: Some(usize::MAX), ..EventFilter::default() };
         assert_eq!(store.events(&filter).await.unwrap(), self.events);
+        let log: Vec<_> = audit_log(store).await.into_iter().map(|line| line.entry).collect();
+        assert_eq!(log, self.audit, "and every entry fits the one before");
         let filter = RunFilter { limit: Some(usize::MAX), ..RunFilter::default() };
         let newest_first: Vec<_> = self.runs.iter().rev().cloned().collect();
         assert_eq!(store.runs(&filter).await.unwrap(), newest_first);
@@ -235,6 +241,7 @@ async fn batch_of(parts: &[Part], store: &dyn Store, fence: Fence, model: &mut M
             Part::Observation(k, d, value) => {
                 batch.observations.push(observation(nth_key(k), day(d), value));
             }
+            Part::Audit(d) => batch.audit.push(asked(day(d), "kim")),
             Part::Event(d, about) => batch.events.push(event(day(d), about.map(nth_key))),
             Part::Run(began, finished, about) => {
                 let new = new_run("s0", "a", day(began));

@@ -44,7 +44,7 @@ async fn fill(store: &SqliteStore) {
     let fence = store.claim("the one before", at(0), at(60)).await.unwrap();
     let (x, y) = (key("s", "t", "K", "x"), key("s", "t", "K", "y"));
     let run = record_run(store, fence, new_run("s", "t", at(1)), at(2), &[("K", "x")]).await;
-    store.journal(fence, run.id, "t", "zfs set atime=off tank/x", at(1)).await.unwrap();
+    store.journal(fence, command(run.id, "zfs set atime=off tank/x", at(1))).await.unwrap();
     let batch = Batch {
         resources: vec![resource(x.clone(), 1), resource(y.clone(), 2)],
         sources: vec![source("s", 2)],
@@ -55,11 +55,12 @@ async fn fill(store: &SqliteStore) {
         ..Batch::default()
     };
     store.commit(fence, batch).await.unwrap();
+    store.commit(fence, Batch { audit: vec![asked(at(4), "kim")], ..Batch::default() }).await.unwrap();
     store.begin_run(fence, new_run("s", "t", at(5))).await.unwrap();
 }
 
 /// All of [`fill`] is there.
-async fn is_filled(store: &SqliteStore) {
+async fn is_filled(store: &SqliteStore, version: u32) {
     let all = ResourceFilter::default();
     assert_eq!(store.sources().await.unwrap(), [source("s", 2)]);
     assert_eq!(store.snapshot("s").await.unwrap(), Some(snapshot("abc")));
@@ -80,6 +81,11 @@ async fn is_filled(store: &SqliteStore) {
         events.iter().map(|e| &e.what).collect::<Vec<_>>(),
         [&event(at(3), None), &event(at(4), Some(x))]
     );
+    // The audit log came with the second version.
+    let log = audit_log(store).await;
+    let expected = [command(runs[0].id, "zfs set atime=off tank/x", at(1)).into(), asked(at(4), "kim")];
+    let expected = if version < 2 { &[][..] } else { &expected[..] };
+    assert_eq!(log.into_iter().map(|line| line.entry).collect::<Vec<_>>(), expected);
     // The right that was held when it was written.
     let held = store.claim("somebody", at(9), at(99)).await.unwrap_err();
     assert_eq!(held, StoreError::Held { holder: "the one before".into(), until: at(60) });
@@ -91,7 +97,7 @@ async fn a_store_of_every_version_opens_with_all_that_is_in_it() {
     let new = folder.path().join("new.db");
     let store = SqliteStore::open(&new, Mode::Create).unwrap();
     fill(&store).await;
-    is_filled(&store).await;
+    is_filled(&store, u32::MAX).await;
     drop(store);
     let version = |file: &Path| -> u32 {
         Connection::open(file).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
@@ -104,7 +110,7 @@ async fn a_store_of_every_version_opens_with_all_that_is_in_it() {
         Connection::open(&file).unwrap().execute_batch(&sql).unwrap();
         assert_eq!(version(&file), older);
 
-        is_filled(&SqliteStore::open(&file, Mode::ReadWrite).unwrap()).await;
+        is_filled(&SqliteStore::open(&file, Mode::ReadWrite).unwrap(), older).await;
         assert_eq!(version(&file), known);
         let copy = PathBuf::from(format!("{}.v{older}", file.display()));
         assert_eq!(copy.exists(), older < known, "an older one is copied first");

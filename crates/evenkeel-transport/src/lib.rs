@@ -36,7 +36,7 @@ pub use proxmox::ProxmoxTransport;
 pub use record::Recorder;
 pub use replay::Replayer;
 pub use router::Router;
-pub use ssh::{Ended, Running, SshClient, SshOptions, SshTransport, patterns};
+pub use ssh::{Ended, Running, SshClient, SshOptions, SshTransport, patterns, private_key_works};
 pub use vsphere::VsphereTransport;
 
 /// What one command may print on each of standard output and standard error, in bytes, unless an option

@@ -122,7 +122,7 @@ const EXIT_CODES: &str = "\
 |---|---|
 | 0 | nothing to do, or done |
 | 1 | an error: bad manifests or command line, a target that could not be read, a change that failed or was stale |
-| 2 | changes are pending: `plan` and `status` found some, `apply` had to hold some or was not confirmed; `diff` found some |
+| 2 | changes are pending: `plan` and `status` found some, `apply` had to hold some or was not confirmed; `diff` found some; `doctor` has warnings and no problem |
 | 130 | interrupted by Ctrl-C |
 
 Exit 1 wins over 2. Every command that a script would want takes `--output json` and prints one document with a `formatVersion`; `events --follow`, which has no end, one document per line.

@@ -1,7 +1,9 @@
-//! `cargo xtask tidy` proves what can be proved of docs/ARCHITECTURE.md; `cargo xtask codegen` writes the
-//! generated files (`--check`: says which are out of date instead).
+//! `cargo xtask tidy` proves what can be proved of docs/ARCHITECTURE.md and the other documents; `cargo xtask codegen`
+//! writes the generated files (`--check`: says which are out of date instead).
 
 mod codegen;
+mod links;
+mod runbook;
 mod tidy;
 
 use std::io::Write as _;

@@ -65,6 +65,8 @@ pub(crate) fn run(root: &Path) -> Vec<String> {
         }
     }
     problems.extend(map_is_complete(root));
+    problems.extend(crate::links::run(root));
+    problems.extend(crate::runbook::run(root, &sources));
     problems
 }
 

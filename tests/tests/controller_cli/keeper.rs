@@ -6,9 +6,12 @@ use std::sync::{Arc, Mutex};
 use evenkeel_core::condition::Status;
 use evenkeel_core::config::{HttpSpec, Role, TokenSpec};
 use evenkeel_core::transport::BoxFuture;
-use evenkeel_engine::controller::{Handle, Health, Metrics, Notice, Reconciled};
+use evenkeel_engine::controller::{
+    Decision, Handle, Health, Metrics, Notice, Reconciled, Refusal, RefusalKind,
+};
 use evenkeel_engine::store::{
-    Batch, Event, Fence, NewEvent, ResourceFilter, ResourceStatus, SourceVerdict, Store,
+    Answer, ApprovalRecord, Batch, Event, Fence, NewEvent, Notified, ResourceFilter, ResourceStatus,
+    SourceVerdict, Store,
 };
 use evenkeel_server::{Listeners, Settings};
 use jiff::{SignedDuration, Timestamp};
@@ -183,6 +186,18 @@ impl Handle for Fake {
             }
         })
     }
+
+    fn decide(&self, decision: Decision) -> BoxFuture<'_, Result<ApprovalRecord, Refusal>> {
+        let message = format!("no plan {} waits for a decision", decision.plan);
+        let hint = "`evenkeel approvals` shows what waits".to_owned();
+        Box::pin(async move { Err(Refusal { kind: RefusalKind::Unknown, message, hint }) })
+    }
+
+    fn set_notified(&self, notified: Notified) -> Answer<'_, ()> {
+        self.store.set_notified(self.fence, notified)
+    }
+
+    fn report(&self, _: NewEvent) {}
 
     fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
         self.hints.subscribe()

@@ -9,8 +9,8 @@ use evenkeel_core::plan::{Action, Field, InstanceId};
 use evenkeel_engine::controller::{Intent, Trigger};
 use evenkeel_engine::source::Revision;
 use evenkeel_engine::store::{
-    Batch, Fence, NewEvent, NewRun, Observation, ResourceKey, ResourceStatus, RunEntry, RunId, RunRecord,
-    RunState, SourceStatus, SourceVerdict, Store, Weight,
+    About, Batch, Fence, NewCommand, NewEvent, NewRun, Observation, ResourceKey, ResourceStatus, RunEntry,
+    RunId, RunRecord, RunState, SourceStatus, SourceVerdict, Store, Weight,
 };
 use evenkeel_engine::{RunSummary, Sent, Verdict};
 use evenkeel_store::{Mode, SqliteStore};
@@ -64,20 +64,36 @@ pub(crate) fn stored() -> Stored {
         for (new, record) in runs() {
             let id = stored.store.begin_run(stored.fence, new).await.unwrap();
             if record.state == RunState::Interrupted {
-                for (nth, command) in
+                for (nth, text) in
                     ["zfs set atime=off tank/scratch", "zfs set quota=10737418240 tank/scratch"]
                         .into_iter()
                         .enumerate()
                 {
                     let at = record.started + SignedDuration::from_secs(i64::try_from(nth).unwrap());
-                    stored.store.journal(stored.fence, id, "beta", command, at).await.unwrap();
+                    stored.store.journal(stored.fence, command(id, &record, text, at)).await.unwrap();
                 }
             }
-            let batch = Batch { run: Some(RunRecord { id, ..record }), ..Batch::default() };
+            let mut batch = Batch::default();
+            batch.end(RunRecord { id, ..record });
             stored.store.commit(stored.fence, batch).await.unwrap();
         }
     });
     stored
+}
+
+/// A command of a run on beta, for the dataset `scratch`.
+fn command(run: RunId, record: &RunRecord, command: &str, at: Timestamp) -> NewCommand {
+    NewCommand {
+        run,
+        source: record.source.clone(),
+        target: "beta".into(),
+        command: command.into(),
+        at,
+        revision: record.revision.clone(),
+        trigger: record.trigger,
+        by: record.by.clone(),
+        about: vec![About::of(key("beta", "scratch").id)],
+    }
 }
 
 /// A time on the day.
@@ -264,6 +280,7 @@ fn entry(
         action,
         fields: vec![Field { change, before_text: before_text.into(), after_text: after_text.into() }],
         verdict,
+        approval: None,
     }
 }
 

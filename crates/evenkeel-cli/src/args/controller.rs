@@ -136,6 +136,21 @@ pub(crate) struct Store {
 pub(crate) enum StoreCommand {
     /// Write a consistent copy of the store, while the controller goes on.
     Backup(Backup),
+    /// Put a copy in the place of the store, which is kept beside. Refused while a controller runs.
+    Restore(RestoreStore),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreStore {
+    /// The copy, as `evenkeel store backup` wrote it.
+    pub(crate) file: PathBuf,
+    /// The controller's configuration. Default: `evenkeel.yaml` in the current folder, else
+    /// `/etc/evenkeel/evenkeel.yaml`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// File with values for `${name}` in the configuration.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) values: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

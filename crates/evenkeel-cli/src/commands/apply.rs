@@ -198,11 +198,21 @@ pub(crate) enum Answer {
 
 /// Asks on the terminal; without one, nobody can say yes. Ctrl-C is an answer too: reading goes on over it.
 pub(crate) async fn confirmed(output: Output) -> Result<Answer, CliError> {
+    let hint = "look at `evenkeel plan`, then use `apply --auto-approve` or a saved plan with it";
+    asked(output, "Send this?", "nothing was sent", hint).await
+}
+
+/// Asks `question`. Where nobody can answer, that is an error with `hint`, and `undone` says what was left.
+pub(crate) async fn asked(
+    output: Output,
+    question: &str,
+    undone: &str,
+    hint: &str,
+) -> Result<Answer, CliError> {
     if output == Output::Json || !std::io::stdin().is_terminal() {
-        return Err(CliError::new("there is no terminal to ask on; nothing was sent")
-            .hint("look at `evenkeel plan`, then use `apply --auto-approve` or a saved plan with it"));
+        return Err(CliError::new(format!("there is no terminal to ask on; {undone}")).hint(hint));
     }
-    ui::note("\nSend this? Only `yes` is taken: ");
+    ui::note(&format!("\n{question} Only `yes` is taken: "));
     let line = tokio::task::spawn_blocking(|| {
         let mut answer = String::new();
         std::io::stdin().lock().read_line(&mut answer).map(|_| answer)

@@ -10,6 +10,7 @@ use evenkeel_transport::credentials::NamedSecret;
 use evenkeel_transport::{Recorder, Replayer};
 use jiff::Timestamp;
 
+use super::comment::Comment;
 use crate::args::{Output, Plan as Args, View};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -20,6 +21,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     if let Some(file) = &args.out {
         writable(file)?;
     }
+    let comment = args.comment.as_deref().map(Comment::new).transpose()?;
     let workspace = session::open(&args.manifests, &evenkeel_drivers::registry())?;
     let policy = Policy::allowing(args.view.allow.into());
     let bars = Arc::new(Bars::new());
@@ -36,11 +38,13 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         Some(file) => save(file, &workspace, args.view, plan.clone()),
         None => Ok(()),
     };
-    // A script gets one document: the plan, or why it could not be saved.
-    if saved.is_ok() || output == Output::Human {
+    let posted = comment.map_or(Ok(()), |comment| comment.post(&plan, &workspace.scope, args));
+    // A script gets one document: the plan, or why it could not be saved or posted.
+    if (saved.is_ok() && posted.is_ok()) || output == Output::Human {
         show(&plan, &workspace.scope, args.view, output)?;
     }
     saved?;
+    posted?;
     if let Some(file) = &args.out {
         ui::note(&format!("saved: apply exactly this with `evenkeel apply {}`\n", file.display()));
     }

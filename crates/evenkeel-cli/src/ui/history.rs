@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use evenkeel_core::plan::Action;
+use evenkeel_core::plan::{Action, Approval};
 use evenkeel_engine::Sent;
 use evenkeel_engine::controller::{Intent, Trigger};
 use evenkeel_engine::store::{Journaled, RunEntry, RunRecord, RunState};
@@ -124,6 +124,12 @@ fn render_entry(text: &mut String, entry: &RunEntry) {
         let (before, after) = (one_line(&field.before_text), one_line(&field.after_text));
         let _ = writeln!(text, "      {path:<28} {} → {after}{how_many}", paint(Tone::Faint, before));
     }
+    if let Some(approval) = &entry.approval {
+        let Approval { by, reason, at, override_window, .. } = approval;
+        let also = if *override_window { ", also outside of its windows" } else { "" };
+        let said = format!("approved by {by} on {}{also}: {reason}", shown(*at));
+        let _ = writeln!(text, "      {}", paragraph(&one_line(&said), 6));
+    }
     for line in detail(&entry.verdict).lines() {
         let _ = writeln!(text, "      {}", paragraph(line, 6));
     }
@@ -188,7 +194,7 @@ fn short(revision: &str) -> &str {
     revision.get(..SHORT).unwrap_or(revision)
 }
 
-fn trigger(trigger: Trigger) -> &'static str {
+pub(super) fn trigger(trigger: Trigger) -> &'static str {
     match trigger {
         Trigger::Periodic => "interval",
         Trigger::Retry => "retry",

@@ -1,10 +1,13 @@
 //! Everything that is printed. Output is calm: colour only on a terminal, progress on standard error.
 
 mod abridge;
+mod approvals;
+mod audit;
 mod copies;
 mod diagnostics;
 mod difference;
 mod event;
+mod findings;
 mod fold;
 mod history;
 mod inventory;
@@ -18,21 +21,26 @@ mod standing;
 mod status;
 mod style;
 mod visible;
+mod why;
 mod wrap;
 
+pub(crate) use approvals::show_approvals;
+pub(crate) use audit::{show_audit, show_verified};
 pub(crate) use copies::{show_checked, show_copies, show_restoration};
 pub(crate) use diagnostics::show_diagnostics;
 pub(crate) use difference::show_differences;
 pub(crate) use event::{EventDocument, event_line};
+pub(crate) use findings::show_findings;
 pub(crate) use history::{show_history, show_run_record};
 pub(crate) use inventory::show_inventory;
-pub(crate) use plan::{PlanView, show_plan};
+pub(crate) use plan::{PlanView, plain_plan, show_plan};
 pub(crate) use progress::Bars;
 pub(crate) use retention::show_decision;
 pub(crate) use run::show_run;
 pub(crate) use standing::show_standing;
 pub(crate) use status::show_status;
 pub(crate) use style::count;
+pub(crate) use why::show_why;
 
 use visible::visible;
 

@@ -79,7 +79,8 @@ fn is_known(verdict: &Verdict, change: &Change) -> bool {
         Verdict::Unknown { message, .. } => change.error.as_ref().is_some_and(|e| e.message == *message),
         Verdict::Held { reasons } => {
             let withheld = change.withheld.as_ref().is_some_and(|withheld| withheld.reasons == *reasons);
-            withheld || change.gate == Gate::Held { reasons: reasons.clone() }
+            let all = |held: &Vec<String>| held == reasons;
+            withheld || matches!(&change.gate, Gate::Held { reasons, .. } if all(reasons))
         }
         Verdict::Skipped { reason } => change.suspended || change.busy.as_ref() == Some(reason),
         _ => false,

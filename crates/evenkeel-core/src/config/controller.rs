@@ -84,7 +84,7 @@ pub enum Role {
     Viewer,
     /// Also notify and ask for a reconcile.
     Operator,
-    /// Also accept held revisions.
+    /// Also accept held revisions, and approve or reject changes that are held.
     Admin,
 }
 

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::check::{Place, controller, directory_source, git_source, take_secret, webhook_sources};
-use super::{ControllerSpec, SecretSpec, SourceSpec};
+use super::check::{
+    Place, controller, directory_source, git_source, notifier, notifier_sources, take_secret, webhook_sources,
+};
+use super::{ControllerSpec, NotifierSpec, SecretSpec, SourceSpec};
 use crate::diagnostic::{Diagnostic, Location, Severity};
 use crate::manifest::{Problems, SourceFile, Written, choices, did_you_mean, read_heads, read_spec, short};
 
@@ -19,8 +21,11 @@ pub const DIRECTORY_SOURCE: &str = "DirectorySource";
 /// The kind of a credential's source. It stands in the configuration and among manifests.
 pub const SECRET: &str = "Secret";
 
+/// The kind of somebody who is told what happens.
+pub const NOTIFIER: &str = "Notifier";
+
 /// The kinds of the configuration.
-pub const KINDS: [&str; 4] = [CONTROLLER, GIT_SOURCE, DIRECTORY_SOURCE, SECRET];
+pub const KINDS: [&str; 5] = [CONTROLLER, GIT_SOURCE, DIRECTORY_SOURCE, NOTIFIER, SECRET];
 
 /// What the configuration says. Of use only where no diagnostic is an error.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +34,8 @@ pub struct LoadedConfig {
     pub controller: Option<(String, ControllerSpec)>,
     /// Where manifests come from, by name.
     pub sources: BTreeMap<String, SourceSpec>,
+    /// Who is told what happens, by name.
+    pub notifiers: BTreeMap<String, NotifierSpec>,
     /// The secrets by name, each with the place where its document begins: paths in it start there.
     pub secrets: BTreeMap<String, (SecretSpec, Location)>,
     /// All problems of all files, by file and line.
@@ -54,11 +61,18 @@ pub fn load(files: &[SourceFile], values: &[SourceFile]) -> LoadedConfig {
         let sources: Vec<&str> = reading.sources.keys().map(String::as_str).collect();
         webhook_sources(spec, &head.node, &sources, &mut problems);
     }
+    for (spec, head) in reading.notifiers.values() {
+        if let Some(spec) = spec {
+            let sources: Vec<&str> = reading.sources.keys().map(String::as_str).collect();
+            notifier_sources(spec, &head.node, &sources, &mut problems);
+        }
+    }
     reading.check_whole(&mut problems);
-    let Reading { controller, sources, secrets, .. } = reading;
+    let Reading { controller, sources, notifiers, secrets, .. } = reading;
     LoadedConfig {
         controller: controller.and_then(|(name, spec)| Some((name, spec?))),
         sources: sources.into_iter().filter_map(|(name, (spec, _))| Some((name, spec?))).collect(),
+        notifiers: notifiers.into_iter().filter_map(|(name, (spec, _))| Some((name, spec?))).collect(),
         secrets,
         diagnostics: problems.into_diagnostics(),
     }
@@ -71,6 +85,7 @@ struct Reading<'a> {
     controller: Option<(String, Option<ControllerSpec>)>,
     controller_head: Option<&'a Written>,
     sources: BTreeMap<String, (Option<SourceSpec>, Location)>,
+    notifiers: BTreeMap<String, (Option<NotifierSpec>, &'a Written)>,
     secrets: BTreeMap<String, (SecretSpec, Location)>,
 }
 
@@ -92,6 +107,7 @@ impl<'a> Reading<'a> {
                 }
                 self.source(written, spec.map(SourceSpec::Directory), problems);
             }
+            NOTIFIER => self.notifier(written, problems),
             SECRET => take_secret(written, Place::Configuration, &mut self.secrets, problems),
             other => unknown_kind(written, other, problems),
         }
@@ -119,6 +135,20 @@ impl<'a> Reading<'a> {
             return;
         }
         self.sources.insert(written.name.clone(), (spec, written.location()));
+    }
+
+    fn notifier(&mut self, written: &'a Written, problems: &mut Problems) {
+        let spec = read_spec(&written.node, problems);
+        if let Some(spec) = &spec {
+            notifier(spec, &written.node, problems);
+        }
+        if let Some((_, first)) = self.notifiers.get(&written.name) {
+            let message = format!("there are two notifiers `{}`", short(&written.name));
+            let hint = format!("the first one is at {}: rename one of them", first.location());
+            written.name_error(message, Some(hint), problems);
+            return;
+        }
+        self.notifiers.insert(written.name.clone(), (spec, written));
     }
 
     /// What must be there. A document that could not be read may be it.

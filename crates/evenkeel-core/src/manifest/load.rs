@@ -267,6 +267,8 @@ fn expand(
                 ignore: Arc::clone(&ignore),
                 rollout: None,
                 hold: None,
+                approval: None,
+                rejection: None,
             });
         }
     }

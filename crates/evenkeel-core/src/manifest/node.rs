@@ -27,6 +27,12 @@ impl Node {
         self.source.location(self.source.within(self.mark_of(path)))
     }
 
+    /// The place of a field of a driver's State, which need not have the form of the spec: at its path where that is
+    /// written, else where its last key is written anywhere, else of its nearest parent.
+    pub fn locate_field(&self, path: &[String]) -> Location {
+        self.source.location(self.source.within(self.mark_of_claim(path)))
+    }
+
     pub(super) fn source(&self) -> &Arc<Source> {
         &self.source
     }

@@ -14,7 +14,7 @@ use super::API_VERSION;
 use super::document::Metadata;
 use super::resource::Common;
 use super::target;
-use crate::config::{self, ControllerSpec, DirectorySourceSpec, GitSourceSpec, SecretSpec};
+use crate::config::{self, ControllerSpec, DirectorySourceSpec, GitSourceSpec, NotifierSpec, SecretSpec};
 use crate::driver::{ErasedDriver, Registry};
 use crate::target::{TargetSpec, WAYS};
 
@@ -110,6 +110,7 @@ fn manifest(registry: &Registry, kind: &str, generator: &mut SchemaGenerator) ->
         target::KIND => one_of::<TargetSpec>(&WAYS, generator),
         config::SECRET => one_of::<SecretSpec>(&config::SECRET_SOURCES, generator),
         config::CONTROLLER => ControllerSpec::json_schema(generator).to_value(),
+        config::NOTIFIER => one_of::<NotifierSpec>(&config::RECEIVERS, generator),
         config::GIT_SOURCE => GitSourceSpec::json_schema(generator).to_value(),
         config::DIRECTORY_SOURCE => DirectorySourceSpec::json_schema(generator).to_value(),
         _ => {

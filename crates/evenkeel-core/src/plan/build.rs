@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::approval::hash;
 use super::clash::refuse_clashes;
 use super::gate::{Written, gate, has_run_out, wants_window, word};
 use super::wait::wait;
 use super::window::shut;
 use super::{
-    Acceptance, Action, Change, ChangeError, Field, Gate, InstanceId, Plan, Policy, Rollout, Seen, Window,
-    Withheld,
+    Acceptance, Action, Approvable, Approval, Change, ChangeError, Field, Gate, InstanceId, Objection, Plan,
+    Policy, Rejection, Rollout, Seen, Window, Withheld,
 };
 use crate::config::DriftMode;
 use crate::diagnostic::Location;
@@ -64,7 +65,11 @@ pub struct Instance {
     /// The cluster whose hosts are changed a few at a time with this one; `None` where it is changed with all others.
     pub rollout: Option<Arc<Rollout>>,
     /// Why nothing may be sent for it now, where somebody outside of the plan says so.
-    pub hold: Option<Arc<str>>,
+    pub hold: Option<Objection>,
+    /// A person's word that its change may be sent although it is held.
+    pub approval: Option<Arc<Approval>>,
+    /// A person's word that its change shall not be sent.
+    pub rejection: Option<Arc<Rejection>>,
 }
 
 impl std::fmt::Debug for Instance {
@@ -144,6 +149,8 @@ fn blank(instance: &Instance) -> Change {
         action: Action::NoOp,
         risk: crate::driver::Risk::Safe,
         gate: Gate::Open,
+        plan: None,
+        approved: None,
         suspended: instance.suspend,
         busy: None,
         error: None,
@@ -187,21 +194,36 @@ fn fill(change: &mut Change, instance: &Instance, known: Known, blueprint: &Blue
     for step in &mut steps {
         step.settle(&instance.id.target);
     }
-    let (gate, notes) = gate(&steps, blueprint.policy, written(instance), blueprint.now);
-    change.notes.extend(notes);
-    (change.steps, change.gate) = (steps, gate);
-    look_when_it_opens(&mut change.report, &change.steps, instance, blueprint.now);
-    withhold(change, instance, blueprint);
-    if let Some(reason) = &instance.hold {
-        change.gate.hold([reason.to_string()]);
-    }
-    change.risk = change.steps.iter().map(Step::risk).max().unwrap_or_default();
     change.fields = known.fields.into_iter().map(|c| field(&*instance.driver, c)).collect();
+    let plan = hash(change, &steps);
+    let written = written(instance, &plan, blueprint.now);
+    let gated = gate(&steps, blueprint.policy, written, blueprint.now);
+    change.notes.extend(gated.notes);
+    (change.steps, change.gate) = (steps, gated.gate);
+    look_when_it_opens(&mut change.report, &change.steps, instance, blueprint.now);
+    withhold(change, written, blueprint);
+    let mut by_approval = gated.by_approval;
+    if let Some(Objection { reason, approvable }) = &instance.hold {
+        if *approvable == Approvable::Yes && written.approval.is_some() {
+            by_approval = true;
+        } else {
+            change.gate.hold_as(*approvable, [reason.to_string()]);
+        }
+    }
+    change.approved = written.approval.filter(|_| by_approval && change.gate == Gate::Open).cloned();
+    change.plan = Some(plan);
+    change.risk = change.steps.iter().map(Step::risk).max().unwrap_or_default();
     change.read = known.observed.as_ref().map(|state| hashes(&*instance.driver, state)).unwrap_or_default();
 }
 
-fn written(instance: &Instance) -> Written<'_> {
-    Written { accepted: &instance.accepted, windows: &instance.windows }
+/// What counts for the change whose hash is `plan`.
+fn written<'a>(instance: &'a Instance, plan: &str, now: Timestamp) -> Written<'a> {
+    Written {
+        accepted: &instance.accepted,
+        windows: &instance.windows,
+        approval: instance.approval.as_deref().filter(|approval| approval.covers(plan, now)),
+        rejection: instance.rejection.as_deref().filter(|rejection| rejection.plan == plan),
+    }
 }
 
 /// What waits for a window is looked at when that opens: it may be shut again before the next look otherwise.
@@ -213,11 +235,11 @@ fn look_when_it_opens(report: &mut Report, steps: &[Step], instance: &Instance, 
 }
 
 /// Lets the steps go before one that may wait, as many as there are before anything held.
-fn withhold(change: &mut Change, instance: &Instance, blueprint: &Blueprint<'_>) {
-    let Gate::Held { reasons } = &change.gate else { return };
+fn withhold(change: &mut Change, written: Written<'_>, blueprint: &Blueprint<'_>) {
+    let Gate::Held { reasons, .. } = &change.gate else { return };
     let is_held = |step: &Step| {
         let alone = std::slice::from_ref(step);
-        gate(alone, blueprint.policy, written(instance), blueprint.now).0 != Gate::Open
+        gate(alone, blueprint.policy, written, blueprint.now).gate != Gate::Open
     };
     let first_held = change.steps.iter().position(is_held).unwrap_or(change.steps.len());
     let may_wait = |at: &usize| change.steps.get(*at).is_some_and(|step| step.may_wait);

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Gate;
+use super::{Approval, Gate};
 use crate::diagnostic::Location;
 use crate::diff::FieldChange;
 use crate::driver::{ErasedDriver, ObserveError, Report, Risk, Step};
@@ -129,6 +129,12 @@ pub struct Change {
     pub risk: Risk,
     /// Whether it may be sent.
     pub gate: Gate,
+    /// A hash of what would be sent and why, for what is to be changed: an approval speaks of exactly that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+    /// The approval that counts for it, where it would be held without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Approval>,
     /// `suspend: true` in the manifest: observed, never sent.
     #[serde(default)]
     pub suspended: bool,

@@ -33,6 +33,7 @@ pub(super) fn refuse_clashes<I: Borrow<Instance>>(
             if let Some(change) = changes.get_mut(at).filter(|change| change.error.is_none()) {
                 change.error = Some(error);
                 change.steps.clear();
+                change.plan = None;
                 change.withheld = None;
             }
         }

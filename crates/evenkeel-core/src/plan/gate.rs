@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::approval::{Approvable, Approval, Rejection};
 use super::window::{Window, shut};
 use crate::driver::{Hazard, Risk, Step};
 
@@ -20,22 +21,41 @@ pub enum Gate {
     Held {
         /// Why, and what would open it.
         reasons: Vec<String>,
+        /// Whether a person's approval would.
+        #[serde(default)]
+        approvable: Approvable,
     },
 }
 
 impl Gate {
-    /// Adds reasons to hold the change.
+    /// Adds reasons to hold the change, which no approval opens.
     pub fn hold(&mut self, more: impl IntoIterator<Item = String>) {
+        self.hold_as(Approvable::No, more);
+    }
+
+    /// Adds reasons to hold the change.
+    pub fn hold_as(&mut self, how: Approvable, more: impl IntoIterator<Item = String>) {
+        let mut more = more.into_iter().peekable();
+        if more.peek().is_none() {
+            return;
+        }
         match self {
-            Gate::Held { reasons } => reasons.extend(more),
-            Gate::Open => {
-                let reasons: Vec<String> = more.into_iter().collect();
-                if !reasons.is_empty() {
-                    *self = Gate::Held { reasons };
-                }
+            Gate::Held { reasons, approvable } => {
+                reasons.extend(more);
+                *approvable = how.max(*approvable);
             }
+            Gate::Open => *self = Gate::Held { reasons: more.collect(), approvable: how },
         }
     }
+}
+
+/// Why nothing may be sent for an instance, where somebody outside of the plan says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Objection {
+    /// The reason, for plans and people.
+    pub reason: std::sync::Arc<str>,
+    /// Whether a person's approval opens it.
+    pub approvable: Approvable,
 }
 
 /// What the mode of this run allows.
@@ -107,6 +127,43 @@ pub(super) struct Written<'a> {
     pub(super) accepted: &'a [Acceptance],
     /// When changes that interrupt may be sent. Empty: at any time.
     pub(super) windows: &'a [Window],
+    /// An approval of this very change that counts now.
+    pub(super) approval: Option<&'a Approval>,
+    /// A rejection of this very change.
+    pub(super) rejection: Option<&'a Rejection>,
+}
+
+/// What a gate came to.
+#[derive(Debug)]
+pub(super) struct Gated {
+    pub(super) gate: Gate,
+    /// For the plan.
+    pub(super) notes: Vec<String>,
+    /// True where something would be held that an approval opened.
+    pub(super) by_approval: bool,
+}
+
+/// What is in the way, and what of it an approval has moved out of it.
+struct Obstacles<'a> {
+    gate: Gate,
+    approval: Option<&'a Approval>,
+    moved: bool,
+}
+
+impl Obstacles<'_> {
+    /// The same reason is told once.
+    fn add(&mut self, how: Approvable, reason: String) {
+        let opened = match how {
+            Approvable::Yes => self.approval.is_some(),
+            Approvable::OverridingWindow => self.approval.is_some_and(|approval| approval.override_window),
+            Approvable::No => false,
+        };
+        self.moved |= opened;
+        let is_known = matches!(&self.gate, Gate::Held { reasons, .. } if reasons.contains(&reason));
+        if !opened && !is_known {
+            self.gate.hold_as(how, [reason]);
+        }
+    }
 }
 
 /// True where a step may only be sent within a window, if there are any. No mode opens one.
@@ -115,25 +172,20 @@ pub(super) fn wants_window(step: &Step) -> bool {
 }
 
 /// The gate for `steps`, and notes for the plan.
-pub(super) fn gate(
-    steps: &[Step],
-    policy: Policy,
-    written: Written<'_>,
-    now: Timestamp,
-) -> (Gate, Vec<String>) {
+pub(super) fn gate(steps: &[Step], policy: Policy, written: Written<'_>, now: Timestamp) -> Gated {
     let accepted = written.accepted;
-    let mut reasons = Vec::new();
-    let mut notes = Vec::new();
-    let add = |all: &mut Vec<String>, one: String| {
-        if !all.contains(&one) {
-            all.push(one);
-        }
-    };
-    for why in steps.iter().filter_map(|step| step.held.as_ref()) {
-        add(&mut reasons, why.clone());
+    let mut obstacles = Obstacles { gate: Gate::Open, approval: written.approval, moved: false };
+    let mut notes: Vec<String> = Vec::new();
+    if let Some(Rejection { by, reason, .. }) = written.rejection {
+        obstacles.add(Approvable::No, format!("rejected by {by}: {reason}"));
     }
-    if steps.iter().any(wants_window) {
-        reasons.extend(shut(written.windows, now).map(|shut| shut.reason));
+    for why in steps.iter().filter_map(|step| step.held.as_ref()) {
+        obstacles.add(Approvable::No, why.clone());
+    }
+    if steps.iter().any(wants_window)
+        && let Some(shut) = shut(written.windows, now)
+    {
+        obstacles.add(Approvable::OverridingWindow, shut.reason);
     }
     // Hundreds of steps of one change share a few hazards; each is told once.
     let mut told: Vec<&Hazard> = Vec::new();
@@ -142,12 +194,17 @@ pub(super) fn gate(
             continue;
         }
         told.push(hazard);
-        add(&mut notes, format!("{}: {}{}", hazard.of, hazard.says, accepted_words(hazard, accepted)));
+        let note = format!("{}: {}{}", hazard.of, hazard.says, accepted_words(hazard, accepted));
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
         if let Some(reason) = objection(hazard, policy, accepted, now) {
-            add(&mut reasons, reason);
+            // What may lose data is accepted in the manifest, where everybody sees it.
+            let how = if hazard.risk == Risk::DataLoss { Approvable::No } else { Approvable::Yes };
+            obstacles.add(how, reason);
         }
     }
-    (if reasons.is_empty() { Gate::Open } else { Gate::Held { reasons } }, notes)
+    Gated { gate: obstacles.gate, notes, by_approval: obstacles.moved }
 }
 
 /// The acceptance that counts for a setting: of several, the one that holds longest.
@@ -218,8 +275,8 @@ mod tests {
 
     fn held(risk: Risk, allow: Risk, accepted: &[Acceptance]) -> bool {
         let now = "2026-11-20T12:00:00Z".parse().unwrap();
-        let written = Written { accepted, windows: &[] };
-        matches!(gate(&steps(risk), Policy::allowing(allow), written, now).0, Gate::Held { .. })
+        let written = Written { accepted, ..Written::default() };
+        matches!(gate(&steps(risk), Policy::allowing(allow), written, now).gate, Gate::Held { .. })
     }
 
     #[test]
@@ -245,9 +302,10 @@ mod tests {
         let steps = [Step::new(Request::Exec(Exec::new(["x"]))).held("1 working path, wanted 2")];
         let now = "2026-11-20T12:00:00Z".parse().unwrap();
         let accepted = acceptance("2026-11-20");
-        let written = Written { accepted: &accepted, windows: &[] };
-        let gate = gate(&steps, Policy::allowing(Risk::DataLoss), written, now).0;
-        assert_eq!(gate, Gate::Held { reasons: vec!["1 working path, wanted 2".to_owned()] });
+        let written = Written { accepted: &accepted, ..Written::default() };
+        let gate = gate(&steps, Policy::allowing(Risk::DataLoss), written, now).gate;
+        let reasons = vec!["1 working path, wanted 2".to_owned()];
+        assert_eq!(gate, Gate::Held { reasons, approvable: Approvable::No });
     }
 
     #[test]
@@ -257,9 +315,9 @@ mod tests {
             step.hazard(Risk::Disruptive, "a", "says").hazard(Risk::DataLoss, "b", "says").held("c")
         };
         let now = "2026-11-20T12:00:00Z".parse().unwrap();
-        let (gate, notes) = gate(&[step(), step()], Policy::allowing(Risk::Safe), Written::default(), now);
-        assert_eq!(notes, ["a: says", "b: says"]);
-        let Gate::Held { reasons } = gate else { panic!("open") };
+        let gated = gate(&[step(), step()], Policy::allowing(Risk::Safe), Written::default(), now);
+        assert_eq!(gated.notes, ["a: says", "b: says"]);
+        let Gate::Held { reasons, .. } = gated.gate else { panic!("open") };
         assert_eq!(reasons.len(), 3, "{reasons:?}");
     }
 
@@ -281,12 +339,14 @@ mod tests {
         };
         let windows = [window.read().0.unwrap()];
         let accepted = acceptance("2026-12-31");
-        let written = Written { accepted: &accepted, windows: &windows };
+        let written = Written { accepted: &accepted, windows: &windows, ..Written::default() };
         let at = |now: &str, risk: Risk| {
-            gate(&steps(risk), Policy::allowing(Risk::DataLoss), written, now.parse().unwrap()).0
+            gate(&steps(risk), Policy::allowing(Risk::DataLoss), written, now.parse().unwrap()).gate
         };
         for risk in [Risk::Disruptive, Risk::Destructive, Risk::DataLoss] {
-            let Gate::Held { reasons } = at("2026-11-20T12:00:00Z", risk) else { panic!("{risk:?} is open") };
+            let Gate::Held { reasons, .. } = at("2026-11-20T12:00:00Z", risk) else {
+                panic!("{risk:?} is open")
+            };
             assert_eq!(
                 reasons,
                 ["outside of its window: the next opens Sat 2026-11-21 22:00 UTC (in 1d10h)"]
@@ -294,7 +354,63 @@ mod tests {
             assert_eq!(at("2026-11-21T22:30:00Z", risk), Gate::Open);
         }
         assert_eq!(at("2026-11-20T12:00:00Z", Risk::Safe), Gate::Open, "what disturbs nobody does not wait");
-        let unsent = gate(&[], Policy::default(), written, "2026-11-20T12:00:00Z".parse().unwrap()).0;
+        let unsent = gate(&[], Policy::default(), written, "2026-11-20T12:00:00Z".parse().unwrap()).gate;
         assert_eq!(unsent, Gate::Open);
+    }
+
+    /// What is in the way: its name, the steps, the windows, whether it was rejected; how it can be opened, and which
+    /// approvals open it: none, a plain one, an overriding one.
+    type Case<'a> = (&'static str, Vec<Step>, &'a [Window], bool, Approvable, [bool; 3]);
+
+    #[test]
+    fn an_approval_opens_what_it_may_and_nothing_else() {
+        let window = WindowSpec {
+            every: None,
+            cron: None,
+            calendar: Some("sat 22:00".to_owned()),
+            time_zone: "UTC".to_owned(),
+            duration: Period::minutes(60),
+        };
+        let windows = [window.read().0.unwrap()];
+        let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
+        let word = |override_window| Approval {
+            plan: "p".into(),
+            by: "kim".into(),
+            reason: "r".into(),
+            at: now,
+            until: now,
+            override_window,
+        };
+        let (plain, overriding) = (word(false), word(true));
+        let rejection = Rejection { plan: "p".into(), by: "lee".into(), reason: "not today".into(), at: now };
+        let by_driver = || vec![Step::new(Request::Exec(Exec::new(["x"]))).held("1 working path, wanted 2")];
+        let destructive = || steps(Risk::Destructive);
+        let cases: [Case<'_>; 6] = [
+            ("risk", destructive(), &[], false, Approvable::Yes, [false, true, true]),
+            (
+                "window",
+                steps(Risk::Disruptive),
+                &windows,
+                false,
+                Approvable::OverridingWindow,
+                [false, false, true],
+            ),
+            ("both", destructive(), &windows, false, Approvable::OverridingWindow, [false, false, true]),
+            ("data loss", steps(Risk::DataLoss), &[], false, Approvable::No, [false; 3]),
+            ("driver", by_driver(), &[], false, Approvable::No, [false; 3]),
+            ("rejected", destructive(), &[], true, Approvable::No, [false; 3]),
+        ];
+        for (name, steps, windows, rejected, how, opened) in cases {
+            for (approval, open) in [None, Some(&plain), Some(&overriding)].into_iter().zip(opened) {
+                let rejection = rejected.then_some(&rejection);
+                let written = Written { windows, approval, rejection, ..Written::default() };
+                // The mode lets through what interrupts, so that a window alone is in the way of it.
+                let found = gate(&steps, Policy::unattended(Risk::Disruptive), written, now);
+                assert_eq!(found.gate == Gate::Open, open, "{name}, {approval:?}: {:?}", found.gate);
+                assert!(found.by_approval || !open, "{name}");
+                let (Gate::Held { approvable, .. }, None) = (found.gate, approval) else { continue };
+                assert_eq!(approvable, how, "{name}");
+            }
+        }
     }
 }

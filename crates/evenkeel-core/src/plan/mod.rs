@@ -1,5 +1,6 @@
 //! The plan: what would be sent where, why, and whether it may be sent. Plan is what apply does.
 
+mod approval;
 mod batch;
 mod build;
 mod change;
@@ -10,10 +11,11 @@ mod rollout;
 mod wait;
 mod window;
 
+pub use approval::{Approvable, Approval, Decided, Rejection, short_plan};
 pub use batch::{Batch, batches};
 pub use build::{Blueprint, Instance, build};
 pub use change::{Action, Change, ChangeError, Field, InstanceId, Seen, Withheld};
-pub use gate::{Acceptance, Door, Gate, Policy};
+pub use gate::{Acceptance, Door, Gate, Objection, Policy};
 pub use removal::{Removal, removals};
 pub use rollout::{Portion, Rollout};
 pub use window::{Window, WindowSpec};

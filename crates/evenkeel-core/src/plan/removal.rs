@@ -1,9 +1,10 @@
 //! Objects that left the manifests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::approval::hash;
 use super::gate::{Written, gate};
-use super::{Action, Change, ChangeError, Gate, InstanceId, Policy};
+use super::{Action, Approvable, Change, ChangeError, Decided, Gate, InstanceId, Policy};
 use crate::driver::{ErasedDriver, Report, Risk, Step};
 use crate::request::Replies;
 use crate::target::Target;
@@ -23,6 +24,8 @@ pub struct Removal<'a> {
     pub replies: &'a Replies,
     /// What the mode allows.
     pub policy: Policy,
+    /// What persons decided about removals, by kind and object.
+    pub decided: &'a BTreeMap<(String, String), Decided>,
     /// The time of this run.
     pub now: jiff::Timestamp,
 }
@@ -59,7 +62,9 @@ pub fn removals(removal: &Removal<'_>) -> Vec<Change> {
             let mut change = delete(removal, &object);
             match removal.driver.removal(&object, removal.keep, removal.replies) {
                 Ok(steps) => open(&mut change, steps, removal),
-                Err(reason) => change.gate = Gate::Held { reasons: vec![reason] },
+                Err(reason) => {
+                    change.gate = Gate::Held { reasons: vec![reason], approvable: Approvable::No };
+                }
             }
             change
         })
@@ -70,10 +75,22 @@ fn open(change: &mut Change, mut steps: Vec<Step>, removal: &Removal<'_>) {
     for step in &mut steps {
         step.settle(&removal.target.name);
     }
-    let (gate, notes) = gate(&steps, removal.policy, Written::default(), removal.now);
+    let plan = hash(change, &steps);
+    let decided = removal.decided.get(&(change.id.kind.clone(), change.object.clone()));
+    let approval = decided.and_then(|decided| decided.approval.as_deref());
+    let rejection = decided.and_then(|decided| decided.rejection.as_deref());
+    let written = Written {
+        approval: approval.filter(|approval| approval.covers(&plan, removal.now)),
+        rejection: rejection.filter(|rejection| rejection.plan == plan),
+        ..Written::default()
+    };
+    let gated = gate(&steps, removal.policy, written, removal.now);
     change.risk = steps.iter().map(Step::risk).max().unwrap_or_default();
-    change.gate = gate;
-    change.notes = notes;
+    let opened = gated.by_approval && gated.gate == Gate::Open;
+    change.approved = written.approval.filter(|_| opened).cloned();
+    change.plan = Some(plan);
+    change.gate = gated.gate;
+    change.notes = gated.notes;
     change.steps = steps;
 }
 
@@ -91,6 +108,8 @@ fn delete(removal: &Removal<'_>, object: &str) -> Change {
         action: Action::Delete,
         risk: Risk::Destructive,
         gate: Gate::Open,
+        plan: None,
+        approved: None,
         suspended: false,
         busy: None,
         error: None,

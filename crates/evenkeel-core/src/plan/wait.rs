@@ -51,6 +51,7 @@ pub(super) fn wait<I: Borrow<Instance>>(
         if let Some(error) = error {
             change.error = Some(error);
             change.steps.clear();
+            change.plan = None;
         }
         hold(change, reasons);
         if creates(change) && change.is_open() {

@@ -56,7 +56,7 @@ fn change(change: &Change) -> String {
     for note in &change.notes {
         let _ = writeln!(out, "  note: {note}");
     }
-    if let Gate::Held { reasons } = &change.gate {
+    if let Gate::Held { reasons, .. } = &change.gate {
         let _ = writeln!(out, "  held: {}", reasons.join("; "));
     }
     out

@@ -72,14 +72,17 @@ pub(super) fn prepare(shared: &Shared, job: &Job, stop: Stop) -> Option<Errand> 
         let Some(wanted) = world.wanted.get(*id) else { continue };
         let (intent, hold) = terms.of(&world, &wanted.instance, &wanted.digest);
         let mut instance = wanted.instance.clone();
-        instance.hold = hold.as_ref().map(|hold| hold.says().into());
+        instance.hold = hold.as_ref().map(Hold::objection);
+        let key = ResourceKey { source: job.source.clone(), id: (*id).clone() };
+        let decided = state.approvals.decided(&key, now);
+        (instance.approval, instance.rejection) = (decided.approval, decided.rejection);
         instances.push(instance);
         intents.insert((*id).clone(), intent);
         holds.extend(hold.map(|hold| ((*id).clone(), hold)));
     }
     let prunable = if sweeps { shared.parts.registry.clone() } else { Registry::default() };
     let pruning =
-        if sweeps { inventory::pruning(&state, &job.source, &job.target) } else { Pruning::default() };
+        if sweeps { inventory::pruning(&state, &job.source, &job.target, now) } else { Pruning::default() };
     let leaving = inventory::leaving(&state, &job.source, &job.target).map(|e| e.key.clone()).collect();
     let by = job.keys.iter().filter_map(|key| state.asked.remove(key)).last();
     state.counters.looks += 1;

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
-use crate::store::{Event, ResourceFilter, ResourceKey, Store};
+use super::decide::{Decision, Refusal};
+use crate::store::{Answer, ApprovalRecord, Event, NewEvent, Notified, ResourceFilter, ResourceKey, Store};
 
 /// A running controller, as its API and its tests see it.
 pub trait Handle: Send + Sync {
@@ -27,6 +28,16 @@ pub trait Handle: Send + Sync {
         revision: &'a str,
         by: &'a str,
     ) -> BoxFuture<'a, Result<(), String>>;
+
+    /// Writes down how far a notifier has told what happened.
+    fn set_notified(&self, notified: Notified) -> Answer<'_, ()>;
+
+    /// Something happened beside the loop: to who tells others of it.
+    fn report(&self, event: NewEvent);
+
+    /// Takes a person's word about a change that is held. Gives how it stands with it then; it is written down by that
+    /// time. Whoever comes first decides.
+    fn decide(&self, decision: Decision) -> BoxFuture<'_, Result<ApprovalRecord, Refusal>>;
 
     /// Events as they happen. A slow listener loses the oldest and reads them from the store.
     fn subscribe(&self) -> broadcast::Receiver<Arc<Event>>;

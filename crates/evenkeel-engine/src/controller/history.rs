@@ -1,6 +1,6 @@
 //! What is kept: the record of a run, and every state that an object was seen in.
 
-use evenkeel_core::plan::Seen;
+use evenkeel_core::plan::{Action, Plan, Seen};
 use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -14,7 +14,7 @@ use crate::run::{Run, RunSummary, Verdict};
 use crate::store::{Batch, NewRun, Observation, RunEntry, RunId, RunRecord, RunState};
 
 /// The record of a run that ended.
-pub(super) fn record(id: RunId, errand: &Errand, fared: &[Fared<'_>], run: &Run) -> RunRecord {
+pub(super) fn record(id: RunId, errand: &Errand, plan: &Plan, fared: &[Fared<'_>], run: &Run) -> RunRecord {
     // A wish to stop that came when all was done stopped nothing.
     let state = if run.is_complete() {
         RunState::Done
@@ -31,18 +31,20 @@ pub(super) fn record(id: RunId, errand: &Errand, fared: &[Fared<'_>], run: &Run)
             action: one.change.action,
             fields: one.change.fields.clone(),
             verdict: one.verdict?.clone(),
+            approval: one.change.approved.clone(),
         })
     };
     let entries = fared.iter().filter(|one| one.change.is_open()).filter_map(entry);
-    let removals =
-        run.outcomes.iter().filter(|o| o.action == evenkeel_core::plan::Action::Delete).map(|o| RunEntry {
-            id: o.id.clone(),
-            object: o.object.clone(),
-            intent: Intent::Intentional,
-            action: o.action,
-            fields: Vec::new(),
-            verdict: o.verdict.clone(),
-        });
+    let outcomes = run.outcomes.iter().zip(&plan.changes);
+    let removals = outcomes.filter(|(o, _)| o.action == Action::Delete).map(|(o, change)| RunEntry {
+        id: o.id.clone(),
+        object: o.object.clone(),
+        intent: Intent::Intentional,
+        action: o.action,
+        fields: Vec::new(),
+        verdict: o.verdict.clone(),
+        approval: change.approved.clone(),
+    });
     RunRecord {
         id,
         source: errand.job.source.clone(),

@@ -15,7 +15,9 @@ use super::state::{Shared, SourceState, State, about_source, is_sweep, sweep_key
 use super::watch::Watched;
 use super::world::{Difference, World};
 use crate::source::{Fetched, Revision, Snapshot, SourceError, SourceErrorKind};
-use crate::store::{Batch, ResourceFilter, ResourceKey, SourceVerdict, Weight};
+use crate::store::{
+    About, Audited, Batch, NewAuditEntry, ResourceFilter, ResourceKey, SourceVerdict, Touch, Weight,
+};
 
 /// A person who accepts a revision is told when that is written down, or after this.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -136,8 +138,8 @@ async fn judge_new(shared: &Arc<Shared>, source: &str, snapshot: Arc<Snapshot>) 
     let objections = {
         let state = shared.state();
         let Some(found) = state.sources.get(source) else { return };
-        let old = found.world.as_deref();
-        Difference::between(old, &world).objections(old, &world, found.terms.caps)
+        let known = state.resources.keys().filter(|key| key.source == source).count();
+        state.difference(source, &world).objections(found.world.as_deref(), known, &world, found.terms.caps)
     };
     if objections.is_empty() {
         put_in_force(shared, source, &snapshot, world, None);
@@ -220,7 +222,7 @@ fn put_in_force(shared: &Shared, source: &str, snapshot: &Arc<Snapshot>, world: 
     let mut state = shared.state();
     let Some(found) = state.sources.get(source) else { return };
     let old = found.world.clone();
-    let difference = Difference::between(old.as_deref(), &world);
+    let difference = state.difference(source, &world);
     let message = announcement(&world, &difference, by);
     batch.events.push(about(Weight::Normal, "RevisionInForce", message, &world));
     if let Some(warning) = world.warnings.first() {
@@ -234,10 +236,39 @@ fn put_in_force(shared: &Shared, source: &str, snapshot: &Arc<Snapshot>, world: 
     inventory::leave(&mut state, source, difference.gone.iter(), now, &mut batch);
     inventory::reconsider(&mut state, source, now, &mut batch);
     state.reconsider_rollouts(source, now);
+    state.close_approvals(source, now, &mut batch);
     supersede(&state, source, old.as_deref(), &world, &difference);
     batch.snapshots.push((source.to_owned(), Snapshot::clone(snapshot)));
+    batch.audit.push(in_force(source, &world, &difference, by, now));
     drop(state);
     shared.put(batch);
+}
+
+/// What the audit log says of a revision that is put in force.
+fn in_force(
+    source: &str,
+    world: &World,
+    difference: &Difference,
+    by: Option<&str>,
+    now: Timestamp,
+) -> NewAuditEntry {
+    let Difference { added, changed, gone, .. } = difference;
+    let touched = [(added, Touch::Added), (changed, Touch::Changed), (gone, Touch::Gone)];
+    let about = touched.into_iter().flat_map(|(ids, touch)| {
+        ids.iter().map(move |id| About {
+            location: world.wanted.get(id).map(|wanted| wanted.instance.location.clone()),
+            touch: Some(touch),
+            ..About::of(id.clone())
+        })
+    });
+    let commit = world.revision.clone();
+    NewAuditEntry {
+        source: Some(source.to_owned()),
+        revision: Some(commit.id.clone()),
+        by: by.map(str::to_owned),
+        about: about.collect(),
+        ..NewAuditEntry::new(now, Audited::RevisionInForce { commit })
+    }
 }
 
 fn announcement(world: &World, difference: &Difference, by: Option<&str>) -> String {
@@ -285,6 +316,18 @@ fn supersede(state: &State, source: &str, old: Option<&World>, new: &World, diff
 }
 
 impl State {
+    /// How a new revision differs from the one in force. Where none is, as after the store was restored, what the store
+    /// knows and the revision does not want is gone.
+    fn difference(&self, source: &str, new: &World) -> Difference {
+        let old = self.sources.get(source).and_then(|found| found.world.as_deref());
+        let mut difference = Difference::between(old, new);
+        if old.is_none() {
+            let known = self.resources.keys().filter(|key| key.source == source).map(|key| &key.id);
+            difference.gone = known.filter(|id| !new.wanted.contains_key(id)).cloned().collect();
+        }
+        difference
+    }
+
     /// Makes `world` what the source says, and tells the scheduler: what is new is due now.
     fn install(&mut self, source: &str, world: &Arc<World>, now: Timestamp, batch: &mut Batch) {
         let Some(found) = self.sources.get_mut(source) else { return };

@@ -7,6 +7,7 @@ use evenkeel_core::plan::{Action, Change, InstanceId};
 use jiff::Timestamp;
 
 use super::errand::Errand;
+use super::standing::word_of;
 use super::state::{State, about_resource, sweep_key};
 use super::words::Trigger;
 use crate::reconcile::Pruning;
@@ -125,7 +126,7 @@ fn is_leaving(entry: &InventoryEntry) -> bool {
 }
 
 /// What may be removed from a target: what the inventory knows, and nobody wants under another name of the machine.
-pub(super) fn pruning(state: &State, source: &str, target: &str) -> Pruning {
+pub(super) fn pruning(state: &State, source: &str, target: &str, now: Timestamp) -> Pruning {
     let object = |(kind, object): (&str, &str)| (kind.to_owned(), object.to_owned());
     let confirmed = entries(state, source, Some(target)).map(|e| object((&e.key.id.kind, &e.object)));
     let own = state.sources.get(source).and_then(|found| found.world.as_ref());
@@ -138,7 +139,9 @@ pub(super) fn pruning(state: &State, source: &str, target: &str) -> Pruning {
             wanted_elsewhere.extend(wanted.map(|i| object((&i.id.kind, &i.object))));
         }
     }
-    Pruning { wanted_elsewhere, confirmed: Some(confirmed.collect()) }
+    let decided = leaving(state, source, target)
+        .map(|entry| (object((&entry.key.id.kind, &entry.object)), state.approvals.decided(&entry.key, now)));
+    Pruning { wanted_elsewhere, confirmed: Some(confirmed.collect()), decided: decided.collect() }
 }
 
 /// Why nothing may be removed from a machine now: it is not known whether another source wants what seems left over.
@@ -219,8 +222,8 @@ fn wanted(errand: &Errand) -> BTreeSet<Named<'_>> {
 fn still_here(change: &Change, verdict: Option<&Verdict>) -> String {
     match (verdict, &change.gate) {
         (Some(Verdict::Failed { message, .. } | Verdict::Unknown { message, .. }), _) => message.clone(),
-        (Some(Verdict::Held { reasons }), _) | (_, evenkeel_core::plan::Gate::Held { reasons }) => {
-            reasons.join("; ")
+        (Some(Verdict::Held { reasons }), _) | (_, evenkeel_core::plan::Gate::Held { reasons, .. }) => {
+            format!("{}{}", reasons.join("; "), word_of(change))
         }
         (Some(Verdict::Skipped { reason }), _) => reason.clone(),
         _ if change.error.is_some() => "its target could not be read".to_owned(),

@@ -2,9 +2,12 @@
 //!
 //! [`schedule`] is pure: what is due when, what may run beside what, and what failed how often. `watch` and `intake`
 //! bring revisions in, `world` is what a source says now. `errand` and `work` do a job, `rollout` lets hosts of a
-//! cluster take turns, `settle` takes what came of it.
+//! cluster take turns, `settle` takes what came of it. `approvals` knows what waits for persons, and `decide` takes their
+//! word.
 //! What is to be remembered goes through `outbox`, in the order in which it happened; `keeper` writes it down.
 
+mod approvals;
+mod decide;
 mod errand;
 mod fight;
 mod handle;
@@ -30,11 +33,13 @@ mod world;
 
 use std::sync::Arc;
 
+pub use decide::{Decision, LONGEST, Refusal, RefusalKind, Word};
 pub use handle::{Handle, Health, HealthMetric, Metrics, Notice, Reconciled};
 pub use open::Settings;
 pub use state::{ConfiguredSource, Parts, SnapshotListener};
 pub use words::{Intent, Trigger};
 
+use crate::stop::Stop;
 use state::Shared;
 
 /// A controller that is ready to run.
@@ -79,10 +84,19 @@ impl Controller {
 impl Drain {
     /// Asks the controller to end: nothing new begins, writes stop after the step in flight and are read back.
     pub fn request(&self) {
+        self.end(Stop::request);
+    }
+
+    /// Asks for the same, but lets the steps in flight take as long as they take, transfers too.
+    pub fn request_after_step(&self) {
+        self.end(Stop::request_after_step);
+    }
+
+    fn end(&self, stop: fn(&Stop)) {
         self.0.draining.send_replace(true);
         let mut state = self.0.state();
         state.scheduler.drain();
-        state.running.values().for_each(|running| running.stop.request());
+        state.running.values().for_each(|running| stop(&running.stop));
         drop(state);
         self.0.turn.notify_one();
     }

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 use super::Controller;
+use super::approvals::Approvals;
 use super::history::fingerprint;
 use super::inventory;
 use super::outbox::Outbox;
@@ -17,8 +18,8 @@ use super::watch::Watched;
 use super::words::Trigger;
 use super::world::World;
 use crate::store::{
-    Batch, NewEvent, ResourceFilter, ResourceKey, RunRecord, RunState, SourceStatus, SourceVerdict, Store,
-    StoreError, Weight,
+    ApprovalFilter, Audited, Batch, NewAuditEntry, NewEvent, ResourceFilter, ResourceKey, RunRecord,
+    RunState, SourceStatus, SourceVerdict, Store, StoreError, Weight,
 };
 
 /// The right to write is taken for this long, and prolonged well before.
@@ -58,11 +59,22 @@ impl Controller {
                 restore(&mut state, &parts, &name, &snapshot, now, &mut batch);
             }
         }
+        for source in state.sources_with_approvals() {
+            state.close_approvals(&source, now, &mut batch);
+        }
+        batch.audit.push(started(&holder, configured, now));
         state.outbox.put(batch);
         interrupted(&mut state, parts.store.as_ref(), now).await?;
         let shared = Arc::new(Shared::new(parts, limits, fence, state));
         Ok(Controller { shared, seed, history, holder })
     }
+}
+
+/// The first word of a controller in the audit log.
+fn started(holder: &str, sources: BTreeSet<String>, now: Timestamp) -> NewAuditEntry {
+    let (version, holder) = (env!("CARGO_PKG_VERSION").to_owned(), holder.to_owned());
+    let sources = sources.into_iter().collect();
+    NewAuditEntry::new(now, Audited::Started { version, holder, sources })
 }
 
 /// What the store knows of resources and objects.
@@ -75,6 +87,8 @@ async fn recall(
     let all = ResourceFilter::default();
     let resources = store.resources(&all).await?.into_iter().map(|status| (status.key.clone(), status));
     let inventory = store.inventory(None).await?.into_iter().map(|entry| (entry.key.clone(), entry));
+    let approvals =
+        Approvals::of(store.approvals(&ApprovalFilter { live: true, ..Default::default() }).await?);
     let observed = store.observed_at(&all, now).await?.into_iter();
     let limits =
         Limits { reading: limits.reading.into(), writing: limits.writing.into(), per_host: 1, per_group: 1 };
@@ -83,6 +97,7 @@ async fn recall(
         sources: BTreeMap::new(),
         resources: resources.collect(),
         inventory: inventory.collect(),
+        approvals,
         seen: observed.map(|seen| (seen.key, fingerprint(seen.state.as_ref()))).collect(),
         running: HashMap::new(),
         prepared: HashMap::new(),
@@ -204,7 +219,7 @@ async fn interrupted(state: &mut State, store: &dyn Store, now: Timestamp) -> Re
                 batch.resources.push(status.clone());
             }
         }
-        batch.run = Some(RunRecord { finished: Some(now), state: RunState::Interrupted, ..run });
+        batch.end(RunRecord { finished: Some(now), state: RunState::Interrupted, ..run });
         state.outbox.put(batch);
     }
     Ok(())

@@ -67,8 +67,12 @@ fn merge(batch: &mut Batch, later: Batch) {
         (later.snapshots, later.gone_sources),
         snapshot,
     );
+    let approval = |row: &crate::store::ApprovalRecord| (row.key.clone(), row.plan.clone(), row.since);
+    lay_over((&mut batch.approvals, &mut Vec::new()), (later.approvals, Vec::new()), approval);
     append(&mut batch.observations, later.observations);
     append(&mut batch.events, later.events);
+    // Of these none is lost: while the store takes nothing, nothing is sent, and so few come.
+    batch.audit.extend(later.audit);
 }
 
 /// Rows and removals, and then others. Removals go first where both are in one batch.

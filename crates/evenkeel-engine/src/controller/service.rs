@@ -7,12 +7,15 @@ use evenkeel_core::transport::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
+use super::decide::{Decision, Refusal};
 use super::handle::{Handle, Health, HealthMetric, Metrics, Notice, Reconciled};
 use super::repository::same_repository;
 use super::state::{Shared, SourceState, is_sweep};
 use super::words::Trigger;
-use super::{Service, intake};
-use crate::store::{Batch, Event, ResourceFilter, Store};
+use super::{Service, decide, intake};
+use crate::store::{
+    Answer, ApprovalRecord, Audited, Batch, Event, NewAuditEntry, NewEvent, Notified, ResourceFilter, Store,
+};
 
 /// The loop turns at least this often; three times that without a turn, and it is taken for dead.
 pub(super) const HEARTBEAT_SECONDS: u64 = 10;
@@ -44,6 +47,18 @@ impl Handle for Service {
         by: &'a str,
     ) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(intake::accept(&self.0, source, revision, by))
+    }
+
+    fn set_notified(&self, notified: Notified) -> Answer<'_, ()> {
+        self.0.parts.store.set_notified(self.0.fence, notified)
+    }
+
+    fn report(&self, event: NewEvent) {
+        self.0.put(Batch { events: vec![event], ..Batch::default() });
+    }
+
+    fn decide(&self, decision: Decision) -> BoxFuture<'_, Result<ApprovalRecord, Refusal>> {
+        Box::pin(decide::decide(&self.0, decision))
     }
 
     fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
@@ -107,6 +122,11 @@ fn reconcile(shared: &Arc<Shared>, filter: &ResourceFilter, by: &str) -> Reconci
         }
         state.asked.insert(key.clone(), by.to_owned());
         state.scheduler.wake(key, Trigger::Operator, now);
+    }
+    if !keys.is_empty() {
+        let asked = NewAuditEntry::new(now, Audited::Asked { filter: filter.clone() });
+        let source = filter.source.clone();
+        batch.audit.push(NewAuditEntry { by: Some(by.to_owned()), source, ..asked });
     }
     drop(state);
     shared.put(batch);

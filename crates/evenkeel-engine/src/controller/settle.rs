@@ -6,6 +6,7 @@ use evenkeel_core::condition::Condition;
 use evenkeel_core::plan::{Change, Plan};
 use jiff::Timestamp;
 
+use super::approvals::Looked;
 use super::errand::Errand;
 use super::fight;
 use super::history;
@@ -19,6 +20,9 @@ use super::words::{Intent, Trigger};
 use super::work::alike;
 use crate::run::{Run, Verdict};
 use crate::store::{Batch, NewEvent, NewRun, ResourceKey, ResourceStatus, RunId, Weight};
+
+/// An approved change that turned out to be held is looked at again after this.
+const LOOK_AGAIN: jiff::SignedDuration = jiff::SignedDuration::from_mins(1);
 
 /// A change with what became of it in this job.
 pub(super) struct Fared<'a> {
@@ -54,10 +58,14 @@ pub(super) fn settle(shared: &Shared, errand: &Errand, plan: &Plan, run: Option<
         let ready = one.standing.is_ready() && is_current;
         reports.insert(one.key.clone(), Report { key: one.key.clone(), ended: ended(one, halted), ready });
     }
+    removals_decided(&mut state, errand, plan, number.zip(run), now, &mut batch);
     sweep(&mut state, errand, plan, run, now, &mut batch, &mut reports);
+    if errand.job.keys.iter().any(|key| is_sweep(&key.id)) {
+        state.close_approvals(&errand.job.source, now, &mut batch);
+    }
     if let (Some(id), Some(run)) = (number, run) {
         state.counters.count(run, &fared);
-        batch.run = Some(history::record(id, errand, &fared, run));
+        batch.end(history::record(id, errand, plan, &fared, run));
     }
     let reports = errand.job.keys.iter().map(|key| {
         let unheard = || Report { key: key.clone(), ended: Ended::NotStarted, ready: false };
@@ -67,6 +75,13 @@ pub(super) fn settle(shared: &Shared, errand: &Errand, plan: &Plan, run: Option<
     let aftermath = state.scheduler.done(errand.job.id, &reports, now);
     for (key, next) in fared.iter().filter_map(|one| Some((&one.key, one.change.report.next?))) {
         state.scheduler.wake(key, Trigger::Periodic, next);
+    }
+    // What was approved and then found to be held after all is looked at soon: the approval may be void.
+    let soon = now.saturating_add(LOOK_AGAIN).unwrap_or(now);
+    for one in fared.iter().filter(|one| one.change.is_open() && one.change.approved.is_some()) {
+        if matches!(one.verdict, Some(Verdict::Held { .. })) {
+            state.scheduler.wake(&one.key, Trigger::Retry, soon);
+        }
     }
     let trouble = fared.iter().find_map(|one| one.change.error.as_ref());
     let news = news(&errand.job, aftermath, trouble.map(|error| error.message.as_str()), now);
@@ -121,7 +136,9 @@ pub(super) fn crashed(shared: &Shared, job: &Job, run: Option<(RunId, NewRun)>) 
         let since = if is_crashed(&old) { old.since } else { now };
         batch.resources.push(ResourceStatus { conditions: standing.conditions(), since, ..old });
     }
-    batch.run = run.map(|(id, new)| history::cut_off(id, new, now));
+    if let Some((id, new)) = run {
+        batch.end(history::cut_off(id, new, now));
+    }
     let aftermath = state.scheduler.done(job.id, &alike(job, Ended::Failed), now);
     batch.events.extend(news(job, aftermath, None, now));
     remember(&mut state, &mut batch);
@@ -196,6 +213,13 @@ fn take(
     let old = state.resources.get(&one.key);
     let status = status(old, errand, one, digest, now);
     batch.events.extend(tidings::of_resource(old, one, now).map(|event| NewEvent { run, ..event }));
+    let looked = Looked {
+        key: &one.key,
+        change: one.change,
+        revision: &errand.world.revision.id,
+        ran: run.zip(one.verdict),
+    };
+    state.approvals.look(&looked, now, batch);
     history::observe(state, one, now, batch);
     batch.resources.push(status);
 }
@@ -287,6 +311,26 @@ fn ended(one: &Fared<'_>, halted: bool) -> Ended {
         Some(Verdict::NotStarted) => Ended::NotStarted,
         _ if one.standing.reason == WAITING => Ended::Waiting,
         _ => Ended::Settled,
+    }
+}
+
+/// What was, or is to be, decided about the removal of what left the manifests.
+fn removals_decided(
+    state: &mut State,
+    errand: &Errand,
+    plan: &Plan,
+    run: Option<(RunId, &Run)>,
+    now: Timestamp,
+    batch: &mut Batch,
+) {
+    let entries = errand.leaving.iter().filter_map(|key| Some((key, state.inventory.get(key)?)));
+    let keys: BTreeMap<(String, String), ResourceKey> =
+        entries.map(|(key, entry)| ((key.id.kind.clone(), entry.object.clone()), key.clone())).collect();
+    for (nth, change) in plan.changes.iter().enumerate().filter(|(_, change)| inventory::is_removal(change)) {
+        let Some(key) = keys.get(&(change.id.kind.clone(), change.object.clone())) else { continue };
+        let ran = run.and_then(|(id, run)| Some((id, &run.outcomes.get(nth)?.verdict)));
+        let looked = Looked { key, change, revision: &errand.world.revision.id, ran };
+        state.approvals.look(&looked, now, batch);
     }
 }
 

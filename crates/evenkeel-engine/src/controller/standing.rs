@@ -2,7 +2,7 @@
 
 use evenkeel_core::condition::{Condition, ConditionType, Status, few};
 use evenkeel_core::driver::Report;
-use evenkeel_core::plan::{Action, Change, Gate};
+use evenkeel_core::plan::{Action, Approvable, Change, Gate, Objection};
 
 use super::Intent;
 use crate::brief;
@@ -32,8 +32,14 @@ pub(super) enum Hold {
 }
 
 impl Hold {
+    /// As a plan takes it. A person may let through what a commit alone may not.
+    pub(super) fn objection(&self) -> Objection {
+        let approvable = if *self == Hold::PlanOnly { Approvable::Yes } else { Approvable::No };
+        Objection { reason: self.says().into(), approvable }
+    }
+
     /// The reason, for plans and people.
-    pub(super) fn says(&self) -> String {
+    fn says(&self) -> String {
         match self {
             Hold::Report => "drift is reported only (drift.mode: Report)".to_owned(),
             Hold::PlanOnly => "a commit changes nothing by itself (onPush.apply: None)".to_owned(),
@@ -139,14 +145,15 @@ pub(super) fn after_look(change: &Change, hold: Option<&Hold>, intent: Intent) -
         (Some(Hold::Report), _) => Standing::new(Status::False, "Drifted", differs),
         (Some(Hold::Fight(why)), _) => Standing::new(Status::False, "Fight", why.as_str()).stalled(),
         (Some(Hold::Halted(why)), _) => Standing::new(Status::False, "Halted", why.as_str()).stalled(),
-        (Some(Hold::Waiting(_) | Hold::Rollout(_)), Gate::Held { reasons }) => {
+        (Some(Hold::Waiting(_) | Hold::Rollout(_)), Gate::Held { reasons, .. }) => {
             Standing::new(Status::False, WAITING, few(reasons, "; ")).reconciling()
         }
-        (_, Gate::Held { reasons }) if reasons.iter().all(|reason| reason.starts_with("waits for ")) => {
+        (_, Gate::Held { reasons, .. }) if reasons.iter().all(|reason| reason.starts_with("waits for ")) => {
             Standing::new(Status::False, WAITING, few(reasons, "; ")).reconciling()
         }
-        (_, Gate::Held { reasons }) => {
-            Standing::new(Status::False, "Held", format!("{differs}; held: {}", few(reasons, "; "))).stalled()
+        (_, Gate::Held { reasons, .. }) => {
+            let message = format!("{differs}; held: {}{}", few(reasons, "; "), word_of(change));
+            Standing::new(Status::False, "Held", message).stalled()
         }
         (_, Gate::Open) => Standing::new(Status::False, word, differs).reconciling(),
     }
@@ -191,6 +198,14 @@ pub(super) fn after_run(change: &Change, verdict: &Verdict, hold: Option<&Hold>,
         Verdict::Unknown { message, hint } => {
             Standing::new(Status::Unknown, "Unknown", format!("{message}{}", because(hint))).reconciling()
         }
+    }
+}
+
+/// What a person said about a change that is held, or can say.
+pub(super) fn word_of(change: &Change) -> String {
+    match &change.approved {
+        Some(approval) => format!(" (approved by {})", approval.by),
+        None => change.approve_with().map(|how| format!(" ({how})")).unwrap_or_default(),
     }
 }
 

@@ -14,6 +14,7 @@ use evenkeel_core::transport::Transport;
 use jiff::Timestamp;
 use tokio::sync::{Notify, broadcast, watch};
 
+use super::approvals::Approvals;
 use super::outbox::Outbox;
 use super::schedule::{Job, JobId, Scheduler, Unit};
 use super::watch::Watched;
@@ -105,6 +106,8 @@ pub(super) struct State {
     pub(super) sources: BTreeMap<String, SourceState>,
     pub(super) resources: BTreeMap<ResourceKey, ResourceStatus>,
     pub(super) inventory: BTreeMap<ResourceKey, InventoryEntry>,
+    /// What waits for persons, and what they said.
+    pub(super) approvals: Approvals,
     /// A hash of the State that was last seen of each object.
     pub(super) seen: HashMap<ResourceKey, u64>,
     pub(super) running: HashMap<JobId, Running>,

@@ -37,7 +37,9 @@ pub(super) fn of_resource(old: Option<&ResourceStatus>, one: &Fared<'_>, now: Ti
             Intent::Intentional => "Applied",
             Intent::Corrective => "DriftCorrected",
         };
-        return about(Weight::Normal, reason, done(one.change));
+        let approved = one.change.approved.as_ref();
+        let approved = approved.map(|word| format!(" (approved by {}: {})", word.by, word.reason));
+        return about(Weight::Normal, reason, done(one.change) + &approved.unwrap_or_default());
     }
     if lost(one).is_some() || old.is_some_and(|old| is_known(old, one)) {
         return None;

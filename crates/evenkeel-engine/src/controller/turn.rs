@@ -13,7 +13,7 @@ use super::schedule::{Ended, Job, JobId, Phase, Start};
 use super::service::HEARTBEAT_SECONDS;
 use super::state::{Running, Shared};
 use super::work::{Prepared, Reached, look, write};
-use super::{Controller, keeper, rollout, settle, watch};
+use super::{Controller, approvals, keeper, rollout, settle, watch};
 use crate::stop::Stop;
 use crate::store::StoreError;
 
@@ -37,6 +37,7 @@ impl Controller {
         loop {
             let now = shared.now();
             shared.state().turned = now;
+            approvals::expire(&shared, now);
             works.begin(&shared, now);
             if shared.is_draining() {
                 works.leave_looks();

@@ -1,9 +1,10 @@
 //! The two halves of a job: the look, and the writes where something is to be sent.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use evenkeel_core::plan::{Action, Change, Plan};
+use evenkeel_core::plan::{Action, Change, InstanceId, Plan};
 use evenkeel_core::transport::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,13 +13,14 @@ use super::inventory;
 use super::schedule::{Ended, Job, Report};
 use super::settle;
 use super::state::{Shared, is_sweep};
+use super::words::Intent;
 use crate::clock::Clock;
 use crate::journal::Journal;
 use crate::progress::{Event, Progress};
 use crate::reconcile::Engine;
 use crate::run::Run;
 use crate::stop::Stop;
-use crate::store::{Batch, NewRun, ResourceKey, RunId};
+use crate::store::{About, Batch, NewCommand, NewRun, ResourceKey, RunId};
 
 /// How long a run waits for the store to take what happened before.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -73,7 +75,7 @@ pub(super) async fn write(shared: Arc<Shared>, prepared: Prepared) {
         settle::without_result(&shared, &errand.job, Ended::Failed, errand.by.as_deref());
         return;
     };
-    let journal = Arc::new(Written { shared: Arc::clone(&shared), run: id });
+    let journal = Arc::new(Written::of(&shared, &errand, id));
     let run: Run =
         engine(&shared, &errand.stop).with_journal(journal).apply(&errand.scope, &plan, errand.policy).await;
     settle::settle(&shared, &errand, &plan, Some((id, &run)));
@@ -174,18 +176,65 @@ fn tell(event: &Event<'_>) {
     }
 }
 
-/// Writes commands down in the store.
+/// Writes commands down in the store, with all that says why.
 struct Written {
     shared: Arc<Shared>,
     run: RunId,
+    job: Job,
+    revision: String,
+    by: Option<String>,
+    intents: BTreeMap<InstanceId, Intent>,
+}
+
+impl Written {
+    fn of(shared: &Arc<Shared>, errand: &Errand, run: RunId) -> Self {
+        Written {
+            shared: Arc::clone(shared),
+            run,
+            job: errand.job.clone(),
+            revision: errand.world.revision.id.clone(),
+            by: errand.by.clone(),
+            intents: errand.intents.clone(),
+        }
+    }
+
+    fn about(&self, change: &Change) -> About {
+        About {
+            object: Some(change.object.clone()),
+            location: change.location.clone(),
+            action: Some(change.action),
+            intent: self.intents.get(&change.id).copied(),
+            fields: change.fields.iter().map(|field| field.change.path.clone()).collect(),
+            approval: change.approved.clone(),
+            ..About::of(change.id.clone())
+        }
+    }
+
+    fn command(&self, target: &str, command: &str, changes: &[&Change]) -> NewCommand {
+        NewCommand {
+            run: self.run,
+            source: self.job.source.clone(),
+            target: target.to_owned(),
+            command: command.to_owned(),
+            at: self.shared.now(),
+            revision: self.revision.clone(),
+            trigger: self.job.trigger,
+            by: self.by.clone(),
+            about: changes.iter().map(|change| self.about(change)).collect(),
+        }
+    }
 }
 
 impl Journal for Written {
-    fn about_to_send<'a>(&'a self, target: &'a str, command: &'a str) -> BoxFuture<'a, Result<(), String>> {
+    fn about_to_send<'a>(
+        &'a self,
+        target: &'a str,
+        command: &'a str,
+        changes: &'a [&'a Change],
+    ) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(async move {
             let Shared { parts, fence, .. } = &*self.shared;
-            let at = parts.clock.now();
-            let written = parts.store.journal(*fence, self.run, target, command, at).await;
+            let written = parts.store.journal(*fence, self.command(target, command, changes)).await;
             written.map_err(|error| {
                 self.shared.store_failed(&error);
                 error.to_string()

@@ -168,9 +168,16 @@ impl Difference {
         difference
     }
 
-    /// Why the new revision has to wait for a person; nothing where it need not.
-    pub(super) fn objections(&self, old: Option<&World>, new: &World, caps: Caps) -> Vec<String> {
-        let before = old.map_or(0, |old| old.wanted.len());
+    /// Why the new revision has to wait for a person; nothing where it need not. `known` is how many resources of the
+    /// source the store knows, for where no revision is in force.
+    pub(super) fn objections(
+        &self,
+        old: Option<&World>,
+        known: usize,
+        new: &World,
+        caps: Caps,
+    ) -> Vec<String> {
+        let before = old.map_or(known, |old| old.wanted.len());
         if before == 0 {
             return Vec::new();
         }
@@ -191,7 +198,8 @@ impl Difference {
             ));
         }
         let touched = self.gone.len() + self.added.len() + self.changed.len();
-        if touched > ALWAYS_LET_THROUGH
+        if old.is_some()
+            && touched > ALWAYS_LET_THROUGH
             && caps.change_percent < 100
             && exceeds(touched, before, caps.change_percent)
         {

@@ -4,10 +4,16 @@
 //! read again. One writer at a time holds a [`Fence`]; every write names it, and is refused once another writer has
 //! taken over.
 
+mod approval;
+mod audit;
+mod chain;
 mod records;
 
+pub use approval::{ApprovalFilter, ApprovalRecord, ApprovalState};
+pub use audit::{About, AuditEntry, AuditFilter, Audited, NewAuditEntry, NewCommand, Touch};
+pub use chain::{AuditLine, Broken, Chain, FIRST, Verified, link};
 pub use records::{
-    Event, EventFilter, InventoryEntry, InventoryState, Journaled, NewEvent, NewRun, Observation,
+    Event, EventFilter, InventoryEntry, InventoryState, Journaled, NewEvent, NewRun, Notified, Observation,
     ResourceFilter, ResourceKey, ResourceStatus, RunEntry, RunFilter, RunId, RunRecord, RunState,
     SourceStatus, SourceVerdict, Weight,
 };
@@ -42,17 +48,12 @@ pub trait Store: Send + Sync {
     /// Writes down that a run begins. Durable when it returns.
     fn begin_run(&self, fence: Fence, run: NewRun) -> Answer<'_, RunId>;
 
-    /// Writes down that a command is about to be sent. Durable when it returns; where it fails, the command is not sent.
-    fn journal<'a>(
-        &'a self,
-        fence: Fence,
-        run: RunId,
-        target: &'a str,
-        command: &'a str,
-        at: Timestamp,
-    ) -> Answer<'a, ()>;
+    /// Writes down that a command is about to be sent, in the run's journal and in the audit log at once. Durable when it
+    /// returns; where it fails, the command is not sent.
+    fn journal(&self, fence: Fence, command: NewCommand) -> Answer<'_, ()>;
 
-    /// Writes everything of `batch` or nothing, durably. Gives the events with their numbers.
+    /// Writes everything of `batch` or nothing, durably. Gives the events with their numbers. What it adds to the audit
+    /// log hangs on what is there.
     fn commit(&self, fence: Fence, batch: Batch) -> Answer<'_, Vec<Event>>;
 
     /// Runs that began and did not end: those of a controller that was killed.
@@ -77,6 +78,13 @@ pub trait Store: Send + Sync {
     /// Events in the order of their numbers; with [`EventFilter::last`], the last ones.
     fn events<'a>(&'a self, filter: &'a EventFilter) -> Answer<'a, Vec<Event>>;
 
+    /// Entries of the audit log in the order of their numbers; with [`AuditFilter::last`], the last ones. None is ever
+    /// forgotten.
+    fn audit<'a>(&'a self, filter: &'a AuditFilter) -> Answer<'a, Vec<AuditLine>>;
+
+    /// What waits for a person's word, the oldest first; and after it what was decided and is over, the newest first.
+    fn approvals<'a>(&'a self, filter: &'a ApprovalFilter) -> Answer<'a, Vec<ApprovalRecord>>;
+
     /// What is managed, or is to be removed or forgotten.
     fn inventory<'a>(&'a self, source: Option<&'a str>) -> Answer<'a, Vec<InventoryEntry>>;
 
@@ -85,6 +93,13 @@ pub trait Store: Send + Sync {
 
     /// Every state of one object, the newest first, at most `limit`.
     fn observed<'a>(&'a self, key: &'a ResourceKey, limit: usize) -> Answer<'a, Vec<Observation>>;
+
+    /// How far a notifier has told what happened; `None` where it never did.
+    fn notified<'a>(&'a self, notifier: &'a str) -> Answer<'a, Option<Notified>>;
+
+    /// Writes down how far a notifier has told what happened. Durable when it returns. Taken also from who gave its right
+    /// up, until another takes it: the last messages go out when nothing else is done any more.
+    fn set_notified(&self, fence: Fence, notified: Notified) -> Answer<'_, ()>;
 
     /// Forgets what is older than `keep` says. Gives how many rows went.
     fn expire(&self, fence: Fence, keep: HistorySpec, now: Timestamp) -> Answer<'_, u64>;
@@ -114,11 +129,21 @@ pub struct Batch {
     pub released: Vec<ResourceKey>,
     /// States that differ from the last one seen.
     pub observations: Vec<Observation>,
+    /// What waits for a person's word or got it, as it now is. What is over and was never decided is forgotten.
+    pub approvals: Vec<ApprovalRecord>,
     /// What happened.
     pub events: Vec<NewEvent>,
+    /// What is added to the audit log.
+    pub audit: Vec<NewAuditEntry>,
 }
 
 impl Batch {
+    /// Notes that a run ended, in its record and in the audit log.
+    pub fn end(&mut self, run: RunRecord) {
+        self.audit.push(NewAuditEntry::of_run(&run));
+        self.run = Some(run);
+    }
+
     /// True where there is nothing to write.
     pub fn is_empty(&self) -> bool {
         *self == Batch::default()

@@ -6,7 +6,7 @@ use std::fmt;
 use evenkeel_core::condition::Condition;
 use evenkeel_core::diagnostic::{Diagnostic, Location};
 use evenkeel_core::driver::Health;
-use evenkeel_core::plan::{Action, Field, InstanceId};
+use evenkeel_core::plan::{Action, Approval, Field, InstanceId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -247,6 +247,9 @@ pub struct RunEntry {
     pub fields: Vec<Field>,
     /// What became of it.
     pub verdict: Verdict,
+    /// Who let it through, and why, where it would have been held without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
 }
 
 /// A command that was about to be sent.
@@ -360,6 +363,18 @@ pub struct Event {
     /// What happened.
     #[serde(flatten)]
     pub what: NewEvent,
+}
+
+/// How far a notifier has told what happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Notified {
+    /// Its name.
+    pub notifier: String,
+    /// The last event that was delivered, or was not for it.
+    pub seq: u64,
+    /// What else it has to remember, in its own form.
+    pub record: Value,
 }
 
 /// Which resources are asked for; what is `None` matches all.

@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::guards::guards_put_back;
 use super::proofs::proofs_tell_the_truth;
 use super::twin::{
-    Survey, converge, honest, look, objects, observe, plan_with_removals, send, told, wait_for, writes,
+    Survey, converge, honest, look, objects, observe, plan_at, plan_with_removals, send, told, wait_for,
+    writes,
 };
 use super::wrong::{nothing_new_is_sent, unknown_is_never_absent};
 use super::{Stage, now};
@@ -36,6 +37,7 @@ pub fn checks() -> Vec<Check> {
     vec![
         check("observing never writes", observing_never_writes),
         check("it converges, and the second run sends nothing", converges),
+        check("a plan keeps its hash while nothing changes", keeps_its_hash),
         check("updates may be sent in any order", any_order),
         check("after a fault at any step it converges to the same", any_fault),
         check("drift by hand is found and put back", drift),
@@ -66,6 +68,27 @@ fn converges(stage: &Stage, _: u64) -> Checked {
     let plan = converge(machine.as_mut(), &stage.instances)?;
     let left = writes(&plan);
     require(left.is_empty(), || format!("the plan without changes sends {left:?}"))
+}
+
+/// An approval speaks of a plan by its hash: who looks twice must see the same one.
+fn keeps_its_hash(stage: &Stage, _: u64) -> Checked {
+    let hashes = |machine: &mut dyn Machine| {
+        let plan = look(machine, &stage.instances);
+        plan.changes.into_iter().map(|change| (change.id, change.plan)).collect::<Vec<_>>()
+    };
+    let mut machine = stage.machine.copy();
+    let (first, second) = (hashes(machine.as_mut()), hashes(machine.as_mut()));
+    let replies = || observe(stage.machine.copy().as_mut(), &stage.instances, Survey::Instances, &mut honest);
+    // A moment later, from the same replies: what has a schedule may want more by then.
+    let still: Vec<_> = stage.instances.iter().filter(|one| !one.driver.is_scheduled()).cloned().collect();
+    let at = |now| {
+        let plan = plan_at(&still, replies(), now);
+        plan.changes.into_iter().map(|change| (change.id, change.plan)).collect::<Vec<_>>()
+    };
+    let later = now() + jiff::SignedDuration::from_secs(90);
+    require(first == second && at(now()) == at(later), || {
+        format!("the hashes differ: {first:?}, {second:?}, {:?}, {:?}", at(now()), at(later))
+    })
 }
 
 fn any_order(stage: &Stage, seed: u64) -> Checked {

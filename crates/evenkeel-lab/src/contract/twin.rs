@@ -79,13 +79,18 @@ fn open_queries(instances: &[Instance], survey: Survey, replies: &Replies) -> Ve
 
 /// Plans `instances`.
 pub fn plan(instances: &[Instance], replies: Replies) -> Plan {
+    plan_at(instances, replies, now())
+}
+
+/// Plans `instances` at another time.
+pub fn plan_at(instances: &[Instance], replies: Replies, now: jiff::Timestamp) -> Plan {
     let by_target = BTreeMap::from([(TARGET.to_owned(), replies)]);
     build(
         instances,
         &Blueprint {
             replies: &by_target,
             policy: POLICY,
-            now: now(),
+            now,
             keep: evenkeel_core::driver::Keep::default(),
             context: &[],
         },
@@ -107,7 +112,8 @@ pub fn plan_with_removals(instances: &[Instance], keep: &[&str], replies: Replie
         let spec = TargetSpec { prune: true, ..TargetSpec::default() };
         let target = &Target { name: TARGET.to_owned(), labels: BTreeMap::new(), spec };
         let (driver, policy) = (&*first.driver, POLICY);
-        changes.extend(removals(&Removal { target, driver, keep, replies, policy, now: now() }));
+        let decided = &BTreeMap::new();
+        changes.extend(removals(&Removal { target, driver, keep, replies, policy, decided, now: now() }));
     }
     Plan::of(changes)
 }
@@ -203,7 +209,7 @@ pub fn converge(machine: &mut dyn Machine, instances: &[Instance]) -> Result<Pla
 
 /// True where all that is left to do may not be sent as things are, whatever the mode allows: the driver itself says so.
 pub fn stays_held(change: &Change) -> bool {
-    let Gate::Held { reasons } = &change.gate else { return false };
+    let Gate::Held { reasons, .. } = &change.gate else { return false };
     let says = |reason: &String| change.steps.iter().any(|step| step.held.as_ref() == Some(reason));
     reasons.iter().all(says)
 }

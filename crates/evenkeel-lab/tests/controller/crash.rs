@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use evenkeel_core::config::PushLimit;
-use evenkeel_engine::store::RunState;
+use evenkeel_core::plan::Action;
+use evenkeel_engine::store::{About, Audited, Chain, NewAuditEntry, RunId, RunState};
 use evenkeel_lab::random::Random;
 
 use crate::bench::Bench;
 use crate::origin::{dataset, target};
+use crate::store::Memory;
 
 /// How many seeds; each kills a few times.
 const SEEDS: u64 = 150;
@@ -98,6 +100,28 @@ fn check(bench: &mut Bench, seed: u64) {
     assert_eq!(managed, ["tank", "tank/a", "tank/b", "tank/c"], "seed {seed}\n{story}");
     assert!(memory.resources.values().all(|s| s.conditions[0].reason == "InSync"), "seed {seed}\n{story}");
     assert_eq!(memory.resources.len(), 4, "seed {seed}");
+    check_audit(&memory, seed);
+}
+
+/// However often it was killed: the audit log holds, and has every command and the end of every run once.
+fn check_audit(memory: &Memory, seed: u64) {
+    let mut chain = Chain::whole(None);
+    memory.audit.iter().for_each(|line| chain.add(line).unwrap());
+    let entries: Vec<NewAuditEntry> = memory.audit.iter().map(|line| line.entry().unwrap().entry).collect();
+    for (id, (_, journal)) in &memory.runs {
+        let of_run = || entries.iter().filter(|entry| entry.run == Some(RunId(*id)));
+        let mut commands = Vec::new();
+        for entry in of_run() {
+            let Audited::Command { command } = &entry.what else { continue };
+            commands.push(command);
+            let is_told = |about: &About| about.location.is_some() || about.action == Some(Action::Delete);
+            assert!(!entry.about.is_empty() && entry.about.iter().all(is_told), "seed {seed}: {entry:?}");
+        }
+        let journaled: Vec<&String> = journal.iter().map(|line| &line.command).collect();
+        assert_eq!(commands, journaled, "seed {seed}, run {id}");
+        let ends = of_run().filter(|entry| matches!(entry.what, Audited::RunEnded { .. }));
+        assert_eq!(ends.count(), 1, "seed {seed}, run {id}");
+    }
 }
 
 #[test]

@@ -3,7 +3,10 @@
 // Helpers of a test may fail loudly, like the test itself.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod approval_races;
+mod approvals;
 mod bench;
+mod chaos;
 mod crash;
 mod day;
 mod drift;

@@ -8,7 +8,8 @@ use evenkeel_core::config::HistorySpec;
 use evenkeel_engine::RunSummary;
 use evenkeel_engine::source::Snapshot;
 use evenkeel_engine::store::{
-    Answer, Batch, Event, EventFilter, Fence, InventoryEntry, Journaled, NewEvent, NewRun, Observation,
+    Answer, ApprovalFilter, ApprovalRecord, AuditFilter, AuditLine, Batch, Event, EventFilter, Fence,
+    InventoryEntry, Journaled, NewAuditEntry, NewCommand, NewEvent, NewRun, Notified, Observation,
     ResourceFilter, ResourceKey, ResourceStatus, RunFilter, RunId, RunRecord, RunState, SourceStatus, Store,
     StoreError,
 };
@@ -28,6 +29,10 @@ pub(crate) struct Memory {
     pub(crate) inventory: BTreeMap<ResourceKey, InventoryEntry>,
     pub(crate) observations: BTreeMap<ResourceKey, Vec<Observation>>,
     pub(crate) events: Vec<Event>,
+    /// Decided or not, in the order in which they were first seen.
+    pub(crate) approvals: Vec<ApprovalRecord>,
+    pub(crate) audit: Vec<AuditLine>,
+    pub(crate) notified: BTreeMap<String, Notified>,
     /// Statuses of resources that were written, ever.
     pub(crate) rows: usize,
     /// Commits that were taken, ever.
@@ -156,11 +161,32 @@ impl Memory {
         for seen in batch.observations {
             self.observations.entry(seen.key.clone()).or_default().push(seen);
         }
+        for record in batch.approvals {
+            let is_it = |old: &ApprovalRecord| {
+                (&old.key, &old.plan, old.since) == (&record.key, &record.plan, record.since)
+            };
+            let at = self.approvals.iter().position(is_it);
+            match (at, record.ended.is_some() && !record.is_decided()) {
+                (Some(at), true) => drop(self.approvals.remove(at)),
+                (Some(at), false) => self.approvals[at] = record,
+                (None, true) => {}
+                (None, false) => self.approvals.push(record),
+            }
+        }
         let first = self.events.last().map_or(1, |last| last.seq + 1);
         let numbered = (first..).zip(batch.events).map(|(seq, what)| Event { seq, what });
         let events: Vec<Event> = numbered.collect();
         self.events.extend(events.iter().cloned());
+        self.write_audit(batch.audit);
         Ok(events)
+    }
+
+    fn write_audit(&mut self, entries: Vec<NewAuditEntry>) {
+        for entry in entries {
+            let before = self.audit.last().map(|last| (last.seq, last.hash.as_str()));
+            let next = AuditLine::next(before, entry).expect("an entry has a JSON form");
+            self.audit.push(next);
+        }
     }
 }
 
@@ -189,17 +215,11 @@ impl Store for MemoryStore {
         self.write(Some(fence), Fails::Nothing, |memory| Ok(memory.begin(run)))
     }
 
-    fn journal<'a>(
-        &'a self,
-        fence: Fence,
-        run: RunId,
-        target: &'a str,
-        command: &'a str,
-        at: Timestamp,
-    ) -> Answer<'a, ()> {
-        let line = Journaled { target: target.to_owned(), command: command.to_owned(), at };
+    fn journal(&self, fence: Fence, new: NewCommand) -> Answer<'_, ()> {
+        let line = Journaled { target: new.target.clone(), command: new.command.clone(), at: new.at };
         self.write(Some(fence), Fails::Journal, move |memory| {
-            memory.runs.get_mut(&run.0).expect("a run that began").1.push(line);
+            memory.runs.get_mut(&new.run.0).expect("a run that began").1.push(line);
+            memory.write_audit(vec![new.into()]);
             Ok(())
         })
     }
@@ -245,6 +265,20 @@ impl Store for MemoryStore {
         })
     }
 
+    fn audit<'a>(&'a self, filter: &'a AuditFilter) -> Answer<'a, Vec<AuditLine>> {
+        self.read(|memory| {
+            let lines = memory.audit.iter().filter(|line| filter.after.is_none_or(|after| line.seq > after));
+            lines.take(filter.limit.unwrap_or(1000)).cloned().collect()
+        })
+    }
+
+    fn approvals<'a>(&'a self, filter: &'a ApprovalFilter) -> Answer<'a, Vec<ApprovalRecord>> {
+        self.read(|memory| {
+            let meant = memory.approvals.iter().filter(|record| filter.about.matches(&record.key));
+            meant.filter(|record| !filter.live || record.state.is_live()).cloned().collect()
+        })
+    }
+
     fn inventory<'a>(&'a self, source: Option<&'a str>) -> Answer<'a, Vec<InventoryEntry>> {
         self.read(|memory| {
             let entries = memory.inventory.values();
@@ -262,6 +296,17 @@ impl Store for MemoryStore {
     fn observed<'a>(&'a self, key: &'a ResourceKey, limit: usize) -> Answer<'a, Vec<Observation>> {
         self.read(|memory| {
             memory.observations.get(key).into_iter().flatten().rev().take(limit).cloned().collect()
+        })
+    }
+
+    fn notified<'a>(&'a self, notifier: &'a str) -> Answer<'a, Option<Notified>> {
+        self.read(|memory| memory.notified.get(notifier).cloned())
+    }
+
+    fn set_notified(&self, fence: Fence, notified: Notified) -> Answer<'_, ()> {
+        self.write(Some(fence), Fails::Nothing, move |memory| {
+            memory.notified.insert(notified.notifier.clone(), notified);
+            Ok(())
         })
     }
 

@@ -1,6 +1,7 @@
 //! The routes below `/api/v1`, health and metrics.
 
 pub(crate) mod act;
+pub(crate) mod decide;
 pub(crate) mod health;
 pub(crate) mod metrics;
 pub(crate) mod openapi;

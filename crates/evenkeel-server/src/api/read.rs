@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use axum::response::IntoResponse;
-use evenkeel_engine::store::{EventFilter, RunFilter, RunId};
+use evenkeel_engine::store::{AuditFilter, EventFilter, RunFilter, RunId};
 use jiff::Timestamp;
 
 use crate::app::App;
@@ -74,6 +74,20 @@ pub(crate) async fn events(State(app): State<Arc<App>>, uri: Uri) -> Reply {
     };
     params.end()?;
     Ok(Answer::of("events", app.store().events(&filter).await?).into_response())
+}
+
+pub(crate) async fn audit(State(app): State<Arc<App>>, uri: Uri) -> Reply {
+    let mut params = Params::of(&uri)?;
+    let filter = AuditFilter {
+        after: params.parsed("after", "1200")?,
+        since: params.parsed("since", "2026-11-20T18:00:00Z")?,
+        what: params.text("what")?,
+        last: params.count("last", EVENTS)?,
+        limit: params.count("limit", EVENTS)?,
+        about: params.resources()?,
+    };
+    params.end()?;
+    Ok(Answer::of("audit", app.store().audit(&filter).await?).into_response())
 }
 
 pub(crate) async fn observations(State(app): State<Arc<App>>, uri: Uri) -> Reply {

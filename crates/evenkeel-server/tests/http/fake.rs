@@ -6,10 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use evenkeel_core::config::HistorySpec;
 use evenkeel_core::transport::BoxFuture;
-use evenkeel_engine::controller::{Handle, Health, Metrics, Notice, Reconciled};
+use evenkeel_engine::controller::{
+    Decision, Handle, Health, Metrics, Notice, Reconciled, Refusal, RefusalKind, Word,
+};
 use evenkeel_engine::source::Snapshot;
 use evenkeel_engine::store::{
-    Answer, Batch, Event, EventFilter, Fence, InventoryEntry, Journaled, NewRun, Observation, ResourceFilter,
+    Answer, ApprovalFilter, ApprovalRecord, AuditFilter, AuditLine, Batch, Event, EventFilter, Fence,
+    InventoryEntry, Journaled, NewCommand, NewEvent, NewRun, Notified, Observation, ResourceFilter,
     ResourceKey, ResourceStatus, RunFilter, RunId, RunRecord, SourceStatus, Store, StoreError,
 };
 use jiff::Timestamp;
@@ -40,6 +43,7 @@ pub(crate) struct Fake {
     pub(crate) heard: Mutex<Vec<Notice>>,
     pub(crate) wishes: Mutex<Vec<(ResourceFilter, String)>>,
     pub(crate) accepted: Mutex<Vec<(String, String, String)>>,
+    pub(crate) decisions: Mutex<Vec<Decision>>,
     pub(crate) health: Mutex<Health>,
     /// Notifications are never answered.
     pub(crate) stuck: Mutex<bool>,
@@ -60,6 +64,7 @@ impl Fake {
             heard: Mutex::default(),
             wishes: Mutex::default(),
             accepted: Mutex::default(),
+            decisions: Mutex::default(),
             health: Mutex::new(Health {
                 live: true,
                 ready: true,
@@ -146,6 +151,26 @@ impl Handle for Fake {
         })
     }
 
+    /// The plan `0123456789ab` waits, `1123456789ab` was decided, others there are none.
+    fn decide(&self, decision: Decision) -> BoxFuture<'_, Result<ApprovalRecord, Refusal>> {
+        let refused = |kind, message: &str| {
+            Err(Refusal { kind, message: message.to_owned(), hint: "see what waits".to_owned() })
+        };
+        let answer = match decision.plan.as_str() {
+            "0123456789ab" => Ok(serde_json::from_value(approval(&decision.word)).unwrap()),
+            "1123456789ab" => refused(RefusalKind::Conflict, "it was approved by kim already"),
+            _ => refused(RefusalKind::Unknown, "no such plan waits"),
+        };
+        self.decisions.lock().unwrap().push(decision);
+        Box::pin(async move { answer })
+    }
+
+    fn set_notified(&self, _: Notified) -> Answer<'_, ()> {
+        Box::pin(async { Err(StoreError::Fenced) })
+    }
+
+    fn report(&self, _: NewEvent) {}
+
     fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
         self.hints.subscribe()
     }
@@ -229,6 +254,27 @@ fn run() -> Value {
     })
 }
 
+/// A change that was held, and what was said about it.
+fn approval(word: &Word) -> Value {
+    let id = json!({ "target": "durian", "kind": "ZfsDataset", "name": "vm" });
+    let plan = "0123456789ab".repeat(6);
+    let change = json!({
+        "id": id, "object": "tank/vm", "location": { "file": "zfs.yaml", "line": 3, "column": 1 }, "level": 0,
+        "action": "update", "risk": "disruptive", "plan": plan, "fields": [field()],
+        "gate": { "state": "held", "reasons": ["atime=off is disruptive"], "approvable": "yes" },
+    });
+    let (state, said) = match word {
+        Word::Approve { .. } => ("approved", "approval"),
+        Word::Reject => ("rejected", "rejection"),
+    };
+    let mut record = json!({
+        "plan": plan, "revision": "0123", "change": change, "since": when(), "state": state,
+    });
+    record[said] =
+        json!({ "plan": plan, "by": "root", "reason": "as agreed", "at": when(), "until": when() });
+    merged(record)
+}
+
 impl Store for Memory {
     fn claim<'a>(&'a self, _: &'a str, _: Timestamp, _: Timestamp) -> Answer<'a, Fence> {
         Box::pin(async { Err(StoreError::Fenced) })
@@ -242,7 +288,7 @@ impl Store for Memory {
         Box::pin(async { Err(StoreError::Fenced) })
     }
 
-    fn journal<'a>(&'a self, _: Fence, _: RunId, _: &'a str, _: &'a str, _: Timestamp) -> Answer<'a, ()> {
+    fn journal(&self, _: Fence, _: NewCommand) -> Answer<'_, ()> {
         Box::pin(async { Err(StoreError::Fenced) })
     }
 
@@ -289,6 +335,15 @@ impl Store for Memory {
         self.give(format!("{filter:?}"), serde_json::to_value(found).unwrap())
     }
 
+    fn audit<'a>(&'a self, filter: &'a AuditFilter) -> Answer<'a, Vec<AuditLine>> {
+        let line = json!({ "seq": 7, "at": when(), "previous": "aa", "hash": "bb", "record": "{\"seq\":7}" });
+        self.give(format!("{filter:?}"), json!([line]))
+    }
+
+    fn approvals<'a>(&'a self, filter: &'a ApprovalFilter) -> Answer<'a, Vec<ApprovalRecord>> {
+        self.give(format!("{filter:?}"), json!([approval(&Word::Reject)]))
+    }
+
     fn inventory<'a>(&'a self, source: Option<&'a str>) -> Answer<'a, Vec<InventoryEntry>> {
         let managed = merged(json!({ "object": "tank/vm", "since": when(), "state": "managed" }));
         let leaving = merged(json!({
@@ -305,6 +360,14 @@ impl Store for Memory {
 
     fn observed<'a>(&'a self, key: &'a ResourceKey, _: usize) -> Answer<'a, Vec<Observation>> {
         self.give(format!("{key:?}"), json!([]))
+    }
+
+    fn notified<'a>(&'a self, _: &'a str) -> Answer<'a, Option<Notified>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn set_notified(&self, _: Fence, _: Notified) -> Answer<'_, ()> {
+        Box::pin(async { Err(StoreError::Fenced) })
     }
 
     fn expire(&self, _: Fence, _: HistorySpec, _: Timestamp) -> Answer<'_, u64> {

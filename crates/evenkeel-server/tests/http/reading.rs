@@ -17,6 +17,8 @@ async fn what_is_asked_for_reaches_the_store() {
         ("/api/v1/events?last=5", &["last: Some(5)"]),
         ("/api/v1/inventory?source=lab", &["Some(\"lab\")"]),
         ("/api/v1/observations?name=x&at=2026-01-02T03:04:05Z", &["\"x\""]),
+        ("/api/v1/audit?after=7&limit=2&name=x", &["after: Some(7)", "limit: Some(2)", "\"x\""]),
+        ("/api/v1/audit?what=command&since=2026-01-02T03:04:05Z", &["\"command\"", "2026-01-02T03:04:05Z"]),
         ("/api/v1/runs/12", &["RunId(12)"]),
     ];
     for (path, expected) in cases {
@@ -47,6 +49,7 @@ async fn slips_are_told_and_nothing_is_asked() {
         ("/api/v1/events?last=10001", "from 1 to 10000"),
         ("/api/v1/events?after=-1", "after cannot be"),
         ("/api/v1/observations?at=yesterday", "at cannot be \"yesterday\""),
+        ("/api/v1/audit?since=yesterday", "since cannot be \"yesterday\""),
         ("/api/v1/events/stream?last=1", "no parameter \"last\""),
     ] {
         let reply = server.ask(&Request::get(path).token(VIEWER)).await;

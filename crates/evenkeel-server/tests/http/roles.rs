@@ -1,5 +1,7 @@
 //! Every route for every role, and what a token must not do.
 
+use evenkeel_core::period::Period;
+use evenkeel_engine::controller::Word;
 use evenkeel_server::{Access, Bounds, Settings, routes};
 
 use crate::running::{ADMIN, OPERATOR, Reply, Request, Running, VIEWER, plain, wide};
@@ -14,7 +16,7 @@ const OPERATE: [u16; 6] = [401, 401, 403, 202, 202, 202];
 const ADMINISTER: [u16; 6] = [401, 401, 403, 403, 200, 200];
 const NOBODY: [u16; 6] = [404, 404, 404, 404, 404, 404];
 
-const MATRIX: [Row; 16] = [
+const MATRIX: [Row; 20] = [
     ("GET", "/healthz", "/healthz", "", OPEN),
     ("GET", "/readyz", "/readyz", "", OPEN),
     ("GET", "/metrics", "/metrics", "", VIEW),
@@ -28,6 +30,22 @@ const MATRIX: [Row; 16] = [
     ("GET", "/api/v1/events", "/api/v1/events", "", VIEW),
     ("GET", "/api/v1/events/stream", "/api/v1/events/stream", "", VIEW),
     ("GET", "/api/v1/observations", "/api/v1/observations", "", VIEW),
+    ("GET", "/api/v1/audit", "/api/v1/audit", "", VIEW),
+    ("GET", "/api/v1/approvals", "/api/v1/approvals", "", VIEW),
+    (
+        "POST",
+        "/api/v1/approvals/{plan}/approve",
+        "/api/v1/approvals/0123456789ab/approve",
+        r#"{"reason":"r"}"#,
+        ADMINISTER,
+    ),
+    (
+        "POST",
+        "/api/v1/approvals/{plan}/reject",
+        "/api/v1/approvals/0123456789ab/reject",
+        r#"{"reason":"r"}"#,
+        ADMINISTER,
+    ),
     ("POST", "/api/v1/notify", "/api/v1/notify", "{}", OPERATE),
     ("POST", "/api/v1/reconcile", "/api/v1/reconcile", "{}", OPERATE),
     (
@@ -227,5 +245,35 @@ async fn a_method_or_address_that_is_not_there() {
     }
     let head = Request { method: "HEAD", path: "/api/v1/sources", headers: Vec::new(), body: b"" };
     assert_eq!(server.ask(&head).await.status, 401);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_decision_has_the_name_of_who_made_it_and_refusals_have_their_status() {
+    let server = Running::start().await;
+    let ask = async |path: &str, body: &str| {
+        let path = format!("/api/v1/approvals/{path}");
+        server.ask(&Request::post(&path, body.as_bytes()).token(ADMIN)).await.status
+    };
+    let body = r#"{"reason":"as agreed","for":"2h","overrideWindow":true}"#;
+    assert_eq!(ask("0123456789ab/approve", body).await, 200);
+    assert_eq!(ask("0123456789ab/reject", r#"{"reason":"no"}"#).await, 200);
+    {
+        let decisions = server.fake.decisions.lock().unwrap();
+        let word = Word::Approve { within: Period::minutes(120), override_window: true };
+        assert_eq!((decisions[0].by.as_str(), &decisions[0].word), ("root", &word));
+        assert_eq!(decisions[1].word, Word::Reject);
+    }
+    for (path, body, status) in [
+        ("1123456789ab/approve", r#"{"reason":"r"}"#, 409),
+        ("ffffffffffff/approve", r#"{"reason":"r"}"#, 404),
+        ("0123456789ab/approve", "{}", 400),
+        ("0123456789ab/approve", r#"{"reason":"r","for":"soon"}"#, 400),
+        ("0123456789ab/approve", r#"{"reason":"r","forever":true}"#, 400),
+        ("0123456789ab/reject", r#"{"reason":"r","for":"2h"}"#, 400),
+        ("0123456789ab/drop", "{}", 404),
+    ] {
+        assert_eq!(ask(path, body).await, status, "{path} {body}");
+    }
     server.stop().await;
 }

@@ -16,9 +16,9 @@ pub(crate) async fn a_run_is_there_from_its_beginning_with_its_journal(store: &d
     let id = store.begin_run(fence, new.clone()).await.unwrap();
     assert_eq!(store.unfinished_runs().await.unwrap(), [begun(id, new.clone())]);
     let mut journal = Vec::new();
-    for (second, command) in [(2, "zfs set a=b 'tank/x y'"), (1, "zfs set c=d tank/x"), (3, "")] {
-        store.journal(fence, id, "t", command, at(second)).await.unwrap();
-        journal.push(Journaled { target: "t".into(), command: command.into(), at: at(second) });
+    for (second, text) in [(2, "zfs set a=b 'tank/x y'"), (1, "zfs set c=d tank/x"), (3, "")] {
+        store.journal(fence, command(id, text, at(second))).await.unwrap();
+        journal.push(Journaled { target: "t".into(), command: text.into(), at: at(second) });
     }
     assert_eq!(store.run(id).await.unwrap(), Some((begun(id, new.clone()), journal.clone())));
     let run = ended(begun(id, new), at(9), &[("K", "n"), ("K", "m")]);
@@ -26,7 +26,7 @@ pub(crate) async fn a_run_is_there_from_its_beginning_with_its_journal(store: &d
     assert_eq!(store.run(id).await.unwrap(), Some((run, journal)), "in the order in which it was written");
     assert!(store.unfinished_runs().await.unwrap().is_empty());
     assert_eq!(store.run(RunId(id.0 + 1)).await.unwrap(), None);
-    let unknown = store.journal(fence, RunId(id.0 + 1), "t", "zfs destroy x", at(9)).await;
+    let unknown = store.journal(fence, command(RunId(id.0 + 1), "zfs destroy x", at(9))).await;
     assert!(unknown.unwrap_err().to_string().contains(&format!("no run {}", id.0 + 1)));
 }
 
@@ -192,7 +192,7 @@ pub(crate) async fn old_runs_and_events_are_forgotten(store: &dyn Store) {
     let killed = store.begin_run(fence, new_run("s", "t", day(0))).await.unwrap();
     let old = record_run(store, fence, new_run("s", "t", day(0)), day(9), &[("K", "x")]).await;
     let young = record_run(store, fence, new_run("s", "t", day(0)), day(10), &[("K", "x")]).await;
-    store.journal(fence, old.id, "t", "zfs set a=b x", day(9)).await.unwrap();
+    store.journal(fence, command(old.id, "zfs set a=b x", day(9))).await.unwrap();
     // More than any piece in which an implementation may go about it.
     let events = (0..2_500).map(|_| event(day(9), None)).chain([event(day(10), None)]).collect();
     let written = store.commit(fence, Batch { events, ..Batch::default() }).await.unwrap();

@@ -1,5 +1,7 @@
 //! What every store promises, whatever it is made of: the port's words as tests.
 
+pub(crate) mod approvals;
+pub(crate) mod audit;
 pub(crate) mod history;
 pub(crate) mod sample;
 pub(crate) mod status;
@@ -16,6 +18,7 @@ macro_rules! keeps_its_promises {
                 who_lost_the_right_writes_nothing,
                 a_batch_is_written_whole_or_not_at_all,
                 writes_at_the_same_time_do_not_disturb_each_other,
+                how_far_a_notifier_is_is_written_by_who_had_the_right_last,
             );
             $crate::contract::promises!($store; status:
                 sources_are_given_by_name_as_they_were_last_written,
@@ -24,6 +27,18 @@ macro_rules! keeps_its_promises {
                 resources_are_given_by_key_as_they_were_last_written,
                 the_inventory_is_given_by_key_and_source,
                 what_a_batch_removes_and_writes_is_there_afterwards,
+            );
+            $crate::contract::promises!($store; audit:
+                a_command_is_in_the_audit_log_with_all_that_says_why,
+                a_batch_adds_to_the_audit_log_whole_or_not_at_all,
+                the_audit_log_is_never_forgotten,
+                entries_are_found_by_what_they_are_about,
+            );
+            $crate::contract::promises!($store; approvals:
+                what_waits_is_given_before_what_is_over,
+                what_was_never_decided_is_forgotten_when_it_is_over,
+                old_decisions_are_forgotten_but_not_what_still_counts,
+                who_lost_the_right_decides_nothing,
             );
             $crate::contract::promises!($store; history:
                 a_run_is_there_from_its_beginning_with_its_journal,

@@ -2,12 +2,14 @@
 
 use evenkeel_core::condition::{Condition, ConditionType, Status};
 use evenkeel_core::diagnostic::Location;
+use evenkeel_core::diff::FieldPath;
 use evenkeel_core::manifest::SourceFile;
 use evenkeel_core::plan::{Action, InstanceId};
 use evenkeel_engine::controller::{Intent, Trigger};
 use evenkeel_engine::source::{Revision, Snapshot};
 use evenkeel_engine::store::{
-    Batch, Fence, InventoryEntry, InventoryState, NewEvent, NewRun, Observation, ResourceKey, ResourceStatus,
+    About, AuditEntry, AuditFilter, Audited, Batch, Chain, Fence, InventoryEntry, InventoryState,
+    NewAuditEntry, NewCommand, NewEvent, NewRun, Observation, ResourceFilter, ResourceKey, ResourceStatus,
     RunEntry, RunId, RunRecord, RunState, SourceStatus, SourceVerdict, Store, Weight,
 };
 use evenkeel_engine::{RunSummary, Sent, Verdict};
@@ -146,6 +148,46 @@ pub(crate) fn new_run(source: &str, target: &str, started: Timestamp) -> NewRun 
     }
 }
 
+/// A command for a resource that the run's target has.
+pub(crate) fn command(run: RunId, command: &str, at: Timestamp) -> NewCommand {
+    let about = About {
+        object: Some("tank/n".into()),
+        location: Some(Location { file: "hosts/a.yaml".into(), line: 7, column: 3 }),
+        action: Some(Action::Update),
+        intent: Some(Intent::Corrective),
+        fields: vec![FieldPath::of(["properties", "com.example:x"])],
+        ..About::of(key("s", "t", "K", "n").id)
+    };
+    NewCommand {
+        run,
+        source: "s".into(),
+        target: "t".into(),
+        command: command.into(),
+        at,
+        revision: "abc".into(),
+        trigger: Trigger::Push,
+        by: Some("ops".into()),
+        about: vec![about],
+    }
+}
+
+/// A person's wish, for the audit log.
+pub(crate) fn asked(at: Timestamp, by: &str) -> NewAuditEntry {
+    let what = Audited::Asked { filter: ResourceFilter::default() };
+    NewAuditEntry { by: Some(by.into()), ..NewAuditEntry::new(at, what) }
+}
+
+/// The whole audit log, every entry of which must fit.
+pub(crate) async fn audit_log(store: &dyn Store) -> Vec<AuditEntry> {
+    let filter = AuditFilter { limit: Some(usize::MAX), ..AuditFilter::default() };
+    let lines = store.audit(&filter).await.unwrap();
+    let mut chain = Chain::whole(None);
+    for line in &lines {
+        chain.add(line).unwrap();
+    }
+    lines.iter().map(|line| line.entry().unwrap()).collect()
+}
+
 /// A run that is as it begins.
 pub(crate) fn begun(id: RunId, new: NewRun) -> RunRecord {
     RunRecord {
@@ -173,6 +215,7 @@ pub(crate) fn ended(run: RunRecord, finished: Timestamp, about: &[(&str, &str)])
         action: Action::Update,
         fields: vec![],
         verdict: Verdict::Failed { message: "busy".into(), hint: Some("wait".into()) },
+        approval: None,
     };
     let sent = Sent { target: run.target.clone(), command: "zfs set a=b tank/x".into(), exit: Some(1) };
     RunRecord {

@@ -2,7 +2,7 @@
 
 use evenkeel_core::config::HistorySpec;
 use evenkeel_engine::store::{
-    Batch, EventFilter, Fence, ResourceFilter, RunFilter, RunId, Store, StoreError,
+    Batch, EventFilter, Fence, Notified, ResourceFilter, RunFilter, RunId, Store, StoreError,
 };
 
 use super::sample::*;
@@ -42,7 +42,7 @@ pub(crate) async fn who_lost_the_right_writes_nothing(store: &dyn Store) {
     assert_eq!(store.commit(lost, batch.clone()).await, Err(StoreError::Fenced));
     assert_eq!(store.commit(Fence(holds.0 + 1), batch).await, Err(StoreError::Fenced));
     assert_eq!(store.begin_run(lost, new_run("s", "t", at(62))).await, Err(StoreError::Fenced));
-    assert_eq!(store.journal(lost, run, "t", "zfs destroy x", at(62)).await, Err(StoreError::Fenced));
+    assert_eq!(store.journal(lost, command(run, "zfs destroy x", at(62))).await, Err(StoreError::Fenced));
     assert_eq!(store.expire(lost, HistorySpec::default(), day(9999)).await, Err(StoreError::Fenced));
     assert_eq!(store.release(lost).await, Err(StoreError::Fenced));
 
@@ -106,4 +106,31 @@ pub(crate) async fn writes_at_the_same_time_do_not_disturb_each_other(store: &dy
     let events = store.events(&EventFilter::default()).await.unwrap();
     numbers.sort_unstable();
     assert_eq!(events.iter().map(|e| (e.seq, e.what.at)).collect::<Vec<_>>(), numbers);
+}
+
+pub(crate) async fn how_far_a_notifier_is_is_written_by_who_had_the_right_last(store: &dyn Store) {
+    let far = |seq: u64| Notified {
+        notifier: "chat".to_owned(),
+        seq,
+        record: serde_json::json!({ "open": ["a"], "seq": seq }),
+    };
+    assert_eq!(
+        store.set_notified(Fence(0), far(1)).await,
+        Err(StoreError::Fenced),
+        "nobody has claimed it yet"
+    );
+    assert_eq!(store.notified("chat").await.unwrap(), None);
+    let first = store.claim("a", at(0), at(60)).await.unwrap();
+    store.set_notified(first, far(1)).await.unwrap();
+    store.set_notified(first, far(2)).await.unwrap();
+    assert_eq!(store.notified("chat").await.unwrap(), Some(far(2)));
+    assert_eq!(store.notified("mail").await.unwrap(), None);
+    // The last messages go out when everything else has ended.
+    store.release(first).await.unwrap();
+    store.set_notified(first, far(3)).await.unwrap();
+    let second = store.claim("b", at(61), at(120)).await.unwrap();
+    assert_eq!(store.set_notified(first, far(4)).await, Err(StoreError::Fenced), "another took over");
+    assert_eq!(store.notified("chat").await.unwrap(), Some(far(3)));
+    store.set_notified(second, far(5)).await.unwrap();
+    assert_eq!(store.notified("chat").await.unwrap(), Some(far(5)));
 }

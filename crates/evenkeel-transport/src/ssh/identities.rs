@@ -261,6 +261,11 @@ impl Collecting<'_> {
     }
 }
 
+/// Whether a private key can be used, without offering it to anybody: `Err` says why not.
+pub fn private_key_works(key: &SecretString, passphrase: Option<&SecretString>) -> Result<(), String> {
+    decode(key.expose_secret(), passphrase).map(|_| ())
+}
+
 fn decode(text: &str, passphrase: Option<&SecretString>) -> Result<PrivateKey, String> {
     let decoded = decode_secret_key(text, passphrase.map(ExposeSecret::expose_secret));
     decoded.map_err(|e| match (e, passphrase) {

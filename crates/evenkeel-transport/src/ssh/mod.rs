@@ -40,6 +40,7 @@ use crate::round::{End, Limits, Replies, Round};
 use crate::{DEFAULT_COMMAND_TIMEOUT_SECONDS, DEFAULT_OUTPUT_LIMIT};
 
 pub use client::SshClient;
+pub use identities::private_key_works;
 pub use running::{Ended, Running};
 pub(crate) use stream::SshCommand;
 pub(crate) use subsystem::Subsystem;

@@ -1,7 +1,7 @@
 //! What a controller tells while it runs: what happens, a line each, and what its libraries warn of.
 
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use evenkeel_engine::controller::Handle;
 use evenkeel_engine::store::{Event, EventFilter};
@@ -17,28 +17,49 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::args::{LogLevel, Output};
 use crate::ui;
 
-/// Lets what the program and its libraries have to say go to standard error, without secrets.
-pub(super) fn begin(level: LogLevel, chain: Arc<CredentialChain>) {
-    let own = match level {
-        LogLevel::Error => tracing::Level::ERROR,
-        LogLevel::Warn => tracing::Level::WARN,
-        LogLevel::Info => tracing::Level::INFO,
-        LogLevel::Debug => tracing::Level::DEBUG,
-    };
-    let others = own.min(tracing::Level::WARN);
-    let ours =
-        ["evenkeel_engine", "evenkeel_server", "evenkeel_source", "evenkeel_store", "evenkeel_transport"];
-    let targets = Targets::new().with_default(others).with_targets(ours.map(|name| (name, own)));
-    let lines =
-        tracing_subscriber::fmt::layer().with_ansi(false).with_writer(Redacted(chain)).with_filter(targets);
-    // A second subscriber in one process: the first stays.
-    let _ = tracing_subscriber::registry().with(lines).try_init();
+/// What the program and its libraries have to say, on standard error and without secrets.
+pub(super) struct Log(Secrets);
+
+/// All chains that secrets came from: what was one before a reload is one afterwards.
+type Secrets = Arc<RwLock<Vec<Arc<CredentialChain>>>>;
+
+impl Log {
+    /// Begins to listen.
+    pub(super) fn begin(level: LogLevel) -> Self {
+        let own = match level {
+            LogLevel::Error => tracing::Level::ERROR,
+            LogLevel::Warn => tracing::Level::WARN,
+            LogLevel::Info => tracing::Level::INFO,
+            LogLevel::Debug => tracing::Level::DEBUG,
+        };
+        let others = own.min(tracing::Level::WARN);
+        let ours = [
+            "evenkeel_engine",
+            "evenkeel_notify",
+            "evenkeel_server",
+            "evenkeel_source",
+            "evenkeel_store",
+            "evenkeel_transport",
+        ];
+        let targets = Targets::new().with_default(others).with_targets(ours.map(|name| (name, own)));
+        let secrets = Secrets::default();
+        let lines = tracing_subscriber::fmt::layer().with_ansi(false);
+        let lines = lines.with_writer(Redacted(Arc::clone(&secrets))).with_filter(targets);
+        // A second subscriber in one process: the first stays.
+        let _ = tracing_subscriber::registry().with(lines).try_init();
+        Log(secrets)
+    }
+
+    /// From now on what comes out of this chain is not shown either.
+    pub(super) fn keep_secrets_of(&self, chain: &Arc<CredentialChain>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(chain));
+    }
 }
 
 /// Standard error, through which no secret that was used goes.
-struct Redacted(Arc<CredentialChain>);
+struct Redacted(Secrets);
 
-struct Line(Arc<CredentialChain>);
+struct Line(Secrets);
 
 impl<'a> MakeWriter<'a> for Redacted {
     type Writer = Line;
@@ -50,7 +71,9 @@ impl<'a> MakeWriter<'a> for Redacted {
 
 impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        io::stderr().write_all(&self.0.redact(bytes))?;
+        let chains = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let clean = chains.iter().fold(bytes.to_vec(), |clean, chain| chain.redact(&clean));
+        io::stderr().write_all(&clean)?;
         Ok(bytes.len())
     }
 

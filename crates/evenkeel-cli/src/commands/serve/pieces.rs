@@ -1,6 +1,6 @@
 //! The pieces of a controller, put together from its configuration.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +9,15 @@ use evenkeel_core::request::SecretRef;
 use evenkeel_core::transport::{Transport, TransportError};
 use evenkeel_engine::controller::ConfiguredSource;
 use evenkeel_engine::source::{Snapshot, Source, SourceError};
+use evenkeel_notify::Notifier;
 use evenkeel_server::Settings;
 use evenkeel_source::{DirectorySource, GitOptions, GitSource};
-use evenkeel_transport::credentials::CredentialChain;
+use evenkeel_transport::credentials::{CredentialChain, SecretCredentials};
 use evenkeel_transport::{Credentials, LocalTransport, Router, SshOptions, SshTransport};
 use secrecy::SecretString;
 
 use super::discreet::Discreet;
-use super::secrets;
+use super::{notifiers, secrets};
 use crate::controller::Configuration;
 use crate::error::CliError;
 use crate::ui;
@@ -33,19 +34,31 @@ pub(super) struct Pieces {
     pub(super) ssh: Arc<SshTransport>,
     pub(super) on_snapshot: OnSnapshot,
     pub(super) http: Settings,
+    pub(super) notifiers: Vec<Notifier>,
 }
 
-impl Pieces {
-    pub(super) fn new(configuration: Configuration) -> Result<Self, CliError> {
-        let (chain, declared) = secrets::chain(&configuration);
-        let options = ssh_options(&configuration);
+/// How secrets, machines and repositories are reached.
+pub(in crate::commands) struct Ways {
+    pub(in crate::commands) chain: Arc<CredentialChain>,
+    /// Where repositories declare theirs.
+    pub(in crate::commands) declared: Arc<SecretCredentials>,
+    pub(in crate::commands) transport: Arc<dyn Transport>,
+    pub(in crate::commands) ssh: Arc<SshTransport>,
+    git: GitOptions,
+}
+
+impl Ways {
+    /// Those of a configuration, with `clones` as the folder for clones of repositories.
+    pub(in crate::commands) fn new(configuration: &Configuration, clones: PathBuf) -> Self {
+        let (chain, declared) = secrets::chain(configuration);
+        let options = ssh_options(configuration);
         let home = options.home.clone();
         let ssh = Arc::new(SshTransport::new(options, Arc::clone(&chain) as _));
         for warning in ssh.warnings() {
             ui::note(&format!("warning: {warning}\n"));
         }
         let git = GitOptions {
-            clones: configuration.state().clones(),
+            clones,
             home,
             base: configuration.folder().to_owned(),
             ssh: Arc::clone(ssh.client()),
@@ -55,18 +68,33 @@ impl Pieces {
         let local = LocalTransport::new(Arc::clone(&chain) as _);
         let transport: Arc<dyn Transport> =
             Arc::new(Router::new(&ssh, Arc::new(local), Arc::clone(&chain) as _));
-        let http = http_settings(&configuration.controller, &chain)?;
-        let folder = configuration.folder().to_owned();
-        let sources = configuration.sources.into_iter();
-        let discreet = |found: ConfiguredSource| ConfiguredSource {
-            source: Arc::new(Discreet { source: found.source, chain: Arc::clone(&chain) }),
-            ..found
-        };
-        let sources = sources.map(|(name, spec)| source(name, spec, &folder, &git).map(discreet));
+        Ways { chain, declared, transport, ssh, git }
+    }
+
+    /// The source of this name. Its errors have no secrets in them.
+    pub(in crate::commands) fn source(
+        &self,
+        name: String,
+        spec: SourceSpec,
+    ) -> Result<ConfiguredSource, CliError> {
+        let found = source(name, spec, &self.git)?;
+        let chain = Arc::clone(&self.chain);
+        Ok(ConfiguredSource { source: Arc::new(Discreet { source: found.source, chain }), ..found })
+    }
+}
+
+impl Pieces {
+    pub(super) fn new(configuration: Configuration) -> Result<Self, CliError> {
+        let ways = Ways::new(&configuration, configuration.state().clones());
+        let http = http_settings(&configuration.controller, &ways.chain)?;
+        let notifiers = notifiers::prepared(&configuration, &ways.chain)?;
+        let sources = configuration.sources.into_iter().map(|(name, spec)| ways.source(name, spec));
         let sources = sources.collect::<Result<_, _>>()?;
+        let Ways { chain, declared, transport, ssh, .. } = ways;
         let on_snapshot: OnSnapshot =
             Arc::new(move |source, snapshot| secrets::take(&declared, source, snapshot));
-        Ok(Pieces { controller: configuration.controller, sources, chain, transport, ssh, on_snapshot, http })
+        let controller = configuration.controller;
+        Ok(Pieces { controller, sources, chain, transport, ssh, on_snapshot, http, notifiers })
     }
 }
 
@@ -81,12 +109,7 @@ fn ssh_options(configuration: &Configuration) -> SshOptions {
     options
 }
 
-fn source(
-    name: String,
-    spec: SourceSpec,
-    folder: &Path,
-    git: &GitOptions,
-) -> Result<ConfiguredSource, CliError> {
+fn source(name: String, spec: SourceSpec, git: &GitOptions) -> Result<ConfiguredSource, CliError> {
     let terms = spec.reconcile();
     let failed = |error: SourceError| {
         CliError::new(format!("the source {name} cannot work: {error}")).hint_if_any(error.hint)
@@ -99,8 +122,8 @@ fn source(
             (Arc::new(source), url, reference)
         }
         SourceSpec::Directory(spec) => {
-            let url = PathBuf::from(folder).join(&spec.path).display().to_string();
-            (Arc::new(DirectorySource::new(&spec, folder)), url, None)
+            let url = git.base.join(&spec.path).display().to_string();
+            (Arc::new(DirectorySource::new(&spec, &git.base)), url, None)
         }
     };
     Ok(ConfiguredSource { name, url, source, terms, reference })

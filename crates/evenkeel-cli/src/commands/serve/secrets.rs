@@ -20,7 +20,9 @@ use crate::controller::Configuration;
 use crate::session::credentials_folder;
 
 /// The chain of all sources of secrets, and the one that repositories declare theirs in.
-pub(super) fn chain(configuration: &Configuration) -> (Arc<CredentialChain>, Arc<SecretCredentials>) {
+pub(in crate::commands) fn chain(
+    configuration: &Configuration,
+) -> (Arc<CredentialChain>, Arc<SecretCredentials>) {
     let folder = configuration.folder();
     let named = configuration.secrets.iter().map(|(name, (spec, _))| NamedSecret {
         name: name.clone(),
@@ -42,7 +44,7 @@ pub(super) fn chain(configuration: &Configuration) -> (Arc<CredentialChain>, Arc
 }
 
 /// Takes the secrets that a revision declares.
-pub(super) fn take(declared: &SecretCredentials, source: &str, snapshot: &Snapshot) {
+pub(in crate::commands) fn take(declared: &SecretCredentials, source: &str, snapshot: &Snapshot) {
     // Only secrets are asked for, so no driver is needed: what is wrong with the rest was said before.
     let loaded = load(&Registry::default(), &snapshot.manifests, &snapshot.values, SystemClock.now());
     let files: Arc<[SourceFile]> = snapshot.attachments.as_slice().into();

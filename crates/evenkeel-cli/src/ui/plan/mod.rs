@@ -20,6 +20,7 @@ use super::abridge::{Line, abridged, more};
 use super::fold::GROUP_FROM;
 use super::print;
 use super::style::{Tone, count, paint};
+use super::visible::visible;
 use block::Look;
 use rollouts::Rollouts;
 
@@ -39,6 +40,12 @@ pub(crate) struct PlanView<'a> {
 /// Prints `plan`: what is alike on several targets, the rest target by target, and a summary line.
 pub(crate) fn show_plan(plan: &Plan, view: &PlanView<'_>) {
     print(&render(plan, view));
+}
+
+/// A plan for where there is no terminal: the summary, and all of it, without colours.
+pub(crate) fn plain_plan(plan: &Plan, view: &PlanView<'_>) -> (String, String) {
+    let without_colours = |text: &str| anstream::adapter::strip_str(&visible(text)).to_string();
+    (without_colours(&summary(plan)), without_colours(&render(plan, view)))
 }
 
 fn render(plan: &Plan, view: &PlanView<'_>) -> String {

@@ -97,7 +97,7 @@ pub(super) fn reasons(members: &[&Change], all: bool) -> Vec<String> {
 /// Why it is not sent, and how many commands of it are not where the others are.
 fn held(change: &Change) -> (&[String], Option<usize>) {
     match (&change.gate, &change.withheld) {
-        (Gate::Held { reasons }, _) if change.is_pending() => (reasons, None),
+        (Gate::Held { reasons, .. }, _) if change.is_pending() => (reasons, None),
         (_, Some(withheld)) => (&withheld.reasons, Some(withheld.steps.len())),
         _ => (&[], None),
     }

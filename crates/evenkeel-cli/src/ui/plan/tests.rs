@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use evenkeel_core::diff::{FieldChange, FieldPath};
 use evenkeel_core::driver::{Health, Proof, Report, Risk, Step, Table};
 use evenkeel_core::manifest::{SourceFile, load};
-use evenkeel_core::plan::{Action, ChangeError, Field, Gate, InstanceId, Withheld};
+use evenkeel_core::plan::{Action, Approvable, ChangeError, Field, Gate, InstanceId, Withheld};
 use evenkeel_core::request::{Exec, Request};
 use serde_json::json;
 
@@ -22,6 +22,8 @@ fn change(target: &str, kind: &str, name: &str) -> Change {
         action: Action::Update,
         risk: Risk::Disruptive,
         gate: Gate::Open,
+        plan: None,
+        approved: None,
         suspended: false,
         busy: None,
         error: None,
@@ -185,7 +187,7 @@ fn what_is_held_for_the_same_reason_is_told_once() {
 #[test]
 fn a_host_that_is_held_as_a_whole_is_shown_apart() {
     let mut held = host("kiwi", 200);
-    held.gate = Gate::Held { reasons: vec!["path policy is disruptive".into()] };
+    held.gate = Gate::Held { reasons: vec!["path policy is disruptive".into()], approvable: Approvable::No };
     let hosts = ["lime", "olive", "plum"].map(|name| host(name, 200));
     let text = shown([vec![held], hosts.to_vec()].concat());
     assert!(text.starts_with("3 hosts  lime, olive, plum\n"), "{text}");
@@ -265,7 +267,7 @@ fn what_is_sent_whatever_fails_is_marked() {
     made.steps = vec![run(&["vzctl", "start", "555"]), run(&["vzctl", "destroy", "555"]).cleanup()];
     let text = shown_with(vec![made.clone()], &[], true, false);
     assert!(text.contains("    $ vzctl start 555\n    $ vzctl destroy 555 (always)\n"), "{text}");
-    made.gate = Gate::Held { reasons: vec!["555 is taken".into()] };
+    made.gate = Gate::Held { reasons: vec!["555 is taken".into()], approvable: Approvable::No };
     let text = shown_with(vec![made.clone()], &[], true, false);
     assert!(text.contains("    (held) $ vzctl destroy 555 (always)\n"), "{text}");
     let json = serde_json::to_value(&made).unwrap();

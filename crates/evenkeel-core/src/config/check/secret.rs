@@ -8,8 +8,8 @@ use crate::diagnostic::Location;
 use crate::manifest::{Problems, Written, choices, did_you_mean, read_spec, short};
 
 /// The keys of credentials that anything reads.
-const KEYS: [&str; 7] =
-    ["password", "passphrase", "privateKey", "becomePassword", "token", "username", "webhookSecret"];
+const KEYS: [&str; 8] =
+    ["password", "passphrase", "privateKey", "becomePassword", "token", "username", "webhookSecret", "url"];
 
 /// The fields of a secret; exactly one of them is given.
 pub(crate) const SECRET_SOURCES: [&str; 6] = ["env", "file", "command", "age", "sops", "vault"];

@@ -328,7 +328,7 @@ fn secrets() {
             ),
             (
                 "env: { passwrod: A }",
-                "1:20 nothing reads the key `passwrod`, did you mean `password`? (the keys are password, passphrase, privateKey, becomePassword, token, username, webhookSecret)",
+                "1:20 nothing reads the key `passwrod`, did you mean `password`? (the keys are password, passphrase, privateKey, becomePassword, token, username, webhookSecret, url)",
             ),
             ("file: { token: '' }", "1:18 `file.token` is empty"),
             (
@@ -362,7 +362,7 @@ fn secrets() {
 fn the_whole() {
     let controller = || document("Controller", "main", "{}");
     let source = || document("DirectorySource", "a", "path: /srv");
-    let kinds = "the kinds here are: `Controller`, `DirectorySource`, `GitSource`, `Secret`";
+    let kinds = "the kinds here are: `Controller`, `DirectorySource`, `GitSource`, `Notifier`, `Secret`";
     for (text, expected) in [
         (
             source(),

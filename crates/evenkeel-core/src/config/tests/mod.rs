@@ -2,6 +2,7 @@
 
 mod bad;
 mod good;
+mod notifiers;
 
 use super::{LoadedConfig, load};
 use crate::diagnostic::{Diagnostic, Severity};
