@@ -52,10 +52,12 @@ fn a_push_reconciles_drift_is_reported_or_put_right_and_what_left_is_pruned(vers
 
     host.sh(&format!("zfs set atime=on {tree}"));
     let line = serving.wait_for("DriftFound host ZfsDataset/top");
-    assert!(line.contains("atime is on"), "{line}");
+    assert!(line.contains("atime is on, shall be off; changed by root@"), "{line}");
+    assert!(line.contains(&format!("(zfs set atime=on {tree})")), "{line}");
     assert_eq!(get("atime", ""), "on", "it is reported only");
     host.sh(&format!("zfs set compression=off {tree}/vm"));
-    serving.wait_for("DriftCorrected host ZfsDataset/vm");
+    let line = serving.wait_for("DriftCorrected host ZfsDataset/vm");
+    assert!(line.contains(&format!("(zfs set compression=off {tree}/vm)")), "{line}");
     assert_eq!(get("compression", "/vm"), "zstd-3");
     work.expect(2, &["status", "--config", "evenkeel.yaml"]).says(&["Drifted", "InSync"]);
     host.sh(&format!("zfs set atime=off {tree}"));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use evenkeel_core::driver::{ErasedDriver, Keep, Registry};
+use evenkeel_core::manifest::Maintenance;
 use evenkeel_core::plan::{self, Blueprint, Change, Instance, InstanceId, Plan, Policy, Removal, removals};
 use evenkeel_core::request::Replies;
 use evenkeel_core::target::Target;
@@ -59,6 +60,8 @@ pub struct Pruning {
     pub wanted_elsewhere: BTreeSet<(String, String)>,
     /// The objects (kind and name) that are known to be ours besides their mark. Where given, all others are held.
     pub confirmed: Option<BTreeSet<(String, String)>>,
+    /// The windows in which objects of a kind may be removed from a target.
+    pub maintenance: Arc<Maintenance>,
 }
 
 impl Engine {
@@ -200,8 +203,9 @@ impl Scope {
             let elsewhere = self.pruning.wanted_elsewhere.iter().filter(|(k, _)| k == kind);
             let keep = kept.map(|i| i.object.as_str()).chain(elsewhere.map(|(_, object)| object.as_str()));
             let keep: Vec<&str> = keep.collect();
+            let windows = &self.pruning.maintenance.windows(target, kind);
             let mut changes =
-                removals(&Removal { target, driver: &*driver, keep: &keep, replies, policy, now });
+                removals(&Removal { target, driver: &*driver, keep: &keep, windows, replies, policy, now });
             for change in &mut changes {
                 self.pruning.confirm(change);
             }

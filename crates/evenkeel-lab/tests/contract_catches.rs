@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use evenkeel_core::diff::FieldPath;
 use evenkeel_core::driver::{
-    Delta, Driver, Finding, Found, Guard, ObserveError, Observed, Proof, Registry, Step,
+    Attribution, Delta, Drift, Driver, Finding, Found, Guard, ObserveError, Observed, Proof, Registry, Step,
 };
 use evenkeel_core::plan::Action;
 use evenkeel_core::request::{Exec, Query, Replies, Reply, Request};
@@ -220,6 +221,8 @@ enum Flaw {
     ComparesTooLittle,
     TellsSecrets,
     RemovesAnything,
+    AsksWhoByWriting,
+    BlamesForOthers,
     ForgetsHalf,
     /// No flaw: what it may not send, it says so of.
     HoldsBack,
@@ -390,6 +393,18 @@ impl Driver for Toy {
         Ok(counted)
     }
 
+    fn blame_queries(&self, spec: &ToySpec, _: &Drift<'_>) -> Vec<Query> {
+        let how = if self.0 == Flaw::AsksWhoByWriting { "peek-and-count" } else { "look" };
+        vec![Query::reading(shelf(&["shelf", how, &spec.name]))]
+    }
+
+    fn blame(&self, _: &ToySpec, drift: &Drift<'_>, _: &Replies) -> Vec<Attribution> {
+        let mut fields: Vec<FieldPath> = drift.changes.iter().map(|change| change.path.clone()).collect();
+        fields.extend((self.0 == Flaw::BlamesForOthers).then(|| FieldPath::of(["place"])));
+        let (how, source) = ("put".to_owned(), "the shelf".to_owned());
+        vec![Attribution { fields, by: None, at: None, how, source }]
+    }
+
     fn inventory_queries(&self, _: &Replies) -> Vec<Query> {
         vec![Query::reading(shelf(&["shelf", "list"]))]
     }
@@ -482,6 +497,8 @@ fn every_flaw_is_caught() {
         (Flaw::ComparesTooLittle, "every field is compared or volatile"),
         (Flaw::TellsSecrets, "no secret is ever said"),
         (Flaw::RemovesAnything, "only what carries our mark is removed"),
+        (Flaw::AsksWhoByWriting, "asking who did it changes nothing"),
+        (Flaw::BlamesForOthers, "asking who did it changes nothing"),
     ] {
         assert!(breaks(flaw, promise), "{flaw:?} is not caught by \"{promise}\"");
     }

@@ -9,9 +9,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::clash::refuse_clashes;
-use super::gate::{Written, gate, has_run_out, wants_window, word};
+use super::gate::{Written, gate, has_run_out, word};
+use super::shut::shut;
 use super::wait::wait;
-use super::window::shut;
 use super::{
     Acceptance, Action, Change, ChangeError, Field, Gate, InstanceId, Plan, Policy, Rollout, Seen, Window,
     Withheld,
@@ -53,7 +53,7 @@ pub struct Instance {
     pub suspend: bool,
     /// Risks to data that were accepted.
     pub accepted: Vec<Acceptance>,
-    /// When what interrupts may be sent. Empty: at any time.
+    /// When what changes it may be sent. Empty: at any time.
     pub windows: Arc<[Window]>,
     /// How often the controller looks at it, where the manifest says so.
     pub interval: Option<Period>,
@@ -206,10 +206,8 @@ fn written(instance: &Instance) -> Written<'_> {
 
 /// What waits for a window is looked at when that opens: it may be shut again before the next look otherwise.
 fn look_when_it_opens(report: &mut Report, steps: &[Step], instance: &Instance, now: Timestamp) {
-    if steps.iter().any(wants_window) {
-        let opens = shut(&instance.windows, now).and_then(|shut| shut.until);
-        report.next = report.next.into_iter().chain(opens).min();
-    }
+    let opens = shut(&instance.windows, steps, now).and_then(|shut| shut.until);
+    report.next = report.next.into_iter().chain(opens).min();
 }
 
 /// Lets the steps go before one that may wait, as many as there are before anything held.

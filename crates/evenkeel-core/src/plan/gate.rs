@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::window::{Window, shut};
+use super::shut::shut;
+use super::window::Window;
 use crate::driver::{Hazard, Risk, Step};
 
 /// Whether a change may be sent.
@@ -105,13 +106,8 @@ impl Acceptance {
 pub(super) struct Written<'a> {
     /// Risks to data that were accepted.
     pub(super) accepted: &'a [Acceptance],
-    /// When changes that interrupt may be sent. Empty: at any time.
+    /// When it may be sent. Empty: at any time.
     pub(super) windows: &'a [Window],
-}
-
-/// True where a step may only be sent within a window, if there are any. No mode opens one.
-pub(super) fn wants_window(step: &Step) -> bool {
-    step.risk() >= Risk::Disruptive
 }
 
 /// The gate for `steps`, and notes for the plan.
@@ -132,9 +128,8 @@ pub(super) fn gate(
     for why in steps.iter().filter_map(|step| step.held.as_ref()) {
         add(&mut reasons, why.clone());
     }
-    if steps.iter().any(wants_window) {
-        reasons.extend(shut(written.windows, now).map(|shut| shut.reason));
-    }
+    // No mode opens a window.
+    reasons.extend(shut(written.windows, steps, now).map(|shut| shut.reason));
     // Hundreds of steps of one change share a few hazards; each is told once.
     let mut told: Vec<&Hazard> = Vec::new();
     for hazard in steps.iter().flat_map(|s| &s.hazards) {

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::gate::{Written, gate};
-use super::{Action, Change, ChangeError, Gate, InstanceId, Policy};
+use super::shut::shut;
+use super::{Action, Change, ChangeError, Gate, InstanceId, Policy, Window};
 use crate::driver::{ErasedDriver, Report, Risk, Step};
 use crate::request::Replies;
 use crate::target::Target;
@@ -19,6 +20,8 @@ pub struct Removal<'a> {
     pub driver: &'a dyn ErasedDriver,
     /// The objects of this kind that manifests still want here.
     pub keep: &'a [&'a str],
+    /// The windows of this kind on this target.
+    pub windows: &'a [Window],
     /// What was read of the target, the inventory included.
     pub replies: &'a Replies,
     /// What the mode allows.
@@ -70,7 +73,9 @@ fn open(change: &mut Change, mut steps: Vec<Step>, removal: &Removal<'_>) {
     for step in &mut steps {
         step.settle(&removal.target.name);
     }
-    let (gate, notes) = gate(&steps, removal.policy, Written::default(), removal.now);
+    let written = Written { windows: removal.windows, ..Written::default() };
+    let (gate, notes) = gate(&steps, removal.policy, written, removal.now);
+    change.report.next = shut(removal.windows, &steps, removal.now).and_then(|shut| shut.until);
     change.risk = steps.iter().map(Step::risk).max().unwrap_or_default();
     change.gate = gate;
     change.notes = notes;

@@ -2,6 +2,7 @@
 //! until that is confirmed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use evenkeel_core::plan::{Action, Change, InstanceId};
 use jiff::Timestamp;
@@ -138,7 +139,8 @@ pub(super) fn pruning(state: &State, source: &str, target: &str) -> Pruning {
             wanted_elsewhere.extend(wanted.map(|i| object((&i.id.kind, &i.object))));
         }
     }
-    Pruning { wanted_elsewhere, confirmed: Some(confirmed.collect()) }
+    let maintenance = own.map(|world| Arc::clone(&world.maintenance)).unwrap_or_default();
+    Pruning { wanted_elsewhere, confirmed: Some(confirmed.collect()), maintenance }
 }
 
 /// Why nothing may be removed from a machine now: it is not known whether another source wants what seems left over.

@@ -5,6 +5,7 @@
 //! cluster take turns, `settle` takes what came of it.
 //! What is to be remembered goes through `outbox`, in the order in which it happened; `keeper` writes it down.
 
+mod blame;
 mod errand;
 mod fight;
 mod handle;

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, broadcast, watch};
 
 use super::outbox::Outbox;
+use super::rollout::Rests;
 use super::schedule::{Job, JobId, Scheduler, Unit};
 use super::watch::Watched;
 use super::work::Prepared;
@@ -113,6 +114,7 @@ pub(super) struct State {
     pub(super) asked: HashMap<ResourceKey, String>,
     /// What is to be written down.
     pub(super) outbox: Outbox,
+    pub(super) rests: Rests,
     pub(super) store_trouble: Option<String>,
     pub(super) counters: Counters,
     /// When the loop last turned.

@@ -5,6 +5,7 @@ use evenkeel_core::plan::{Action, Change, ChangeError};
 use evenkeel_core::transport::TransportErrorKind;
 use jiff::Timestamp;
 
+use super::blame;
 use super::settle::Fared;
 use super::standing::{CRASHED, WAITING};
 use super::state::about_resource;
@@ -37,7 +38,8 @@ pub(super) fn of_resource(old: Option<&ResourceStatus>, one: &Fared<'_>, now: Ti
             Intent::Intentional => "Applied",
             Intent::Corrective => "DriftCorrected",
         };
-        return about(Weight::Normal, reason, done(one.change));
+        let who = blame::told(one.blamed, one.change).map(|who| format!("; {who}")).unwrap_or_default();
+        return about(Weight::Normal, reason, format!("{}{who}", done(one.change)));
     }
     if lost(one).is_some() || old.is_some_and(|old| is_known(old, one)) {
         return None;

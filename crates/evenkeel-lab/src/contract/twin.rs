@@ -107,7 +107,15 @@ pub fn plan_with_removals(instances: &[Instance], keep: &[&str], replies: Replie
         let spec = TargetSpec { prune: true, ..TargetSpec::default() };
         let target = &Target { name: TARGET.to_owned(), labels: BTreeMap::new(), spec };
         let (driver, policy) = (&*first.driver, POLICY);
-        changes.extend(removals(&Removal { target, driver, keep, replies, policy, now: now() }));
+        changes.extend(removals(&Removal {
+            target,
+            driver,
+            keep,
+            windows: &[],
+            replies,
+            policy,
+            now: now(),
+        }));
     }
     Plan::of(changes)
 }
