@@ -87,7 +87,7 @@ impl Site {
     /// The writes that a host was sent, over SSH or by hand.
     pub fn writes(&self, target: &str) -> Vec<String> {
         let reads = |c: &&Vec<String>| {
-            !matches!(c.get(1).map(String::as_str), Some("get" | "list" | "version") | None)
+            !matches!(c.get(1).map(String::as_str), Some("get" | "list" | "version" | "history") | None)
         };
         self.lab.commands(target).iter().filter(reads).map(|c| c.join(" ")).collect()
     }

@@ -163,6 +163,38 @@ fn outside_of_its_window_what_interrupts_is_held_whatever_is_allowed() {
     assert_eq!(site.writes("host").len(), 1);
 }
 
+/// The manifests in the first block of a page of the documentation.
+fn manifests_of(page: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, block) = text.split_once("```yaml\n").unwrap();
+    block.split_once("```").unwrap().0.to_owned()
+}
+
+#[test]
+fn windows_of_their_own_hold_what_they_select_and_those_of_the_document_are_right() {
+    let site = Site::of_one();
+    let target = "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: { name: s, labels: { role: storage } }\nspec: { local: {} }\n---\n";
+    site.work.write("windows.yaml", &format!("{target}{}", manifests_of("windows.md")));
+    assert_eq!(site.work.expect(0, &["validate"]).stderr, "", "no warnings");
+    site.work
+        .write("d.yaml", &Site::resource("ZfsDataset", "vm", "dataset: tank/vm, properties: { atime: off }"));
+    let freeze = |zone: &str| {
+        format!(
+            "apiVersion: evenkeel.dev/v1alpha1\nkind: MaintenanceWindow\nmetadata: {{ name: freeze }}\nspec: {{ effect: Deny, appliesTo: All, every: 1d, timeZone: {zone}, duration: 25h, reason: closed }}\n"
+        )
+    };
+    site.work.write("windows.yaml", &freeze("Asia/Tokio"));
+    site.work.expect(1, &["validate"]).says(&["windows.yaml:4:", "the time zone `Asia/Tokio` is not known"]);
+    site.work.write("windows.yaml", &freeze("Asia/Tokyo"));
+    let why = "denied by the window freeze (windows.yaml:1:1) until ";
+    site.work.expect(2, &["plan"]).says(&[why, ": closed", "1 held"]);
+    site.work.expect(2, &["apply", "--auto-approve"]).says(&[why]);
+    assert_eq!(site.writes("host"), Vec::<String>::new());
+    site.work.write("windows.yaml", &freeze("Asia/Tokyo").replace("spec: {", "spec: { kinds: [ZfsPool],"));
+    site.work.expect(0, &["apply", "--auto-approve"]).says(&["applied"]);
+}
+
 #[test]
 fn a_saved_plan_takes_no_selection_and_no_company() {
     let site = site();

@@ -55,9 +55,12 @@ fn a_push_reconciles_drift_is_reported_or_put_right_and_what_left_is_pruned(vers
     // one, and says that first.
     let line = serving.wait_for("atime is on");
     assert!(line.contains("DriftFound host ZfsDataset/top"), "{line}");
+    assert!(line.contains("atime is on, shall be off; changed by root@real-"), "{line}");
+    assert!(line.contains(&format!("(zfs set atime=on {tree})")), "{line}");
     assert_eq!(get("atime", ""), "on", "it is reported only");
     host.sh(&format!("zfs set compression=off {tree}/vm"));
-    serving.wait_for("DriftCorrected host ZfsDataset/vm");
+    let line = serving.wait_for("DriftCorrected host ZfsDataset/vm");
+    assert!(line.contains(&format!("(zfs set compression=off {tree}/vm)")), "{line}");
     assert_eq!(get("compression", "/vm"), "zstd-3");
     work.expect(2, &["status", "--config", "evenkeel.yaml"]).says(&["Drifted", "InSync"]);
     host.sh(&format!("zfs set atime=off {tree}"));

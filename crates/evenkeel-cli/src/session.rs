@@ -93,11 +93,11 @@ pub(crate) fn scope(
     let prunable = if partial { Registry::default() } else { registry.clone() };
     Scope {
         targets: loaded.targets,
+        pruning: Pruning { maintenance: loaded.maintenance, ..Pruning::default() },
         beside: BTreeMap::new(),
         instances,
         context: Vec::new(),
         prunable,
-        pruning: Pruning::default(),
     }
 }
 

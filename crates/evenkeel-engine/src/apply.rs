@@ -2,17 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
-use evenkeel_core::plan::{Action, Change, Gate, Instance, InstanceId, Plan, Policy, Rollout};
+use evenkeel_core::plan::{Action, Change, Gate, Instance, InstanceId, Order, Plan, Policy, Rollout};
 use evenkeel_core::transport::BoxFuture;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use jiff::Timestamp;
 
 use crate::progress::Event;
 use crate::reconcile::{Engine, Scope};
 use crate::rollout::{Admission, Turns, is_away};
 use crate::run::{Outcome, Run, Sent, Verdict};
 use crate::verify::{Fresh, Look, Part, Written, compare, drift, verdict_after};
+
+/// How soon a run that rests hears that it shall stop.
+const A_WHILE: Duration = Duration::from_secs(1);
 
 /// How many targets are written to at the same time.
 const WRITERS: usize = 32;
@@ -62,6 +67,14 @@ impl Engine {
                 Some(Part { scope, target: scope.targets.get(name)?, instances, policy })
             };
             let shares = shares(plan, level, part, &by_id, &mut outcomes);
+            for (change, outcome) in plan.changes.iter().zip(&outcomes).filter(|(c, _)| c.level <= level) {
+                let rollout = by_id.get(&change.id).and_then(|instance| instance.rollout.as_ref());
+                let canary = rollout.filter(|rollout| rollout.order == Order::Canary);
+                let is_due = || shares.iter().any(|share| share.has(change));
+                if let Some(rollout) = canary.filter(|_| is_unwell(change, &outcome.verdict) && !is_due()) {
+                    turns.give_up(&change.id.target, rollout);
+                }
+            }
             for done in self.take_turns(shares, &mut turns).await {
                 record(done, &mut outcomes, &mut commands);
             }
@@ -73,21 +86,36 @@ impl Engine {
     /// failed.
     async fn take_turns<'a>(&self, shares: Vec<Share<'a>>, turns: &mut Turns) -> Vec<Done> {
         let mut all = Vec::with_capacity(shares.len());
+        for share in &shares {
+            turns.expect(&share.part.target.name, &share.turns());
+        }
         let mut waiting: VecDeque<Share<'a>> = shares.into();
+        let mut told: Option<Timestamp> = None;
         // Boxed, because the compiler cannot tell that bare ones may go to another thread.
         let mut works: FuturesUnordered<BoxFuture<'_, (Share<'a>, Done)>> = FuturesUnordered::new();
         loop {
+            let mut rest: Option<(Timestamp, String)> = None;
             for _ in 0..waiting.len() {
                 let Some(mut share) = waiting.pop_front() else { break };
-                let mut admission = turns.admit(&share.turns());
+                let now = self.clock.now();
+                let mut admission = turns.admit(&share.turns(), now);
                 while let Admission::Never { group, reason } = admission {
-                    all.push(share.leave_alone(&group, &reason));
-                    admission = turns.admit(&share.turns());
+                    all.push(share.leave_alone(&group, &reason, turns));
+                    admission = turns.admit(&share.turns(), now);
                 }
                 if share.changes.is_empty() {
                     continue;
                 }
-                if admission == Admission::Later || works.len() >= WRITERS {
+                let has_to_wait = match admission {
+                    // Who is told to stop does not wait for it: nothing is sent any more.
+                    Admission::Rest { group, until } if !self.stop.is_requested() => {
+                        rest = rest.into_iter().chain([(until, group)]).min();
+                        true
+                    }
+                    Admission::Later => true,
+                    _ => works.len() >= WRITERS,
+                };
+                if has_to_wait {
                     waiting.push_back(share);
                     continue;
                 }
@@ -97,13 +125,46 @@ impl Engine {
                     (share, done)
                 }));
             }
-            let Some((share, done)) = works.next().await else { break };
+            self.tell_rest(rest.as_ref(), &mut told);
+            let (share, done) = tokio::select! {
+                Some(ended) = works.next() => ended,
+                () = self.rest(rest.as_ref().map(|(until, _)| *until)), if rest.is_some() => continue,
+                else => break,
+            };
             // Who was told to stop did not fail.
             let failed = if self.stop.is_requested() { BTreeSet::new() } else { share.failed_in(&done) };
-            turns.end(&share.part.target.name, &share.turns(), &failed);
+            let target = &share.part.target.name;
+            if !done.commands.is_empty() {
+                turns.wrote(&share.turns(), self.clock.now());
+            }
+            turns.end(target, &share.turns(), &failed);
+            share.unwell_in(&done).for_each(|rollout| turns.give_up(target, rollout));
             all.push(done);
         }
+        // Only canaries of several clusters can wait for each other.
+        let reason =
+            "not begun, because canaries of several clusters wait for each other: change `rollout.canary`";
+        all.extend(waiting.into_iter().map(|share| share.leave(reason)));
         all
+    }
+
+    /// Says that a cluster rests until then, unless that was `told`.
+    fn tell_rest(&self, rest: Option<&(Timestamp, String)>, told: &mut Option<Timestamp>) {
+        if let Some((until, group)) = rest.filter(|(until, _)| *told != Some(*until)) {
+            *told = Some(*until);
+            let seconds = u64::try_from(until.duration_since(self.clock.now()).as_secs());
+            self.progress.on(&Event::Resting { group, seconds: seconds.unwrap_or_default() });
+        }
+    }
+
+    /// Waits until then, or until it is told to stop.
+    async fn rest(&self, until: Option<Timestamp>) {
+        while let Some(until) = until.filter(|until| self.clock.now() < *until)
+            && !self.stop.is_requested()
+        {
+            let left = Duration::try_from(until.duration_since(self.clock.now())).unwrap_or_default();
+            tokio::time::sleep(left.min(A_WHILE)).await;
+        }
     }
 
     async fn apply_share(&self, share: &Share<'_>) -> Done {
@@ -150,10 +211,33 @@ impl<'a> Share<'a> {
         self.rollouts.iter().map(|(_, rollout)| Arc::clone(rollout)).collect()
     }
 
+    /// True where a change is in it.
+    fn has(&self, change: &Change) -> bool {
+        self.changes.iter().any(|(_, own)| std::ptr::eq(*own, change))
+    }
+
+    /// Nothing of it is sent.
+    fn leave(self, reason: &str) -> Done {
+        let skipped = |at: usize| (at, Verdict::Skipped { reason: reason.to_owned() }, Vec::new());
+        Done { results: self.changes.into_iter().map(|(at, _)| skipped(at)).collect(), ..Done::default() }
+    }
+
+    /// The clusters of the changes that did not end as their manifests say.
+    fn unwell_in(&self, done: &Done) -> impl Iterator<Item = &Rollout> {
+        let is_unwell = |at: usize| {
+            let verdict = done.results.iter().find(|(known, ..)| *known == at).map(|(_, verdict, _)| verdict);
+            !matches!(verdict, Some(Verdict::Applied | Verdict::Unchanged))
+        };
+        self.rollouts.iter().filter(move |(at, _)| is_unwell(*at)).map(|(_, rollout)| &**rollout)
+    }
+
     /// What takes turns with this cluster is not sent. The rest of the share has nothing to do with it.
-    fn leave_alone(&mut self, group: &str, reason: &str) -> Done {
+    fn leave_alone(&mut self, group: &str, reason: &str, turns: &mut Turns) -> Done {
         let (gone, kept): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.rollouts).into_iter().partition(|(_, rollout)| rollout.group == group);
+        for (_, rollout) in &gone {
+            turns.give_up(&self.part.target.name, rollout);
+        }
         self.rollouts = kept;
         self.changes.retain(|(at, _)| !gone.iter().any(|(gone, _)| gone == at));
         let skipped = |at: usize| (at, Verdict::Skipped { reason: reason.to_owned() }, Vec::new());
@@ -166,6 +250,11 @@ impl<'a> Share<'a> {
         let rollout = |at: usize| self.rollouts.iter().find(move |(known, _)| *known == at);
         failures.filter_map(|(at, ..)| rollout(*at)).map(|(_, rollout)| rollout.group.as_str()).collect()
     }
+}
+
+/// True where a change of a canary keeps others from being begun, if it is not its turn now.
+fn is_unwell(change: &Change, verdict: &Verdict) -> bool {
+    !change.suspended && !matches!(verdict, Verdict::Unchanged | Verdict::Applied)
 }
 
 /// True where it shall keep others from the same fate.

@@ -5,6 +5,7 @@
 //! protocol.
 
 mod apply;
+mod blame;
 mod brief;
 mod clock;
 pub mod controller;

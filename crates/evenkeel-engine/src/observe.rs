@@ -69,7 +69,7 @@ impl Engine {
     }
 
     /// One round: the queries of each target in one exchange, all targets at once.
-    async fn ask(
+    pub(crate) async fn ask(
         &self,
         survey: &Survey<'_>,
         queries: Vec<Query>,

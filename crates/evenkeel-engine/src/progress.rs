@@ -15,6 +15,13 @@ pub enum Event<'a> {
         /// The target's name.
         target: &'a str,
     },
+    /// Nothing is begun on the hosts of a cluster for so long, as its rollout says.
+    Resting {
+        /// The cluster: `cluster=tokyo`.
+        group: &'a str,
+        /// How long, in seconds.
+        seconds: u64,
+    },
     /// Writes to a target begin.
     Applying {
         /// The target's name.

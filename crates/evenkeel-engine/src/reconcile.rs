@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use evenkeel_core::driver::{ErasedDriver, Keep, Registry};
+use evenkeel_core::manifest::Maintenance;
 use evenkeel_core::plan::{
     self, Blueprint, Change, Decided, Instance, InstanceId, Plan, Policy, Removal, removals,
 };
@@ -63,6 +64,8 @@ pub struct Pruning {
     pub confirmed: Option<BTreeSet<(String, String)>>,
     /// What persons decided about removals, by kind and name.
     pub decided: BTreeMap<(String, String), Decided>,
+    /// The windows in which objects of a kind may be removed from a target.
+    pub maintenance: Arc<Maintenance>,
 }
 
 impl Engine {
@@ -205,8 +208,17 @@ impl Scope {
             let elsewhere = self.pruning.wanted_elsewhere.iter().filter(|(k, _)| k == kind);
             let keep = kept.map(|i| i.object.as_str()).chain(elsewhere.map(|(_, object)| object.as_str()));
             let keep: Vec<&str> = keep.collect();
-            let mut changes =
-                removals(&Removal { target, driver: &*driver, keep: &keep, replies, policy, decided, now });
+            let windows = &self.pruning.maintenance.windows(target, kind);
+            let mut changes = removals(&Removal {
+                target,
+                driver: &*driver,
+                keep: &keep,
+                windows,
+                replies,
+                policy,
+                decided,
+                now,
+            });
             for change in &mut changes {
                 self.pruning.confirm(change);
             }

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use evenkeel_core::plan::Policy;
+use evenkeel_core::plan::{Approvable, Objection, Policy};
 use evenkeel_core::request::{Reply, Request};
 use evenkeel_core::target::Target;
 use evenkeel_core::transport::{BoxFuture, Transport, TransportError};
@@ -54,6 +54,15 @@ impl Transport for Slow {
     }
 }
 
+/// It goes with the time that the test has.
+struct Going(tokio::time::Instant);
+
+impl Clock for Going {
+    fn now(&self) -> Timestamp {
+        Still.now() + jiff::SignedDuration::try_from(self.0.elapsed()).unwrap()
+    }
+}
+
 struct Still;
 
 impl Clock for Still {
@@ -89,8 +98,8 @@ impl Site {
     }
 
     async fn apply(&self) -> Run {
-        let engine =
-            Engine::new(Arc::clone(&self.slow) as _, Arc::new(Still), Arc::new(Silent), self.stop.clone());
+        let clock = Arc::new(Going(tokio::time::Instant::now()));
+        let engine = Engine::new(Arc::clone(&self.slow) as _, clock, Arc::new(Silent), self.stop.clone());
         engine.reconcile(&self.scope, Policy::default()).await
     }
 
@@ -269,4 +278,68 @@ async fn a_stop_leaves_those_alone_that_wait_for_their_turn() {
         assert_eq!(verdict(&run, name), &Verdict::NotStarted);
     }
     assert_eq!(site.written(), ["a", "b"]);
+}
+
+const CANARY: &str = "{ maxUnavailable: 3, maxFailures: 3, canary: { matchLabels: { name: c } } }";
+
+fn named(hosts: &[(&'static str, &'static str)], rollout: &str) -> Site {
+    let labels: Vec<(&str, String)> =
+        hosts.iter().map(|(name, label)| (*name, format!("{label}, name: {name}"))).collect();
+    let labels: Vec<(&str, &str)> = labels.iter().map(|(name, label)| (*name, label.as_str())).collect();
+    site(&labels, &each(hosts, rollout))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_canary_goes_first_and_alone() {
+    let site = named(&FOUR, CANARY);
+    let run = site.apply().await;
+    assert!(run.outcomes.iter().all(|outcome| outcome.verdict == Verdict::Applied), "{run:?}");
+    assert_eq!(site.written()[0], "c");
+    assert_eq!((site.at_once(&["a", "b", "d"]), site.at_once(&["a", "b", "c", "d"])), (3, 3));
+    assert_eq!(site.slow.overlaps.lock().unwrap()[0], ["c"], "nobody beside it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_canary_is_not_well_nobody_else_is_begun() {
+    let site = named(&FOUR, CANARY).with_fault(refuses(&["c: kv set"]));
+    let run = site.apply().await;
+    assert!(matches!(verdict(&run, "k-c"), Verdict::Failed { .. }), "{run:?}");
+    let reason =
+        "not begun, because of the hosts with cluster=x c goes first, and is not as the manifests say yet";
+    for name in ["k-a", "k-b", "k-d"] {
+        assert_eq!(*verdict(&run, name), Verdict::Skipped { reason: reason.to_owned() }, "{name}");
+    }
+    // One that is held is not well either; one that is as it shall be is.
+    let held = named(&FOUR, CANARY);
+    let mut scope = held.scope.clone();
+    for instance in scope.instances.iter_mut().filter(|instance| instance.id.target == "c") {
+        instance.hold = Some(Objection { reason: "by somebody".into(), approvable: Approvable::No });
+    }
+    let run = Site { scope, ..held }.apply().await;
+    assert_eq!(*verdict(&run, "k-a"), Verdict::Skipped { reason: reason.to_owned() });
+    let again = named(&FOUR, CANARY);
+    assert!(again.apply().await.outcomes.iter().all(|o| o.verdict == Verdict::Applied));
+    assert!(again.apply().await.outcomes.iter().all(|o| o.verdict == Verdict::Unchanged));
+}
+
+#[tokio::test(start_paused = true)]
+async fn hosts_rest_after_each_other_and_who_stops_need_not_wait() {
+    let begun = tokio::time::Instant::now();
+    let site = named(&FOUR, "{ pause: 10m }");
+    let run = site.apply().await;
+    assert!(run.outcomes.iter().all(|outcome| outcome.verdict == Verdict::Applied), "{run:?}");
+    let took = begun.elapsed();
+    assert!(took > Duration::from_mins(30) && took < Duration::from_secs(1_900), "{took:?}");
+
+    let site = named(&FOUR, "{ pause: 10m }");
+    let (begun, stop) = (tokio::time::Instant::now(), site.stop.clone());
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_mins(11)).await;
+        stop.request();
+    });
+    let run = site.apply().await;
+    assert!(begun.elapsed() < Duration::from_secs(665), "{:?}", begun.elapsed());
+    assert_eq!(site.written().len(), 2, "{run:?}");
+    assert!(run.stopped);
+    assert_eq!(run.outcomes.iter().filter(|o| o.verdict == Verdict::NotStarted).count(), 2, "{run:?}");
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use evenkeel_core::request::{Reply, Request};
 use evenkeel_core::target::Way;
+use evenkeel_drivers::zfs::HISTORY;
 
 use crate::random::Random;
 use crate::zfs::{Dataset, ZfsHost};
@@ -26,8 +27,7 @@ pub trait Machine: Send {
         if let Some(exec) = request.as_exec() {
             return self.run(&exec.words());
         }
-        let stderr = format!("{target} runs commands only, not `{}`\n", request.display());
-        Reply { exit: 127, stdout: Vec::new(), stderr: stderr.into_bytes() }
+        refused(target, request)
     }
 
     /// Does only a part of what is asked: the line was cut, or the machine went down, somewhere in the middle. The
@@ -82,9 +82,27 @@ pub trait Machine: Send {
     fn copy(&self) -> Box<dyn Machine>;
 }
 
+/// What a machine says that runs commands, and is asked for something else.
+fn refused(target: &str, request: &Request) -> Reply {
+    let stderr = format!("{target} runs commands only, not `{}`\n", request.display());
+    Reply { exit: 127, stdout: Vec::new(), stderr: stderr.into_bytes() }
+}
+
 impl Machine for ZfsHost {
     fn run(&mut self, argv: &[String]) -> Reply {
         ZfsHost::run(self, argv)
+    }
+
+    /// It has no shell; of scripts it knows the one that reads histories.
+    fn answer(&mut self, target: &str, request: &Request) -> Reply {
+        let Some(exec) = request.as_exec() else { return refused(target, request) };
+        let words = exec.words();
+        match (words.as_slice(), &exec.input) {
+            ([sh, s, pool], Some(script)) if sh == "sh" && s == "-s" && *script == HISTORY => {
+                ZfsHost::run(self, &["zpool", "history", "-il", pool])
+            }
+            _ => ZfsHost::run(self, &words),
+        }
     }
 
     fn fingerprint(&self) -> u64 {

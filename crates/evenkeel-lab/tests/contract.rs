@@ -123,3 +123,8 @@ fn guards_put_back() {
 fn only_ours_is_removed() {
     keeps("only what carries our mark is removed");
 }
+
+#[test]
+fn asking_who_did_it_changes_nothing() {
+    keeps("asking who did it changes nothing");
+}

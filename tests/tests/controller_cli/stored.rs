@@ -186,6 +186,7 @@ pub(crate) fn status(
         ],
         differs: Vec::new(),
         intent: None,
+        attributions: Vec::new(),
         observed_at: Some(days_ago(now, 1)),
         since: days_ago(now, 2),
         failures: 0,

@@ -145,6 +145,7 @@ mod tests {
             conditions: Vec::new(),
             differs: Vec::new(),
             intent: None,
+            attributions: Vec::new(),
             observed_at: Some(now),
             since: now,
             failures: 0,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use evenkeel_engine::Event;
 
-use super::progress::moved;
+use super::progress::{moved, resting};
 
 /// No line follows another sooner.
 const STEPS_APART: Duration = Duration::from_secs(10);
@@ -39,6 +39,7 @@ impl Narration {
                 let line = format!("{target} {nth}/{of}: {}", command.lines().next().unwrap_or_default());
                 self.is_time(STEPS_APART, now).then_some(line)
             }
+            Event::Resting { group, seconds } => Some(resting(group, *seconds)),
             Event::Moving { target, bytes, of } => {
                 self.is_time(BYTES_APART, now).then(|| format!("{target}: {}", moved(*bytes, *of, None)))
             }

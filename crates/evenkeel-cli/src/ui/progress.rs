@@ -111,6 +111,7 @@ impl Progress for Bars {
                 self.overall.set_message(format!("reading {target}"));
             }
             Event::Observed { .. } => self.overall.inc(1),
+            Event::Resting { group, seconds } => self.say(&format!("{}\n", resting(group, *seconds))),
             Event::Applying { target, steps } => {
                 self.with_turns(|turns| turns.begin(target));
                 self.with(target, |bar| bar.set_length(*steps as u64));
@@ -171,6 +172,11 @@ fn waiting(targets: &[String]) -> String {
     let names: BTreeSet<&str> = targets.iter().map(String::as_str).collect();
     let names: Vec<&str> = names.into_iter().collect();
     if names.is_empty() { String::new() } else { format!("waiting: {}", some_of(&names, WAITING_NAMED)) }
+}
+
+/// `the hosts with cluster=tokyo rest for 10m`
+pub(super) fn resting(group: &str, seconds: u64) -> String {
+    format!("the hosts with {group} rest for {}", Period::coarse(seconds.max(1)))
 }
 
 /// `1.20 GiB of 5.00 GiB, 34.00 MiB/s, 2 minutes left`

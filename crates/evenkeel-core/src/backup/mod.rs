@@ -9,9 +9,11 @@ mod retention;
 mod schedule;
 mod slot;
 mod slots;
+mod span;
 mod zone;
 
 pub use retention::{Decision, Member, Retention, Semantics};
 pub use schedule::{Due, Schedule};
 pub use slot::{slot_name, slot_of};
+pub(crate) use span::Spans;
 pub use zone::Zone;

@@ -67,7 +67,7 @@ const MONDAY: i64 = 4 * 86_400;
 
 /// What a schedule means, once it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Pattern {
+pub(super) enum Pattern {
     /// Times of local days.
     Local(Slots),
     /// Every so many seconds, whatever clocks show.
@@ -210,7 +210,7 @@ impl Schedule {
     }
 
     /// What the schedule means; or the one thing that is wrong with it.
-    fn pattern(&self) -> Result<Pattern, Finding> {
+    pub(super) fn pattern(&self) -> Result<Pattern, Finding> {
         let wrong =
             |field: &str, fault: Fault| Finding::error([field], fault.message).hint_if_any(fault.hint);
         match (self.every, &self.cron, &self.calendar) {
@@ -263,7 +263,7 @@ fn every_so_often(every: Period) -> Result<Pattern, Finding> {
 }
 
 impl Pattern {
-    fn before(&self, at: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+    pub(super) fn before(&self, at: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         match self {
             Pattern::Local(slots) => slots.before(at, zone),
             Pattern::Steady(step) => {
@@ -273,7 +273,7 @@ impl Pattern {
         }
     }
 
-    fn after(&self, at: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+    pub(super) fn after(&self, at: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         match self {
             Pattern::Local(slots) => slots.after(at, zone),
             Pattern::Steady(step) => {

@@ -70,11 +70,7 @@ impl Slots {
     pub(super) fn before(&self, at: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         let local = whole_second(zone.to_datetime(at))?;
         let place = Place::of(at, zone);
-        let latest = match place {
-            Place::SecondTime { end, .. } => end.checked_sub(SECOND).ok()?,
-            Place::Plain | Place::FirstTime { .. } => local,
-        };
-        let plain = self.last(latest);
+        let plain = self.last(place.latest(local)?);
         let again = match place {
             Place::SecondTime { .. } => self.last(local),
             Place::FirstTime { .. } => None,
@@ -83,6 +79,20 @@ impl Slots {
         let first = plain.and_then(|local| first_time(local, zone));
         let second = again.filter(|_| self.repeats).and_then(|local| second_time(local, zone));
         first.into_iter().chain(second).filter(|slot| *slot <= at).max()
+    }
+
+    /// From when to when what begins at the newest slot at or before `at` lasts, if clocks show so much more at its end.
+    /// Both are the same where that lies in a gap. For slots that are meant once.
+    pub(super) fn span_before(
+        &self,
+        at: Timestamp,
+        zone: &TimeZone,
+        duration: SignedDuration,
+    ) -> Option<(Timestamp, Timestamp)> {
+        let local = whole_second(zone.to_datetime(at))?;
+        let begin = self.last(Place::of(at, zone).latest(local)?)?;
+        let end = begin.checked_add(duration).ok()?;
+        Some((first_time(begin, zone)?, first_time(end, zone)?))
     }
 
     /// The first slot after `at`.
@@ -145,6 +155,7 @@ impl Days {
                     day.checked_add((*step - days_from_monday(day).rem_euclid((*step).max(1))).days()).ok()?
                 }
                 Days::Calendar { years, .. } if !has_year(years, day) => {
+                    years.iter().any(|span| i64::from(span.last) > i64::from(day.year())).then_some(())?;
                     Date::new(day.year().checked_add(1)?, 1, 1).ok()?
                 }
                 Days::Calendar { months, .. } if !months.has(day.month().unsigned_abs().into()) => {
@@ -167,6 +178,7 @@ impl Days {
                     day.checked_sub(days_from_monday(day).rem_euclid((*step).max(1)).days()).ok()?
                 }
                 Days::Calendar { years, .. } if !has_year(years, day) => {
+                    years.iter().any(|span| i64::from(span.first) < i64::from(day.year())).then_some(())?;
                     Date::new(day.year().checked_sub(1)?, 12, 31).ok()?
                 }
                 Days::Calendar { months, .. } if !months.has(day.month().unsigned_abs().into()) => {
@@ -259,6 +271,14 @@ impl Place {
             turn.map(|turn| Place::SecondTime { end: before.to_datetime(turn.timestamp()) })
         };
         place.unwrap_or(Place::Plain)
+    }
+
+    /// The latest local time that was there by now, which is `local`.
+    fn latest(self, local: DateTime) -> Option<DateTime> {
+        match self {
+            Place::SecondTime { end } => end.checked_sub(SECOND).ok(),
+            Place::Plain | Place::FirstTime { .. } => Some(local),
+        }
     }
 }
 

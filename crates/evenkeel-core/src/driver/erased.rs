@@ -9,8 +9,8 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
 use super::{
-    Delta, Demand, Driver, Finding, Found, Marked, ObserveError, Observed, Proof, Report, Restoration, Step,
-    Use, Verifications, Wish,
+    Attribution, Delta, Demand, Drift, Driver, Finding, Found, Marked, ObserveError, Observed, Proof, Report,
+    Restoration, Step, Use, Verifications, Wish,
 };
 use crate::diff::{FieldChange, FieldPath, unmet};
 use crate::manifest::{Node, Problems, read_spec};
@@ -147,6 +147,10 @@ pub trait ErasedDriver: Send + Sync {
     ) -> Result<Result<Restoration, String>, ObserveError>;
     /// [`Driver::show`]
     fn show(&self, path: &FieldPath, value: &Value) -> Option<String>;
+    /// [`Driver::blame_queries`]
+    fn blame_queries(&self, spec: &ErasedSpec, drift: &Drift<'_>) -> Vec<Query>;
+    /// [`Driver::blame`], of which only so much is kept as a person reads.
+    fn blame(&self, spec: &ErasedSpec, drift: &Drift<'_>, replies: &Replies) -> Vec<Attribution>;
     /// [`Driver::inventory_queries`]
     fn inventory_queries(&self, so_far: &Replies) -> Vec<Query>;
     /// [`Driver::inventory`]
@@ -335,6 +339,15 @@ impl<D: Driver> ErasedDriver for D {
 
     fn show(&self, path: &FieldPath, value: &Value) -> Option<String> {
         Driver::show(self, path, value)
+    }
+
+    fn blame_queries(&self, spec: &ErasedSpec, drift: &Drift<'_>) -> Vec<Query> {
+        spec.downcast_ref::<D::Spec>().map_or_else(Vec::new, |spec| Driver::blame_queries(self, spec, drift))
+    }
+
+    fn blame(&self, spec: &ErasedSpec, drift: &Drift<'_>, replies: &Replies) -> Vec<Attribution> {
+        let Some(spec) = spec.downcast_ref::<D::Spec>() else { return Vec::new() };
+        Attribution::bounded(Driver::blame(self, spec, drift, replies))
     }
 
     fn inventory_queries(&self, so_far: &Replies) -> Vec<Query> {

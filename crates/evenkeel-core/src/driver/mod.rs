@@ -4,6 +4,7 @@
 //! apply and verify are not driver methods: they are written once, in [`crate::diff`], [`crate::plan`] and the
 //! engine.
 
+mod attribution;
 mod demand;
 mod erased;
 mod error;
@@ -12,6 +13,7 @@ mod report;
 mod step;
 mod uses;
 
+pub use attribution::{Attribution, Drift};
 pub use demand::{Demand, Restoration, Verification, Verifications, Wish};
 pub use erased::{ErasedDriver, ErasedSpec, Evaluation, Keep, Object, Terms};
 pub use error::ObserveError;
@@ -148,6 +150,19 @@ pub trait Driver: Send + Sync + 'static {
     fn show(&self, path: &FieldPath, value: &Value) -> Option<String> {
         let _ = (path, value);
         None
+    }
+
+    /// What to read to find out who made the difference: what the target itself keeps, such as `zpool history`. Asked once,
+    /// in one exchange, and only where the object was as its manifest says before.
+    fn blame_queries(&self, spec: &Self::Spec, drift: &Drift<'_>) -> Vec<Query> {
+        let (_, _) = (spec, drift);
+        Vec::new()
+    }
+
+    /// Who made the difference, as far as the answers tell. What they do not tell for certain is left out.
+    fn blame(&self, spec: &Self::Spec, drift: &Drift<'_>, replies: &Replies) -> Vec<Attribution> {
+        let (_, _, _) = (spec, drift, replies);
+        Vec::new()
     }
 
     /// What to read to list every object of this kind on a target; asked in rounds like [`Driver::queries`].

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::de::short;
 use super::document::{self, Document};
+use super::maintenance::{self, Given, Maintenance};
 use super::node::Node;
 use super::problems::Problems;
 use super::resource::{Driven, Resource, read_resource};
@@ -46,6 +47,8 @@ pub struct Loaded {
     pub instances: Vec<Instance>,
     /// How many resources there are.
     pub resources: usize,
+    /// The windows that are for many resources.
+    pub maintenance: Arc<Maintenance>,
     /// What in the targets uses the machine that Evenkeel runs on, as errors for who does not let these manifests do
     /// that. They are not among `diagnostics`.
     pub on_this_machine: Vec<Diagnostic>,
@@ -70,10 +73,12 @@ pub fn load(registry: &Registry, files: &[SourceFile], values: &[SourceFile], no
     for file in files {
         reading.file(file, &mut problems);
     }
-    let Reading { targets, secrets, resources, on_this_machine, .. } = reading;
+    let Reading { targets, secrets, resources, on_this_machine, windows, .. } = reading;
     let targets: BTreeMap<String, Arc<Target>> = targets.into_iter().map(|(n, (t, _))| (n, t)).collect();
+    let maintenance = windows.finish(&targets, &mut problems);
     let levels = depends::levels(&resources, &mut problems);
-    let (instances, owners) = expand(&resources, &targets, &levels, now, &mut problems);
+    let (mut instances, owners) = expand(&resources, &targets, &levels, now, &mut problems);
+    give_windows(&mut instances, &targets, &maintenance);
     claims::check(&resources, &instances, &owners, now, &mut problems);
     uses::check(&resources, &owners, &targets, &mut problems);
     Loaded {
@@ -81,6 +86,7 @@ pub fn load(registry: &Registry, files: &[SourceFile], values: &[SourceFile], no
         secrets,
         instances,
         resources: resources.len(),
+        maintenance: Arc::new(maintenance),
         on_this_machine: on_this_machine.into_diagnostics(),
         diagnostics: problems.into_diagnostics(),
     }
@@ -123,6 +129,7 @@ struct Reading {
     /// Every set of labels once: thousands of resources have the same.
     labels: HashSet<Arc<BTreeMap<String, String>>>,
     on_this_machine: Problems,
+    windows: maintenance::Reader,
 }
 
 impl Reading {
@@ -142,6 +149,7 @@ impl Reading {
             known: HashMap::new(),
             labels: HashSet::new(),
             on_this_machine: Problems::default(),
+            windows: maintenance::Reader::default(),
         }
     }
 
@@ -166,6 +174,10 @@ impl Reading {
         if document.kind == config::SECRET {
             let written = Written::new(source, document);
             config::take_secret(&written, config::Place::Manifests, &mut self.secrets, problems);
+            return;
+        }
+        if document.kind == maintenance::KIND {
+            self.windows.take(Written::new(source, document), &self.kinds, self.now, problems);
             return;
         }
         let Some((&kind, drivers)) = self.drivers.get_key_value(document.kind.as_str()) else {
@@ -197,7 +209,7 @@ impl Reading {
             problems.error(source, mark, message, Some(hint.to_owned()));
             return;
         }
-        let kinds = || self.kinds.iter().copied().chain([target::KIND, config::SECRET]);
+        let kinds = || self.kinds.iter().copied().chain([target::KIND, maintenance::KIND, config::SECRET]);
         let message = format!("unknown kind `{}`{}", short(kind), did_you_mean(kind, kinds()));
         problems.error(source, mark, message, choices("the kinds are", kinds()));
     }
@@ -274,6 +286,20 @@ fn expand(
     }
     rollout::assign(resources, targets, &mut instances, &owners, problems);
     (instances, owners)
+}
+
+/// Adds the windows of their targets to those of the instances.
+fn give_windows(
+    instances: &mut [Instance],
+    targets: &BTreeMap<String, Arc<Target>>,
+    maintenance: &Maintenance,
+) {
+    let mut given = Given::new(maintenance);
+    for instance in instances {
+        if let Some(target) = targets.get(&instance.id.target) {
+            instance.windows = given.of(target, instance.driver.kind(), &instance.windows);
+        }
+    }
 }
 
 /// A field that is left alone must be one that the manifest gives: a misspelt one would be put right nevertheless.

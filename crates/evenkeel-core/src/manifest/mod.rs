@@ -11,6 +11,7 @@ mod digest;
 mod document;
 mod limits;
 mod load;
+mod maintenance;
 mod node;
 mod plain;
 mod problems;
@@ -30,6 +31,7 @@ mod yaml;
 mod tests;
 
 pub use load::{Loaded, SourceFile, load};
+pub use maintenance::Maintenance;
 pub use node::Node;
 pub use plain::read_plain;
 pub use problems::Problems;

@@ -19,7 +19,7 @@ use crate::config::DriftMode;
 use crate::diagnostic::Location;
 use crate::driver::{ErasedDriver, ErasedSpec};
 use crate::period::Period;
-use crate::plan::{Acceptance, Portion, Rollout, Window, WindowSpec};
+use crate::plan::{Acceptance, Order, Portion, Rollout, Window, WindowSpec};
 use crate::target::Target;
 
 /// The fields of `spec` that every kind has.
@@ -49,6 +49,7 @@ pub(super) struct Common {
     /// (`EsxiPathPolicy`, `EsxiNfsDatastore`, `HyperVSwitch`, `NicSettings`, `DcbPolicy`) one at a time, for others all.
     pub(super) rollout: Option<RolloutSpec>,
     /// When changes that interrupt may be sent: one window or a list of them. Others are sent at any time. Default: always.
+    /// Manifests of the kind `MaintenanceWindow` can say more.
     #[schemars(with = "OneOrMany<WindowSpec>")]
     pub(super) window: Vec<WindowSpec>,
     /// Risks that are wanted.
@@ -67,11 +68,22 @@ pub(super) struct RolloutSpec {
     /// The label of targets whose value says which belong together; those without it belong together, too.
     /// Default: `cluster`.
     pub(super) label: String,
+    /// The hosts that go first, by the labels of their targets. The others of their group are changed only while all of
+    /// these are as their manifests say. Default: none.
+    pub(super) canary: Option<Selector>,
+    /// So long no other host of a group is begun after one was written to, for instance `10m`. Default: not at all.
+    pub(super) pause: Option<Period>,
 }
 
 impl Default for RolloutSpec {
     fn default() -> Self {
-        RolloutSpec { max_unavailable: Portion::Hosts(1), max_failures: 1, label: "cluster".to_owned() }
+        RolloutSpec {
+            max_unavailable: Portion::Hosts(1),
+            max_failures: 1,
+            label: "cluster".to_owned(),
+            canary: None,
+            pause: None,
+        }
     }
 }
 
@@ -84,10 +96,15 @@ impl RolloutSpec {
         }
     }
 
+    /// True where `target` goes before others.
+    pub(super) fn is_canary(&self, target: &Target) -> bool {
+        self.canary.as_ref().is_some_and(|canary| canary.matches(&target.labels))
+    }
+
     /// The part of it that concerns one of so many `hosts` of a group.
-    pub(super) fn of(&self, group: String, hosts: usize) -> Rollout {
+    pub(super) fn of(&self, group: String, hosts: usize, order: Order) -> Rollout {
         let max_failures = usize::try_from(self.max_failures.max(1)).unwrap_or(usize::MAX);
-        Rollout { group, at_once: self.max_unavailable.of(hosts), max_failures }
+        Rollout { group, at_once: self.max_unavailable.of(hosts), max_failures, order, pause: self.pause }
     }
 }
 
@@ -287,8 +304,14 @@ fn check(common: &Common, node: &Node, now: Timestamp, problems: &mut Problems) 
         let hint = Some("1 leaves the other hosts alone after the first that failed".to_owned());
         problems.at_path(node, &["rollout".to_owned(), "maxFailures".to_owned()], message, hint, false);
     }
-    for (path, message) in common.target_selector.iter().flat_map(Selector::problems) {
-        let path: Vec<String> = std::iter::once("targetSelector".to_owned()).chain(path).collect();
+    let canary = common.rollout.as_ref().and_then(|rollout| rollout.canary.as_ref());
+    let canary = canary.map(|canary| (&["rollout", "canary"][..], canary));
+    let selectors = common.target_selector.as_ref().map(|selector| (&["targetSelector"][..], selector));
+    let odd = selectors.into_iter().chain(canary).flat_map(|(at, selector)| {
+        selector.problems().into_iter().map(move |(path, message)| (at, path, message))
+    });
+    for (at, path, message) in odd {
+        let path: Vec<String> = at.iter().map(|&key| key.to_owned()).chain(path).collect();
         let hint =
             Some("`In` and `NotIn` compare with `values`, `Exists` and `DoesNotExist` do not".to_owned());
         problems.at_path(node, &path, message, hint, false);

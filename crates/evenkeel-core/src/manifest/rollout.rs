@@ -1,11 +1,11 @@
 //! Which hosts are changed together with which: the clusters of all resources that take turns.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::problems::Problems;
 use super::resource::{Resource, RolloutSpec};
-use crate::plan::Instance;
+use crate::plan::{Instance, Order};
 use crate::target::Target;
 
 /// Gives each instance that takes turns its cluster. A host counts where something that takes turns is on it: others of
@@ -25,7 +25,8 @@ pub(super) fn assign(
         return;
     }
     let mut groups: HashMap<String, BTreeSet<String>> = HashMap::new();
-    let mut turns: Vec<(usize, &RolloutSpec, String)> = Vec::new();
+    let mut turns: Vec<(usize, &RolloutSpec, String, bool)> = Vec::new();
+    let mut with_canaries: HashSet<String> = HashSet::new();
     let mut machines = Machines::default();
     for (at, (instance, owner)) in instances.iter().zip(owners).enumerate() {
         let (Some(spec), Some(target)) = (specs.get(owner), targets.get(&instance.id.target)) else {
@@ -33,14 +34,33 @@ pub(super) fn assign(
         };
         let group = spec.group(target);
         groups.entry(group.clone()).or_default().insert(machine(target));
-        turns.push((at, spec, group));
+        let is_canary = spec.is_canary(target);
+        if is_canary {
+            with_canaries.insert(group.clone());
+        }
+        turns.push((at, spec, group, is_canary));
         machines.meet(resources.get(*owner), target, problems);
     }
-    for (at, spec, group) in turns {
+    let mut led: HashMap<usize, bool> = HashMap::new();
+    for (at, spec, group, is_canary) in turns {
         let hosts = groups.get(&group).map_or(0, BTreeSet::len);
-        if let Some(instance) = instances.get_mut(at) {
-            instance.rollout = Some(Arc::new(spec.of(group, hosts)));
+        let has_canaries = with_canaries.contains(&group);
+        let order = match spec.canary {
+            Some(_) if is_canary => Order::Canary,
+            Some(_) if has_canaries => Order::AfterCanaries,
+            _ => Order::Any,
+        };
+        if let (Some(instance), Some(owner)) = (instances.get_mut(at), owners.get(at)) {
+            instance.rollout = Some(Arc::new(spec.of(group, hosts, order)));
+            let is_odd = spec.canary.as_ref().is_none_or(|canary| !canary.problems().is_empty());
+            *led.entry(*owner).or_default() |= has_canaries || is_odd;
         }
+    }
+    for resource in led.iter().filter(|(_, is_led)| !**is_led).filter_map(|(at, _)| resources.get(*at)) {
+        let message = "no host of its groups has these labels, so nobody goes first".to_owned();
+        let hint = "label the target of one that takes turns like this, or change the selector".to_owned();
+        let path = ["rollout".to_owned(), "canary".to_owned()];
+        problems.at_path(&resource.node, &path, message, Some(hint), true);
     }
 }
 

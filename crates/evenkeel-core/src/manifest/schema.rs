@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::API_VERSION;
 use super::document::Metadata;
+use super::maintenance::{self, MaintenanceWindowSpec};
 use super::resource::Common;
 use super::target;
 use crate::config::{self, ControllerSpec, DirectorySourceSpec, GitSourceSpec, NotifierSpec, SecretSpec};
@@ -98,7 +99,7 @@ pub fn files(registry: &Registry) -> Vec<(String, String)> {
 }
 
 fn manifest_kinds(registry: &Registry) -> impl Iterator<Item = &'static str> {
-    [target::KIND, config::SECRET].into_iter().chain(registry.kinds())
+    [target::KIND, maintenance::KIND, config::SECRET].into_iter().chain(registry.kinds())
 }
 
 fn generator() -> SchemaGenerator {
@@ -108,6 +109,7 @@ fn generator() -> SchemaGenerator {
 fn manifest(registry: &Registry, kind: &str, generator: &mut SchemaGenerator) -> Option<Value> {
     let spec = match kind {
         target::KIND => one_of::<TargetSpec>(&WAYS, generator),
+        maintenance::KIND => one_of::<MaintenanceWindowSpec>(&maintenance::OPENINGS, generator),
         config::SECRET => one_of::<SecretSpec>(&config::SECRET_SOURCES, generator),
         config::CONTROLLER => ControllerSpec::json_schema(generator).to_value(),
         config::NOTIFIER => one_of::<NotifierSpec>(&config::RECEIVERS, generator),

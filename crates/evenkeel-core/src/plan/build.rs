@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 
 use super::approval::hash;
 use super::clash::refuse_clashes;
-use super::gate::{Written, gate, has_run_out, wants_window, word};
+use super::gate::{Written, gate, has_run_out, word};
+use super::shut::shut;
 use super::wait::wait;
-use super::window::shut;
 use super::{
     Acceptance, Action, Approvable, Approval, Change, ChangeError, Field, Gate, InstanceId, Objection, Plan,
     Policy, Rejection, Rollout, Seen, Window, Withheld,
@@ -54,7 +54,7 @@ pub struct Instance {
     pub suspend: bool,
     /// Risks to data that were accepted.
     pub accepted: Vec<Acceptance>,
-    /// When what interrupts may be sent. Empty: at any time.
+    /// When what changes it may be sent. Empty: at any time.
     pub windows: Arc<[Window]>,
     /// How often the controller looks at it, where the manifest says so.
     pub interval: Option<Period>,
@@ -228,10 +228,8 @@ fn written<'a>(instance: &'a Instance, plan: &str, now: Timestamp) -> Written<'a
 
 /// What waits for a window is looked at when that opens: it may be shut again before the next look otherwise.
 fn look_when_it_opens(report: &mut Report, steps: &[Step], instance: &Instance, now: Timestamp) {
-    if steps.iter().any(wants_window) {
-        let opens = shut(&instance.windows, now).and_then(|shut| shut.until);
-        report.next = report.next.into_iter().chain(opens).min();
-    }
+    let opens = shut(&instance.windows, steps, now).and_then(|shut| shut.until);
+    report.next = report.next.into_iter().chain(opens).min();
 }
 
 /// Lets the steps go before one that may wait, as many as there are before anything held.

@@ -8,7 +8,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::approval::{Approvable, Approval, Rejection};
-use super::window::{Window, shut};
+use super::shut::shut;
+use super::window::Window;
 use crate::driver::{Hazard, Risk, Step};
 
 /// Whether a change may be sent.
@@ -125,7 +126,7 @@ impl Acceptance {
 pub(super) struct Written<'a> {
     /// Risks to data that were accepted.
     pub(super) accepted: &'a [Acceptance],
-    /// When changes that interrupt may be sent. Empty: at any time.
+    /// When it may be sent. Empty: at any time.
     pub(super) windows: &'a [Window],
     /// An approval of this very change that counts now.
     pub(super) approval: Option<&'a Approval>,
@@ -166,11 +167,6 @@ impl Obstacles<'_> {
     }
 }
 
-/// True where a step may only be sent within a window, if there are any. No mode opens one.
-pub(super) fn wants_window(step: &Step) -> bool {
-    step.risk() >= Risk::Disruptive
-}
-
 /// The gate for `steps`, and notes for the plan.
 pub(super) fn gate(steps: &[Step], policy: Policy, written: Written<'_>, now: Timestamp) -> Gated {
     let accepted = written.accepted;
@@ -182,9 +178,8 @@ pub(super) fn gate(steps: &[Step], policy: Policy, written: Written<'_>, now: Ti
     for why in steps.iter().filter_map(|step| step.held.as_ref()) {
         obstacles.add(Approvable::No, why.clone());
     }
-    if steps.iter().any(wants_window)
-        && let Some(shut) = shut(written.windows, now)
-    {
+    // No mode opens a window.
+    if let Some(shut) = shut(written.windows, steps, now) {
         obstacles.add(Approvable::OverridingWindow, shut.reason);
     }
     // Hundreds of steps of one change share a few hazards; each is told once.

@@ -8,6 +8,7 @@ mod clash;
 mod gate;
 mod removal;
 mod rollout;
+mod shut;
 mod wait;
 mod window;
 
@@ -17,8 +18,9 @@ pub use build::{Blueprint, Instance, build};
 pub use change::{Action, Change, ChangeError, Field, InstanceId, Seen, Withheld};
 pub use gate::{Acceptance, Door, Gate, Objection, Policy};
 pub use removal::{Removal, removals};
-pub use rollout::{Portion, Rollout};
-pub use window::{Window, WindowSpec};
+pub use rollout::{Order, Portion, Rollout};
+pub(crate) use window::Origin;
+pub use window::{AppliesTo, Effect, Window, WindowSpec};
 
 use serde::{Deserialize, Serialize};
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::approval::hash;
 use super::gate::{Written, gate};
-use super::{Action, Approvable, Change, ChangeError, Decided, Gate, InstanceId, Policy};
+use super::shut::shut;
+use super::{Action, Approvable, Change, ChangeError, Decided, Gate, InstanceId, Policy, Window};
 use crate::driver::{ErasedDriver, Report, Risk, Step};
 use crate::request::Replies;
 use crate::target::Target;
@@ -20,6 +21,8 @@ pub struct Removal<'a> {
     pub driver: &'a dyn ErasedDriver,
     /// The objects of this kind that manifests still want here.
     pub keep: &'a [&'a str],
+    /// The windows of this kind on this target.
+    pub windows: &'a [Window],
     /// What was read of the target, the inventory included.
     pub replies: &'a Replies,
     /// What the mode allows.
@@ -82,9 +85,11 @@ fn open(change: &mut Change, mut steps: Vec<Step>, removal: &Removal<'_>) {
     let written = Written {
         approval: approval.filter(|approval| approval.covers(&plan, removal.now)),
         rejection: rejection.filter(|rejection| rejection.plan == plan),
+        windows: removal.windows,
         ..Written::default()
     };
     let gated = gate(&steps, removal.policy, written, removal.now);
+    change.report.next = shut(removal.windows, &steps, removal.now).and_then(|shut| shut.until);
     change.risk = steps.iter().map(Step::risk).max().unwrap_or_default();
     let opened = gated.by_approval && gated.gate == Gate::Open;
     change.approved = written.approval.filter(|_| opened).cloned();

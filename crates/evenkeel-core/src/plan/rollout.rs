@@ -3,6 +3,8 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::period::Period;
+
 /// The hosts that one host is changed with, and how many of them at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rollout {
@@ -12,6 +14,22 @@ pub struct Rollout {
     pub at_once: usize,
     /// After so many that failed, no other of them is changed.
     pub max_failures: usize,
+    /// Whether this host goes before the others.
+    pub order: Order,
+    /// So long no other of them is begun after one was written to.
+    pub pause: Option<Period>,
+}
+
+/// When a host goes, of those that belong together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    /// At any time.
+    #[default]
+    Any,
+    /// Before the others.
+    Canary,
+    /// When all canaries are as their manifests say.
+    AfterCanaries,
 }
 
 /// How many hosts: a number, or a share of them.

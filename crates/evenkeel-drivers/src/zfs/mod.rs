@@ -5,6 +5,7 @@
 
 mod command;
 mod dataset;
+mod history;
 mod name;
 mod pool;
 mod reply;
@@ -16,6 +17,7 @@ mod value;
 mod written;
 
 pub use dataset::{DatasetType, PropertyState, ZfsDataset, ZfsDatasetSpec, ZfsDatasetState};
+pub use history::HISTORY;
 pub use pool::{ZfsPool, ZfsPoolSpec, ZfsPoolState};
 pub use scalar::Scalar;
 pub use snapshot::{

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use evenkeel_core::config::{DriftMode, PushLimit};
-use evenkeel_core::driver::{Registry, Risk};
+use evenkeel_core::driver::{Attribution, Registry, Risk};
 use evenkeel_core::plan::{Instance, InstanceId, Policy};
 use jiff::Timestamp;
 
@@ -34,6 +34,8 @@ pub(super) struct Errand {
     pub(super) doubt: Option<String>,
     /// Who asked for it.
     pub(super) by: Option<String>,
+    /// Who made the differences that are drift, where the target told.
+    pub(super) blamed: BTreeMap<InstanceId, Vec<Attribution>>,
     pub(super) stop: Stop,
 }
 
@@ -101,6 +103,7 @@ pub(super) fn prepare(shared: &Shared, job: &Job, stop: Stop) -> Option<Errand> 
         leaving,
         doubt,
         by,
+        blamed: BTreeMap::new(),
         stop,
     })
 }

@@ -2,6 +2,7 @@
 //! until that is confirmed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use evenkeel_core::plan::{Action, Change, InstanceId};
 use jiff::Timestamp;
@@ -141,7 +142,9 @@ pub(super) fn pruning(state: &State, source: &str, target: &str, now: Timestamp)
     }
     let decided = leaving(state, source, target)
         .map(|entry| (object((&entry.key.id.kind, &entry.object)), state.approvals.decided(&entry.key, now)));
-    Pruning { wanted_elsewhere, confirmed: Some(confirmed.collect()), decided: decided.collect() }
+    let maintenance = own.map(|world| Arc::clone(&world.maintenance)).unwrap_or_default();
+    let confirmed = Some(confirmed.collect());
+    Pruning { wanted_elsewhere, confirmed, decided: decided.collect(), maintenance }
 }
 
 /// Why nothing may be removed from a machine now: it is not known whether another source wants what seems left over.

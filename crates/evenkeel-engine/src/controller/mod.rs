@@ -7,6 +7,7 @@
 //! What is to be remembered goes through `outbox`, in the order in which it happened; `keeper` writes it down.
 
 mod approvals;
+mod blame;
 mod decide;
 mod errand;
 mod fight;

@@ -12,6 +12,7 @@ use super::approvals::Approvals;
 use super::history::fingerprint;
 use super::inventory;
 use super::outbox::Outbox;
+use super::rollout::Rests;
 use super::schedule::{Limits, Scheduler};
 use super::state::{ConfiguredSource, Counters, Parts, Shared, SourceState, State, about_source};
 use super::watch::Watched;
@@ -86,6 +87,7 @@ async fn recall(
 ) -> Result<State, StoreError> {
     let all = ResourceFilter::default();
     let resources = store.resources(&all).await?.into_iter().map(|status| (status.key.clone(), status));
+    let resources: BTreeMap<_, _> = resources.collect();
     let inventory = store.inventory(None).await?.into_iter().map(|entry| (entry.key.clone(), entry));
     let approvals =
         Approvals::of(store.approvals(&ApprovalFilter { live: true, ..Default::default() }).await?);
@@ -95,7 +97,8 @@ async fn recall(
     Ok(State {
         scheduler: Scheduler::new(limits, seed),
         sources: BTreeMap::new(),
-        resources: resources.collect(),
+        rests: Rests::begin(!resources.is_empty(), now),
+        resources,
         inventory: inventory.collect(),
         approvals,
         seen: observed.map(|seen| (seen.key, fingerprint(seen.state.as_ref()))).collect(),

@@ -1,10 +1,10 @@
 //! Rollouts across jobs: hosts of one cluster take turns, and are left alone while too many of them stand failed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use evenkeel_core::condition::Status;
-use evenkeel_core::plan::{Change, InstanceId, Plan, Rollout};
+use evenkeel_core::plan::{Change, InstanceId, Order, Plan, Rollout};
 use jiff::Timestamp;
 
 use super::errand::Errand;
@@ -15,7 +15,7 @@ use super::state::State;
 use super::words::Trigger;
 use super::work::Prepared;
 use super::world::{Wanted, World};
-use crate::rollout::{away, is_away, stopped};
+use crate::rollout::{away, canaries_first, is_away, rested, stopped};
 use crate::run::Verdict;
 use crate::store::{ResourceKey, ResourceStatus};
 
@@ -37,12 +37,47 @@ fn governed<'a>(
     })
 }
 
-/// Holds what is not to be sent because others of its cluster failed. To be asked when the writing begins: while the
-/// job waited for its turn, the one before it may have failed.
-pub(super) fn hold(state: &State, prepared: &mut Prepared) {
+/// When the hosts of clusters were written to last.
+#[derive(Debug, Default)]
+pub(super) struct Rests {
+    /// When this controller began to know, where another one was there before it, which may have written just then.
+    since: Option<Timestamp>,
+    /// The moment and the host, by source and cluster.
+    last: BTreeMap<(String, String), (Timestamp, String)>,
+}
+
+impl Rests {
+    /// Where something `is_known` of resources from before.
+    pub(super) fn begin(is_known: bool, now: Timestamp) -> Self {
+        Rests { since: is_known.then_some(now), last: BTreeMap::new() }
+    }
+
+    /// A host was written to.
+    pub(super) fn note(&mut self, source: &str, rollout: &Rollout, host: &str, now: Timestamp) {
+        if rollout.pause.is_some() {
+            self.last.insert((source.to_owned(), rollout.group.clone()), (now, host.to_owned()));
+        }
+    }
+
+    /// Until when a host waits after the last one of its cluster.
+    fn until(&self, source: &str, rollout: &Rollout, host: &str) -> Option<Timestamp> {
+        let last = self.last.get(&(source.to_owned(), rollout.group.clone()));
+        let written = match last {
+            Some((_, last)) if last == host => return None,
+            Some((at, _)) => Some(*at),
+            None => self.since,
+        };
+        rested(rollout, written?)
+    }
+}
+
+/// Holds what is not to be sent because others of its cluster failed, go first, or went just now. To be asked when the
+/// writing begins: while the job waited for its turn, the one before it may have failed.
+pub(super) fn hold(state: &State, prepared: &mut Prepared, now: Timestamp) {
     let Prepared { errand, plan } = prepared;
     let own = errand.job.target.as_str();
     let mut held: Vec<(InstanceId, String)> = Vec::new();
+    let mut resting: BTreeMap<InstanceId, Timestamp> = BTreeMap::new();
     for (id, rollout) in governed(errand, plan) {
         let hosts = |is_so: fn(&State, &ResourceKey) -> bool| {
             hosts_where(state, &errand.job.source, &rollout.group, |key| is_so(state, key))
@@ -58,13 +93,47 @@ pub(super) fn hold(state: &State, prepared: &mut Prepared) {
         missing.remove(own);
         if missing.len() >= rollout.at_once {
             held.push((id.clone(), away(&rollout, &missing)));
+            continue;
+        }
+        let level = errand.world.wanted.get(id).map_or(0, |wanted| wanted.instance.level);
+        let canaries = canaries_to_come(state, &errand.job.source, &rollout, level);
+        if !canaries.is_empty() {
+            held.push((id.clone(), canaries_first(&rollout.group, &canaries)));
+            continue;
+        }
+        let rest = state.rests.until(&errand.job.source, &rollout, own).filter(|until| now < *until);
+        if let Some(until) = rest {
+            let why = format!("the hosts with {} rest until {}", rollout.group, until.strftime("%F %TZ"));
+            held.push((id.clone(), why));
+            resting.insert(id.clone(), until);
         }
     }
     for (id, why) in held {
         let here = |change: &&mut Change| change.id == id && change.is_open();
-        plan.changes.iter_mut().filter(here).for_each(|change| change.gate.hold([why.clone()]));
+        for change in plan.changes.iter_mut().filter(here) {
+            change.gate.hold([why.clone()]);
+            let until = resting.get(&id).copied();
+            change.report.next = change.report.next.into_iter().chain(until).min();
+        }
         errand.holds.insert(id, Hold::Rollout(why));
     }
+}
+
+/// The canaries that one of the others has to wait for: those that are not as their manifests say in anything that does
+/// not itself wait for more than it does.
+fn canaries_to_come(state: &State, source: &str, rollout: &Rollout, level: usize) -> BTreeSet<String> {
+    if rollout.order != Order::AfterCanaries {
+        return BTreeSet::new();
+    }
+    let Some(world) = state.world(source) else { return BTreeSet::new() };
+    let goes_first = |wanted: &Wanted| {
+        let one = &wanted.instance;
+        let is_canary = |own: &Arc<Rollout>| own.order == Order::Canary && own.group == rollout.group;
+        !one.suspend && one.level <= level && one.rollout.as_ref().is_some_and(is_canary)
+    };
+    let canaries = world.wanted.iter().filter(|(_, wanted)| goes_first(wanted)).map(|(id, _)| id);
+    let key = |id: &InstanceId| ResourceKey { source: source.to_owned(), id: id.clone() };
+    canaries.filter(|id| !state.is_ready(&key(id))).map(|id| id.target.clone()).collect()
 }
 
 /// The hosts of a group with a resource that `is_so`, as far as their manifests still want to change them.
@@ -134,6 +203,13 @@ impl State {
     pub(super) fn is_missing(&self, key: &ResourceKey) -> bool {
         let ready = self.resources.get(key).and_then(|status| status.conditions.first());
         ready.is_some_and(|ready| ready.status == Status::Unknown && is_away(&ready.reason))
+    }
+
+    /// True where a resource goes first, and is not as its manifest says yet.
+    pub(super) fn is_canary_to_come(&self, key: &ResourceKey) -> bool {
+        let Some(world) = self.world(&key.source) else { return false };
+        let rollout = world.wanted.get(&key.id).and_then(|wanted| wanted.instance.rollout.as_ref());
+        rollout.is_some_and(|rollout| rollout.order == Order::Canary) && !self.is_ready(key)
     }
 
     /// A resource stands in the way no more: what of its cluster is not as wanted yet may go on.

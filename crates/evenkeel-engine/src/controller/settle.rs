@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use evenkeel_core::condition::Condition;
+use evenkeel_core::driver::Attribution;
 use evenkeel_core::plan::{Change, Plan};
 use jiff::Timestamp;
 
 use super::approvals::Looked;
+use super::blame;
 use super::errand::Errand;
 use super::fight;
 use super::history;
@@ -34,6 +36,8 @@ pub(super) struct Fared<'a> {
     /// The run was told to stop before its end.
     pub(super) stopped: bool,
     pub(super) intent: Intent,
+    /// Who made the difference, where it is drift and the target told.
+    pub(super) blamed: &'a [Attribution],
     pub(super) standing: Standing,
 }
 
@@ -48,9 +52,17 @@ pub(super) fn settle(shared: &Shared, errand: &Errand, plan: &Plan, run: Option<
     batch.events.extend(tidings::of_target(fared.iter().zip(olds), now));
     let mut reports = BTreeMap::new();
     let halted = fared.iter().any(|one| one.verdict.is_some_and(Verdict::ends_target));
-    let in_the_way = |state: &State, key: &ResourceKey| state.stands_failed(key) || state.is_missing(key);
+    let in_the_way = |state: &State, key: &ResourceKey| {
+        state.stands_failed(key) || state.is_missing(key) || state.is_canary_to_come(key)
+    };
     let were_in_the_way: Vec<&ResourceKey> =
         fared.iter().map(|one| &one.key).filter(|key| in_the_way(&state, key)).collect();
+    for one in fared.iter().filter(|one| one.sent) {
+        let wanted = errand.world.wanted.get(&one.change.id);
+        if let Some(rollout) = wanted.and_then(|wanted| wanted.instance.rollout.as_ref()) {
+            state.rests.note(&errand.job.source, rollout, &errand.job.target, now);
+        }
+    }
     for one in &fared {
         take(&mut state, errand, one, number, now, &mut batch);
         // A newer wish is not fulfilled by what fulfilled an older one.
@@ -81,6 +93,12 @@ pub(super) fn settle(shared: &Shared, errand: &Errand, plan: &Plan, run: Option<
     for one in fared.iter().filter(|one| one.change.is_open() && one.change.approved.is_some()) {
         if matches!(one.verdict, Some(Verdict::Held { .. })) {
             state.scheduler.wake(&one.key, Trigger::Retry, soon);
+        }
+    }
+    let removed = plan.changes.iter().filter(|change| inventory::is_removal(change));
+    if let Some(next) = removed.filter_map(|change| change.report.next).min() {
+        for key in errand.job.keys.iter().filter(|key| is_sweep(&key.id)) {
+            state.scheduler.wake(key, Trigger::Periodic, next);
         }
     }
     let trouble = fared.iter().find_map(|one| one.change.error.as_ref());
@@ -162,6 +180,7 @@ fn known(state: &State, key: &ResourceKey, now: Timestamp) -> Option<ResourceSta
         conditions: Vec::new(),
         differs: Vec::new(),
         intent: None,
+        attributions: Vec::new(),
         observed_at: None,
         since: now,
         failures: 0,
@@ -185,9 +204,11 @@ fn fared<'a>(errand: &'a Errand, plan: &'a Plan, run: Option<&'a Run>) -> Vec<Fa
             || after_look(change, hold, intent),
             |verdict| after_run(change, verdict, hold, intent),
         );
+        let blamed = errand.blamed.get(&change.id).map_or(&[][..], Vec::as_slice);
+        let standing = standing.blaming(blame::told(blamed, change));
         let key = ResourceKey { source: errand.job.source.clone(), id: change.id.clone() };
         let stopped = run.is_some_and(|run| run.stopped);
-        Fared { key, change, verdict, sent, stopped, intent, standing }
+        Fared { key, change, verdict, sent, stopped, intent, blamed, standing }
     });
     fared.collect()
 }
@@ -245,6 +266,11 @@ fn status(
         _ if !is_unread => (one.change.fields.clone(), Some(one.intent)),
         old => (old.map(|old| old.differs.clone()).unwrap_or_default(), old.and_then(|old| old.intent)),
     };
+    let attributions = match old {
+        Some(old) if is_unread => old.attributions.clone(),
+        _ if ready => Vec::new(),
+        _ => one.blamed.to_vec(),
+    };
     let is_new = old.is_none_or(|old| old.digest != digest);
     let fulfilled = match old.and_then(|old| old.fulfilled.clone()) {
         _ if ready => Some(digest.clone()),
@@ -265,6 +291,7 @@ fn status(
         conditions,
         differs,
         intent,
+        attributions,
         observed_at: if one.change.error.is_none() { Some(now) } else { old.and_then(|old| old.observed_at) },
         since: unmoved.map_or(now, |old| old.since),
         failures: 0,

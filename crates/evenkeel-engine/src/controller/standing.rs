@@ -95,6 +95,16 @@ impl Standing {
         }
     }
 
+    /// With who made the difference, where that is what it speaks of.
+    pub(super) fn blaming(self, who: Option<String>) -> Self {
+        match who {
+            Some(who) if ["Drifted", "Held", "Fight", "Suspended"].contains(&self.reason.as_str()) => {
+                Standing { message: format!("{}; {who}", self.message), ..self }
+            }
+            _ => self,
+        }
+    }
+
     /// After a mistake in the program that ended the job.
     pub(super) fn crashed(message: &str) -> Self {
         Standing::new(Status::Unknown, CRASHED, message).reconciling()

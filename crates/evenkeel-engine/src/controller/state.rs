@@ -16,6 +16,7 @@ use tokio::sync::{Notify, broadcast, watch};
 
 use super::approvals::Approvals;
 use super::outbox::Outbox;
+use super::rollout::Rests;
 use super::schedule::{Job, JobId, Scheduler, Unit};
 use super::watch::Watched;
 use super::work::Prepared;
@@ -116,6 +117,7 @@ pub(super) struct State {
     pub(super) asked: HashMap<ResourceKey, String>,
     /// What is to be written down.
     pub(super) outbox: Outbox,
+    pub(super) rests: Rests,
     pub(super) store_trouble: Option<String>,
     pub(super) counters: Counters,
     /// When the loop last turned.

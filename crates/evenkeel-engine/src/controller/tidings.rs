@@ -5,6 +5,7 @@ use evenkeel_core::plan::{Action, Change, ChangeError};
 use evenkeel_core::transport::TransportErrorKind;
 use jiff::Timestamp;
 
+use super::blame;
 use super::settle::Fared;
 use super::standing::{CRASHED, WAITING};
 use super::state::about_resource;
@@ -37,9 +38,11 @@ pub(super) fn of_resource(old: Option<&ResourceStatus>, one: &Fared<'_>, now: Ti
             Intent::Intentional => "Applied",
             Intent::Corrective => "DriftCorrected",
         };
+        let who = blame::told(one.blamed, one.change).map(|who| format!("; {who}")).unwrap_or_default();
         let approved = one.change.approved.as_ref();
         let approved = approved.map(|word| format!(" (approved by {}: {})", word.by, word.reason));
-        return about(Weight::Normal, reason, done(one.change) + &approved.unwrap_or_default());
+        let message = format!("{}{who}{}", done(one.change), approved.unwrap_or_default());
+        return about(Weight::Normal, reason, message);
     }
     if lost(one).is_some() || old.is_some_and(|old| is_known(old, one)) {
         return None;

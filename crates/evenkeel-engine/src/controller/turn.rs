@@ -112,7 +112,7 @@ impl Works {
                         state.scheduler.done(id, &[], now);
                         continue;
                     };
-                    rollout::hold(&state, &mut prepared);
+                    rollout::hold(&state, &mut prepared, now);
                     drop(state);
                     let job = prepared.errand.job.clone();
                     let work = write(Arc::clone(shared), prepared);

@@ -8,6 +8,7 @@ use evenkeel_core::plan::{Action, Change, InstanceId, Plan};
 use evenkeel_core::transport::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 
+use super::blame;
 use super::errand::{Errand, prepare};
 use super::inventory;
 use super::schedule::{Ended, Job, Report};
@@ -41,16 +42,18 @@ pub(super) enum Reached {
 
 /// Reads a target and compares.
 pub(super) async fn look(shared: Arc<Shared>, job: Job, stop: Stop) -> Reached {
-    let Some(errand) = prepare(&shared, &job, stop) else {
+    let Some(mut errand) = prepare(&shared, &job, stop) else {
         settle::without_result(&shared, &job, Ended::NotStarted, None);
         return Reached::End;
     };
-    let plan = engine(&shared, &errand.stop).plan(&errand.scope, errand.policy).await;
+    let engine = engine(&shared, &errand.stop);
+    let plan = engine.plan(&errand.scope, errand.policy).await;
     if errand.stop.is_requested() {
         // A newer revision wants it otherwise.
         settle::without_result(&shared, &job, Ended::NotStarted, errand.by.as_deref());
         return Reached::End;
     }
+    errand.blamed = blame::blame(&shared, &engine, &errand, &plan).await;
     if plan.changes.iter().any(Change::is_open) {
         return Reached::Plan(Box::new(Prepared { errand, plan }));
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use evenkeel_core::config::{Caps, Reconcile};
 use evenkeel_core::diagnostic::{Diagnostic, Severity};
 use evenkeel_core::driver::Registry;
-use evenkeel_core::manifest::{Loaded, load};
+use evenkeel_core::manifest::{Loaded, Maintenance, load};
 use evenkeel_core::plan::{Instance, InstanceId};
 use evenkeel_core::target::Target;
 use jiff::Timestamp;
@@ -38,6 +38,8 @@ impl Wanted {
         let (one, other) = (&self.instance, &other.instance);
         (one.interval, one.drift, one.suspend, &one.ignore, &one.depends_on, &one.rollout)
             != (other.interval, other.drift, other.suspend, &other.ignore, &other.depends_on, &other.rollout)
+            || !one.windows.iter().zip(other.windows.iter()).all(|(one, other)| one.is_alike(other))
+            || one.windows.len() != other.windows.len()
     }
 }
 
@@ -51,6 +53,8 @@ pub(super) struct World {
     pub(super) wanted: BTreeMap<InstanceId, Wanted>,
     /// The instances of each resource, by `Kind/name`.
     named: HashMap<String, Vec<InstanceId>>,
+    /// The windows that are for many resources.
+    pub(super) maintenance: Arc<Maintenance>,
     /// What is worth a look in the manifests.
     pub(super) warnings: Vec<Diagnostic>,
 }
@@ -70,7 +74,7 @@ impl World {
         if !terms.allow_local && !loaded.on_this_machine.is_empty() {
             return Err([loaded.on_this_machine, loaded.diagnostics].concat());
         }
-        let Loaded { mut targets, instances, diagnostics, .. } = loaded;
+        let Loaded { mut targets, instances, maintenance, diagnostics, .. } = loaded;
         if terms.prune {
             for target in targets.values_mut().filter(|target| target.carries_marks()) {
                 Arc::make_mut(target).spec.prune = true;
@@ -89,7 +93,7 @@ impl World {
         });
         let warnings = diagnostics.into_iter().filter(|d| d.severity == Severity::Warning).collect();
         let (revision, wanted, content) = (snapshot.revision.clone(), wanted.collect(), content(snapshot));
-        Ok(World { revision, content, targets, wanted, named, warnings })
+        Ok(World { revision, content, targets, wanted, named, maintenance, warnings })
     }
 
     /// True where this is what a snapshot says.

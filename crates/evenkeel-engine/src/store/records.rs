@@ -5,7 +5,7 @@ use std::fmt;
 
 use evenkeel_core::condition::Condition;
 use evenkeel_core::diagnostic::{Diagnostic, Location};
-use evenkeel_core::driver::Health;
+use evenkeel_core::driver::{Attribution, Health};
 use evenkeel_core::plan::{Action, Approval, Field, InstanceId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -64,6 +64,9 @@ pub struct ResourceStatus {
     /// Whether what differs is a wish not yet fulfilled, or drift.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
+    /// Who made what differs, where it is drift and the target told. Kept until it is over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attributions: Vec<Attribution>,
     /// When it was last looked at with success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_at: Option<Timestamp>,

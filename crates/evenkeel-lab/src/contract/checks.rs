@@ -8,6 +8,7 @@ use evenkeel_core::plan::{Action, Change, Instance, InstanceId};
 use evenkeel_core::request::{Replies, Request};
 use serde_json::Value;
 
+use super::blame::asking_who_changes_nothing;
 use super::guards::guards_put_back;
 use super::proofs::proofs_tell_the_truth;
 use super::twin::{
@@ -48,6 +49,7 @@ pub fn checks() -> Vec<Check> {
         check("proofs tell the truth", proofs_tell_the_truth),
         check("a guard puts back what was there", guards_put_back),
         check("only what carries our mark is removed", only_ours_is_removed),
+        check("asking who did it changes nothing", asking_who_changes_nothing),
     ]
 }
 

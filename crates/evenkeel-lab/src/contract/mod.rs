@@ -3,6 +3,7 @@
 //! A driver is checked by being registered: `tests/contract.rs` goes through the registry and fails where a kind
 //! has no [`Fixture`]. Everything here is pure; [`twin`] is the engine's reconcile path without its I/O.
 
+mod blame;
 mod checks;
 mod container_templates;
 mod esxi_nfs_datastore;

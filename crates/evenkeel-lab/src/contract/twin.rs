@@ -113,7 +113,16 @@ pub fn plan_with_removals(instances: &[Instance], keep: &[&str], replies: Replie
         let target = &Target { name: TARGET.to_owned(), labels: BTreeMap::new(), spec };
         let (driver, policy) = (&*first.driver, POLICY);
         let decided = &BTreeMap::new();
-        changes.extend(removals(&Removal { target, driver, keep, replies, policy, decided, now: now() }));
+        changes.extend(removals(&Removal {
+            target,
+            driver,
+            keep,
+            windows: &[],
+            replies,
+            policy,
+            decided,
+            now: now(),
+        }));
     }
     Plan::of(changes)
 }

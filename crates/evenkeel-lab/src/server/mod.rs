@@ -87,9 +87,11 @@ pub struct LabTarget {
 
 impl LabTarget {
     /// A machine that `root` may log in to with the lab's key.
-    pub fn new(name: impl Into<String>, host: ZfsHost) -> Self {
+    pub fn new(name: impl Into<String>, mut host: ZfsHost) -> Self {
+        let name = name.into();
+        host.set_hostname(&name);
         LabTarget {
-            name: name.into(),
+            name,
             host,
             user: "root".to_owned(),
             password: None,

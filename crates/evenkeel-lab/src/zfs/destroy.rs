@@ -60,6 +60,7 @@ fn destroy_dataset(host: &mut ZfsHost, rights: Rights, name: &str, recursive: bo
     host.txg += 1;
     let below: Vec<String> = host.descendants(name).cloned().collect();
     for gone in below.iter().map(String::as_str).chain([name]) {
+        host.remember("destroy", gone, "");
         host.datasets.remove(gone);
     }
     Ok(())

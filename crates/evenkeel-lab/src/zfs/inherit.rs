@@ -96,6 +96,8 @@ fn inherit_on(
             settings.remove(word);
         }
     }
+    let value = host.stored(name, word).0;
+    host.remember_property("inherit", name, word, &value);
     host.mount_after(name, word, &before);
     let is_mounted = host.datasets.get(name).is_some_and(|d| d.mount.is_some());
     if MOUNT_FLAGS.contains(&word) && is_mounted {

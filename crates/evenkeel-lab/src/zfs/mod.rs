@@ -7,6 +7,7 @@ mod create;
 mod destroy;
 mod effective;
 mod get;
+mod history;
 mod inherit;
 mod list;
 mod model;
@@ -59,12 +60,14 @@ pub struct ZfsHost {
     datasets: BTreeMap<String, Dataset>,
     /// Counts writes: the transaction groups of all pools, and the clock.
     txg: u64,
+    history: history::History,
 }
 
 impl ZfsHost {
     /// A machine without pools.
     pub fn new(version: Version) -> Self {
-        ZfsHost { version, pools: BTreeMap::new(), datasets: BTreeMap::new(), txg: 4 }
+        let history = history::History::new();
+        ZfsHost { version, pools: BTreeMap::new(), datasets: BTreeMap::new(), txg: 4, history }
     }
 
     /// The simulated release.
@@ -94,6 +97,7 @@ impl ZfsHost {
             }
             None => 0,
         };
+        self.remember_command(&words, exit);
         Reply { exit, stdout: out.stdout.into_bytes(), stderr: out.stderr.into_bytes() }
     }
 
@@ -131,6 +135,7 @@ impl ZfsHost {
             "get" => pool::get(self, args, out),
             "set" => pool::set(self, rights, args, out),
             "list" => pool::list(self, args, out),
+            "history" => history::run(self, rights, args, out),
             other => self.unrecognized(Program::Zpool, other, out),
         }
     }

@@ -102,7 +102,7 @@ pub struct Setting {
     pub hides_received: bool,
 }
 
-const BASE_TIME: u64 = 1_795_000_000;
+pub(super) const BASE_TIME: u64 = 1_795_000_000;
 /// What an empty file system takes.
 const EMPTY_FILESYSTEM: u64 = 98_304;
 /// What an empty volume takes.
@@ -168,7 +168,18 @@ impl ZfsHost {
             mount: None,
             busy: false,
         };
+        let set: Vec<(String, String)> = dataset
+            .settings
+            .iter()
+            .filter_map(|(property, setting)| Some((property.clone(), setting.local.clone()?)))
+            .collect();
         self.datasets.insert(name.to_owned(), dataset);
+        if parent_of(name).is_some() {
+            self.remember("create", name, " ");
+            for (property, value) in set {
+                self.remember_property("set", name, &property, &value);
+            }
+        }
         self.remount(name);
     }
 

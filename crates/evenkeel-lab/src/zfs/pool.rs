@@ -173,6 +173,7 @@ pub(super) fn set(host: &mut ZfsHost, rights: Rights, args: &[&str], out: &mut O
                 ));
             }
             host.txg += 1;
+            host.remember_pool_property(pool, full_name(property), &value);
             if let Some(state) = host.pools.get_mut(*pool) {
                 state.settings.insert(full_name(property).to_owned(), value);
             }

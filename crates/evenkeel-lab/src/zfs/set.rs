@@ -227,6 +227,7 @@ impl ZfsHost {
     }
 
     fn store(&mut self, name: &str, property: &str, value: String, keep_mounted: bool) {
+        self.remember_property("set", name, property, &value);
         let follows = property == "volsize" && is_thick(self, name);
         let before = self.stored(name, "mountpoint").0;
         if let Some((dataset, snapshot)) = name.split_once('@') {

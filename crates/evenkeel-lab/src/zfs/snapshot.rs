@@ -188,6 +188,7 @@ fn rename_snapshots(host: &mut ZfsHost, datasets: &[String], old: &str, new: &st
 }
 
 fn rename_dataset(host: &mut ZfsHost, from: &str, to: &str) {
+    host.remember("rename", from, &format!("-> {to}"));
     let names: Vec<String> =
         std::iter::once(from.to_owned()).chain(host.descendants(from).cloned()).collect();
     for name in names {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use evenkeel_core::config::DriftMode;
 use evenkeel_core::period::Period;
 use evenkeel_engine::controller::{Decision, Word};
-use evenkeel_engine::store::{ApprovalState, ResourceFilter, AuditEntry, Audited, Chain};
+use evenkeel_engine::store::{ApprovalState, AuditEntry, Audited, Chain, ResourceFilter};
 use evenkeel_lab::random::Random;
 use jiff::Timestamp;
 

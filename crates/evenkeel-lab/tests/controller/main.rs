@@ -6,6 +6,7 @@
 mod approval_races;
 mod approvals;
 mod bench;
+mod blame;
 mod chaos;
 mod crash;
 mod day;

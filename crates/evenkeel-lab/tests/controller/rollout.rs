@@ -18,7 +18,7 @@ const HOSTS: [&str; 6] = ["fig", "kiwi", "lime", "olive", "pear", "plum"];
 fn head(hosts: &[&str]) -> String {
     let target = |host: &&str| {
         format!(
-            "---\napiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: {{ name: {host}, labels: {{ cluster: tokyo }} }}\nspec: {{ ssh: {{ host: {host} }} }}\n"
+            "---\napiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: {{ name: {host}, labels: {{ cluster: tokyo, name: {host} }} }}\nspec: {{ ssh: {{ host: {host} }} }}\n"
         )
     };
     hosts.iter().map(target).collect()
@@ -183,6 +183,52 @@ async fn a_person_or_another_wish_has_a_halted_host_tried_again() {
         bench.until("quiet", Bench::is_quiet).await;
         assert_eq!((bench.status("fig-paths").halted, bench.status("fig-paths").failed), (None, false));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_others_wait_for_the_canary_and_go_when_it_is_well() {
+    let rollout = "maxUnavailable: 50%, maxFailures: 3, canary: { matchLabels: { name: olive } }";
+    let bench = begun(rollout).await;
+    spoil(&bench, "olive");
+    bench.push(&site(&HOSTS, LZ4, rollout)).await;
+    bench.until("what takes no turns", |b| with(b, "free", "lz4").len() >= 5).await;
+    bench.run_for(120).await;
+    assert_eq!(with(&bench, "a", "lz4"), [""; 0], "{}", bench.story());
+    let status = bench.status("fig-tank-a");
+    assert_eq!(
+        (status.conditions[0].reason.as_str(), status.conditions[0].message.as_str()),
+        (
+            "Waiting",
+            "not begun, because of the hosts with cluster=tokyo olive goes first, and is not as the manifests say yet"
+        )
+    );
+    bench.wire.refuse_nothing();
+    bench.reconcile(ResourceFilter { target: Some("olive".into()), ..ResourceFilter::default() }).await;
+    let begun = bench.now();
+    bench.until("all", |b| with(b, "a", "lz4").len() == 6).await;
+    assert!(bench.now().duration_since(begun).as_secs() < 60, "woken, not waited for: {}", bench.story());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_rests_between_its_hosts_and_after_a_restart() {
+    let mut bench = begun("").await;
+    bench.push(&site(&HOSTS, LZ4, "pause: 10m")).await;
+    bench.until("the first", |b| with(b, "a", "lz4").len() == 1).await;
+    bench.run_for(9).await;
+    assert_eq!(with(&bench, "a", "lz4").len(), 1, "{}", bench.story());
+    let host = HOSTS.into_iter().find(|host| !with(&bench, "a", "lz4").contains(host)).unwrap();
+    let status = bench.status(&format!("{host}-tank-a"));
+    assert_eq!(status.conditions[0].reason, "Waiting");
+    let message = &status.conditions[0].message;
+    assert!(message.starts_with("the hosts with cluster=tokyo rest until 2026-11-20 "), "{message}");
+    bench.run_for(2).await;
+    assert_eq!(with(&bench, "a", "lz4").len(), 2, "{}", bench.story());
+    bench.run_for(5).await;
+    bench.restart().await;
+    bench.run_for(9).await;
+    assert_eq!(with(&bench, "a", "lz4").len(), 2, "it does not know when it was: {}", bench.story());
+    bench.run_for(45).await;
+    assert_eq!(with(&bench, "a", "lz4").len(), 6, "{}", bench.story());
 }
 
 /// A pool whose guests have paths, of which some are lost when it is set.

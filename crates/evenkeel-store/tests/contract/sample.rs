@@ -3,6 +3,7 @@
 use evenkeel_core::condition::{Condition, ConditionType, Status};
 use evenkeel_core::diagnostic::Location;
 use evenkeel_core::diff::FieldPath;
+use evenkeel_core::driver::Attribution;
 use evenkeel_core::manifest::SourceFile;
 use evenkeel_core::plan::{Action, InstanceId};
 use evenkeel_engine::controller::{Intent, Trigger};
@@ -36,6 +37,16 @@ pub(crate) fn key(source: &str, target: &str, kind: &str, name: &str) -> Resourc
     ResourceKey { source: source.into(), id }
 }
 
+fn attribution() -> Attribution {
+    Attribution {
+        fields: vec![FieldPath::of(["properties", "atime"])],
+        by: Some("root@pve1".into()),
+        at: Some(at(2)),
+        how: "zfs set atime=on tank".into(),
+        source: "zpool history".into(),
+    }
+}
+
 pub(crate) fn resource(key: ResourceKey, generation: u64) -> ResourceStatus {
     let message = format!("generation {generation} of 'it' \"is\" — schön\n");
     ResourceStatus {
@@ -55,6 +66,7 @@ pub(crate) fn resource(key: ResourceKey, generation: u64) -> ResourceStatus {
         }],
         differs: vec![],
         intent: Some(Intent::Corrective),
+        attributions: (generation > 2).then(attribution).into_iter().collect(),
         observed_at: Some(at(1)),
         since: at(0),
         failures: 2,

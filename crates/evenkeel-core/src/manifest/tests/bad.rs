@@ -179,11 +179,11 @@ fn the_head_of_a_manifest() {
         ),
         (
             "apiVersion: evenkeel.dev/v1alpha1\nkind: Toi\nmetadata: { name: a }\nspec: {}\n",
-            "f.yaml:2:7: error: unknown kind `Toi`, did you mean `Toy`? (the kinds are: `Secret`, `Store`, `Target`, `Toy`)",
+            "f.yaml:2:7: error: unknown kind `Toi`, did you mean `Toy`? (the kinds are: `MaintenanceWindow`, `Secret`, `Store`, `Target`, `Toy`)",
         ),
         (
             "apiVersion: evenkeel.dev/v1alpha1\nkind: target\nmetadata: { name: a }\nspec: {}\n",
-            "f.yaml:2:7: error: unknown kind `target`, did you mean `Target`? (the kinds are: `Secret`, `Store`, `Target`, `Toy`)",
+            "f.yaml:2:7: error: unknown kind `target`, did you mean `Target`? (the kinds are: `MaintenanceWindow`, `Secret`, `Store`, `Target`, `Toy`)",
         ),
         (
             "apiVersion: evenkeel.dev/v1alpha1\nkind: Target\nmetadata: { name: a }\nspec: { local: {} }\nstatus: {}\n",

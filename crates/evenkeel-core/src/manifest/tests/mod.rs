@@ -6,6 +6,7 @@ mod bad;
 mod claims;
 mod digests;
 mod hostile;
+mod maintenance;
 mod nodes;
 mod properties;
 mod rollouts;

@@ -1,7 +1,7 @@
 //! The field `rollout`: what is wrong with it, and what it makes of the targets.
 
 use super::*;
-use crate::plan::Rollout;
+use crate::plan::{Order, Rollout};
 
 /// Targets with their labels, and what a Toy on all of them with this `rollout` is to do.
 fn rollouts(targets: &[(&str, &str)], rollout: &str) -> Vec<Rollout> {
@@ -20,7 +20,7 @@ fn rollouts(targets: &[(&str, &str)], rollout: &str) -> Vec<Rollout> {
 }
 
 fn of(group: &str, at_once: usize, max_failures: usize) -> Rollout {
-    Rollout { group: group.to_owned(), at_once, max_failures }
+    Rollout { group: group.to_owned(), at_once, max_failures, order: Order::Any, pause: None }
 }
 
 #[test]
@@ -128,4 +128,45 @@ fn what_is_wrong_with_it_is_said_where_it_stands() {
         "{}",
         found[0]
     );
+}
+
+#[test]
+fn canaries_go_first_in_the_groups_that_have_some() {
+    use Order::{AfterCanaries, Any, Canary};
+
+    let hosts = [
+        ("a", "cluster: x, first: \"yes\""),
+        ("b", "cluster: x"),
+        ("c", "cluster: y"),
+        ("d", "cluster: y, first: \"no\""),
+    ];
+    let orders = |rollout: &str| -> Vec<Order> {
+        rollouts(&hosts, rollout).into_iter().map(|rollout| rollout.order).collect()
+    };
+    assert_eq!(orders(", rollout: {}"), [Any; 4]);
+    let labels = ", rollout: { canary: { matchLabels: { first: \"yes\" } } }";
+    assert_eq!(orders(labels), [Canary, AfterCanaries, Any, Any]);
+    let exists = ", rollout: { canary: { matchExpressions: [{ key: first, operator: Exists }] } }";
+    assert_eq!(orders(exists), [Canary, AfterCanaries, AfterCanaries, Canary]);
+    let pauses = rollouts(&hosts[..1], ", rollout: { pause: 10m }");
+    assert_eq!(pauses[0].pause, Some(crate::period::Period::minutes(10)));
+}
+
+#[test]
+fn what_is_wrong_with_canaries_is_said_where_it_stands() {
+    let line = SPEC_LINE + 2;
+    for (canary, column, expected) in [
+        (
+            "{ matchLabels: { first: a } }",
+            14,
+            "warning: no host of its groups has these labels, so nobody goes first",
+        ),
+        ("{ matchExpressions: [{ key: a, operator: In }] }", 63, "error: this operator wants `values`"),
+    ] {
+        let loaded = load_text(toy_text(&format!("target: t\nlabel: x\nrollout: {{ canary: {canary} }}")));
+        let found = lines(&loaded);
+        assert_eq!(found.len(), 1, "{canary}: {found:#?}");
+        let start = format!("f.yaml:{line}:{column}: {expected}");
+        assert!(found[0].starts_with(&start), "{canary}\n found {}\n want  {start}", found[0]);
+    }
 }

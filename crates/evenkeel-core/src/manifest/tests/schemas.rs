@@ -48,14 +48,24 @@ fn every_reference_resolves_and_every_object_is_closed() {
     }
     assert!(schema_for(&registry, "Nothing").is_none());
     let kinds_of = |schema: Value| at(&schema, "/properties/kind/enum").clone();
-    let manifests = serde_json::json!(["Target", "Secret", "Store", "Toy"]);
+    let manifests = serde_json::json!(["Target", "MaintenanceWindow", "Secret", "Store", "Toy"]);
     assert_eq!(kinds_of(schema_for_all(&registry)), manifests);
     let configuration =
         serde_json::json!(["Controller", "GitSource", "DirectorySource", "Notifier", "Secret"]);
     assert_eq!(kinds_of(schema_for_configuration(&registry)), configuration);
     assert_eq!(
         kinds(&registry),
-        ["Target", "Secret", "Store", "Toy", "Controller", "GitSource", "DirectorySource", "Notifier"]
+        [
+            "Target",
+            "MaintenanceWindow",
+            "Secret",
+            "Store",
+            "Toy",
+            "Controller",
+            "GitSource",
+            "DirectorySource",
+            "Notifier"
+        ]
     );
 }
 

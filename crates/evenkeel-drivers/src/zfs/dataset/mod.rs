@@ -20,11 +20,16 @@ pub use state::{PropertyState, ZfsDatasetState};
 use std::collections::BTreeMap;
 
 use evenkeel_core::diff::FieldPath;
-use evenkeel_core::driver::{Delta, Driver, Finding, Found, Marked, ObserveError, Observed, Step};
+use evenkeel_core::driver::{
+    Attribution, Delta, Drift, Driver, Finding, Found, Marked, ObserveError, Observed, Step,
+};
 use evenkeel_core::request::{Query, Replies};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::zfs::history::{self, Subject, Traits};
+use crate::zfs::name::pool;
+use crate::zfs::value::Kind;
 use wanted::WantedValue;
 
 /// The user property that marks a dataset as created by Evenkeel, which may therefore destroy it.
@@ -108,6 +113,15 @@ impl Driver for ZfsDataset {
         }
     }
 
+    fn blame_queries(&self, spec: &ZfsDatasetSpec, _: &Drift<'_>) -> Vec<Query> {
+        vec![history::query(pool(&spec.dataset))]
+    }
+
+    fn blame(&self, spec: &ZfsDatasetSpec, drift: &Drift<'_>, replies: &Replies) -> Vec<Attribution> {
+        let subject = Subject { pool: pool(&spec.dataset), dataset: Some(&spec.dataset), traits };
+        history::blame(subject, drift, replies)
+    }
+
     fn inventory_queries(&self, _: &Replies) -> Vec<Query> {
         inventory::queries()
     }
@@ -127,4 +141,11 @@ impl Driver for ZfsDataset {
     fn removal(&self, object: &str, keep: &[&str], replies: &Replies) -> Result<Vec<Step>, String> {
         inventory::removal(object, keep, replies)
     }
+}
+
+fn traits(name: &str) -> Traits {
+    property::find(name).map_or_else(Traits::default, |known| Traits {
+        alias: known.alias,
+        is_switch: known.kind == Kind::Switch,
+    })
 }

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use evenkeel_core::diff::FieldPath;
-use evenkeel_core::driver::{Delta, Driver, Finding, Found, ObserveError, Observed, Step};
+use evenkeel_core::driver::{
+    Attribution, Delta, Drift, Driver, Finding, Found, ObserveError, Observed, Step,
+};
 use evenkeel_core::request::{Exec, Query, Replies, Request};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -17,6 +19,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::WrittenProperties;
+use super::history::{self, Subject, Traits};
+use super::value::Kind;
 use wanted::Wanted;
 
 /// The properties of a ZFS pool.
@@ -102,6 +106,15 @@ impl Driver for ZfsPool {
         (value == "").then(|| "\"\"".to_owned())
     }
 
+    fn blame_queries(&self, spec: &ZfsPoolSpec, _: &Drift<'_>) -> Vec<Query> {
+        vec![history::query(&spec.pool)]
+    }
+
+    fn blame(&self, spec: &ZfsPoolSpec, drift: &Drift<'_>, replies: &Replies) -> Vec<Attribution> {
+        let subject = Subject { pool: &spec.pool, dataset: None, traits };
+        history::blame(subject, drift, replies)
+    }
+
     fn inventory_queries(&self, _: &Replies) -> Vec<Query> {
         vec![observe::query_all()]
     }
@@ -109,4 +122,9 @@ impl Driver for ZfsPool {
     fn inventory(&self, replies: &Replies) -> Result<Vec<Found>, ObserveError> {
         observe::inventory(replies)
     }
+}
+
+fn traits(name: &str) -> Traits {
+    let is_switch = table::find(name).is_some_and(|known| known.kind == Kind::Switch);
+    Traits { alias: (name == "listsnapshots").then_some("listsnaps"), is_switch }
 }

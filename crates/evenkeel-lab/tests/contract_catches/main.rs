@@ -3,212 +3,23 @@
 // Helpers of a test may fail loudly, like the test itself.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+mod shelf;
 
+use std::collections::BTreeMap;
+
+use evenkeel_core::diff::FieldPath;
 use evenkeel_core::driver::{
-    Delta, Driver, Finding, Found, Guard, ObserveError, Observed, Proof, Registry, Step,
+    Attribution, Delta, Drift, Driver, Finding, Found, Guard, ObserveError, Observed, Proof, Registry, Step,
 };
 use evenkeel_core::plan::Action;
-use evenkeel_core::request::{Exec, Query, Replies, Reply, Request};
+use evenkeel_core::request::{Exec, Query, Replies, Request};
 use evenkeel_lab::contract::{Fixture, Lists, Scenario, Stage, TARGET, checks};
-use evenkeel_lab::machine::Machine;
 use evenkeel_lab::random::Random;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Objects with a value and an owner.
-#[derive(Debug, Clone, Default, Hash)]
-struct Shelf {
-    objects: BTreeMap<String, (String, String)>,
-    looks: usize,
-    /// Whoever stops in the middle of moving the heavy one has the door blocked.
-    is_blocked: bool,
-    armed: Option<Armed>,
-    /// What became of the last guarded step.
-    outcome: Option<&'static str>,
-    /// How often each object was put there where none was.
-    made: BTreeMap<String, usize>,
-    /// The next thing that is put somewhere falls down.
-    slips: bool,
-    /// Whoever puts something somewhere takes so long that all guards go off meanwhile.
-    is_slow: bool,
-}
-
-/// A guard.
-#[derive(Debug, Clone, Hash)]
-struct Armed {
-    name: String,
-    before: Option<(String, String)>,
-    begun: bool,
-    has_failed: bool,
-    /// What is wrong with it, if anything.
-    how: String,
-}
-
-impl Machine for Shelf {
-    fn run(&mut self, argv: &[String]) -> Reply {
-        let words: Vec<&str> = argv.iter().map(String::as_str).collect();
-        let mut stdout = String::new();
-        match words.as_slice() {
-            ["shelf", "look", name] => stdout = self.line(name),
-            ["shelf", "list"] => stdout = self.objects.keys().map(|name| self.line(name)).collect(),
-            ["shelf", "peek-and-count", name] => {
-                self.looks += 1;
-                stdout = self.line(name);
-            }
-            ["shelf", "put", name, value, owner, how @ ..] => {
-                if !self.put(name, (value, owner), how.contains(&"guarded"), how.contains(&"once")) {
-                    return Reply { exit: 1, stdout: Vec::new(), stderr: b"it fell down\n".to_vec() };
-                }
-            }
-            ["shelf", "take", name] => drop(self.objects.remove(*name)),
-            ["shelf", "arm", name, how @ ..] => {
-                let (name, how) = ((*name).to_owned(), how.concat());
-                let before = self.objects.get(&name).cloned();
-                self.armed = Some(Armed { name, before, begun: false, has_failed: false, how });
-                self.outcome = None;
-            }
-            ["shelf", "disarm"] => stdout = self.disarm(),
-            ["shelf", "nod"] => stdout = CONFIRMED.into(),
-            ["shelf", "relax"] => {
-                self.armed = None;
-                stdout = CONFIRMED.into();
-            }
-            _ => return Reply { exit: 2, stdout: Vec::new(), stderr: b"usage\n".to_vec() },
-        }
-        Reply { exit: 0, stdout: stdout.into_bytes(), stderr: Vec::new() }
-    }
-
-    fn answer_in_part(&mut self, _: &str, request: &Request, _: &mut Random) {
-        let words = request.as_exec().unwrap().words();
-        if words.join(" ").starts_with(&format!("shelf put {HEAVY} ")) {
-            self.is_blocked = true;
-            self.begin();
-        }
-    }
-
-    fn answer_and_restart(&mut self, target: &str, request: &Request, random: &mut Random) {
-        self.answer_in_part(target, request, random);
-        if self.armed.as_ref().is_some_and(|armed| armed.how == "lightly") {
-            self.armed = None;
-        }
-    }
-
-    fn answer_failing(&mut self, target: &str, request: &Request) -> Reply {
-        self.slips = true;
-        self.answer(target, request)
-    }
-
-    fn identity(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.made.hash(&mut hasher);
-        hasher.finish()
-    }
-
-    fn slow_down(&mut self, seconds: u64) {
-        self.is_slow = seconds > 0;
-    }
-
-    fn is_reachable(&self) -> bool {
-        !self.is_blocked
-    }
-
-    fn pass(&mut self) {
-        let Some(armed) = self.armed.take() else { return };
-        if !armed.begun && armed.how != "blindly" {
-            self.outcome = Some("neverBegun");
-            return;
-        }
-        if armed.how == "anew" {
-            *self.made.entry(armed.name.clone()).or_default() += 1;
-        }
-        match armed.before {
-            Some(object) => drop(self.objects.insert(armed.name, object)),
-            None => drop(self.objects.remove(&armed.name)),
-        }
-        self.outcome = Some("rolledBack");
-        self.is_blocked = false;
-    }
-
-    fn fingerprint(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.hash(&mut hasher);
-        hasher.finish()
-    }
-
-    fn drift(&mut self, random: &mut Random) {
-        if let Some((value, _)) = self.objects.values_mut().nth(random.below(3)) {
-            "by-hand".clone_into(value);
-        }
-    }
-
-    fn objects(&self) -> BTreeMap<String, Option<String>> {
-        self.objects.iter().map(|(name, (_, owner))| (name.clone(), Some(owner.clone()))).collect()
-    }
-
-    fn copy(&self) -> Box<dyn Machine> {
-        Box::new(self.clone())
-    }
-}
-
-impl Shelf {
-    fn begin(&mut self) {
-        if let Some(armed) = &mut self.armed {
-            armed.begun = true;
-        }
-    }
-
-    /// Puts an object there; false where it does not come to stand there. What is guarded needs its guard to be armed, and looks
-    /// again at the end, or only once.
-    fn put(&mut self, name: &str, (value, owner): (&str, &str), is_guarded: bool, once: bool) -> bool {
-        if (is_guarded || once) && self.armed.is_none() {
-            return false;
-        }
-        if is_guarded || once || name == HEAVY {
-            self.begin();
-        }
-        if std::mem::take(&mut self.slips) {
-            if let Some(armed) = &mut self.armed {
-                armed.has_failed = true;
-            }
-            return false;
-        }
-        if self.is_slow {
-            self.pass();
-        }
-        if is_guarded && self.armed.is_none() {
-            return false;
-        }
-        if self.objects.insert(name.to_owned(), (value.to_owned(), owner.to_owned())).is_none() {
-            *self.made.entry(name.to_owned()).or_default() += 1;
-        }
-        true
-    }
-
-    fn disarm(&mut self) -> String {
-        match &self.armed {
-            Some(armed) if armed.begun && !armed.has_failed && !self.is_blocked => {
-                self.armed = None;
-                self.outcome = Some("confirmed");
-            }
-            Some(_) => self.pass(),
-            None => {}
-        }
-        match self.outcome {
-            None => "it is not known\n".to_owned(),
-            Some(outcome) => format!(r#"{{"outcome":"{outcome}","said":"so it is"}}"#),
-        }
-    }
-
-    fn line(&self, name: &str) -> String {
-        match self.objects.get(name) {
-            Some((value, owner)) => format!("{name} is {value} of {owner} end\n"),
-            None => format!("{name} is missing end\n"),
-        }
-    }
-}
+use crate::shelf::{HEAVY, Shelf};
 
 /// What is wrong with a driver.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -220,6 +31,8 @@ enum Flaw {
     ComparesTooLittle,
     TellsSecrets,
     RemovesAnything,
+    AsksWhoByWriting,
+    BlamesForOthers,
     ForgetsHalf,
     /// No flaw: what it may not send, it says so of.
     HoldsBack,
@@ -240,12 +53,6 @@ enum Flaw {
     MakesAnew,
     ForgetsAtRestart,
 }
-
-/// What becomes of a guarded step that is done.
-const CONFIRMED: &str = r#"{"outcome":"confirmed"}"#;
-
-/// The object that blocks the door while it is moved.
-const HEAVY: &str = "b";
 
 struct Toy(Flaw);
 
@@ -390,6 +197,18 @@ impl Driver for Toy {
         Ok(counted)
     }
 
+    fn blame_queries(&self, spec: &ToySpec, _: &Drift<'_>) -> Vec<Query> {
+        let how = if self.0 == Flaw::AsksWhoByWriting { "peek-and-count" } else { "look" };
+        vec![Query::reading(shelf(&["shelf", how, &spec.name]))]
+    }
+
+    fn blame(&self, _: &ToySpec, drift: &Drift<'_>, _: &Replies) -> Vec<Attribution> {
+        let mut fields: Vec<FieldPath> = drift.changes.iter().map(|change| change.path.clone()).collect();
+        fields.extend((self.0 == Flaw::BlamesForOthers).then(|| FieldPath::of(["place"])));
+        let (how, source) = ("put".to_owned(), "the shelf".to_owned());
+        vec![Attribution { fields, by: None, at: None, how, source }]
+    }
+
     fn inventory_queries(&self, _: &Replies) -> Vec<Query> {
         vec![Query::reading(shelf(&["shelf", "list"]))]
     }
@@ -455,7 +274,19 @@ fn a_right_driver_breaks_nothing() {
 
 #[test]
 fn every_flaw_is_caught() {
-    for (flaw, promise) in [
+    let of_guards = [
+        Flaw::LeavesUnguarded,
+        Flaw::PutsBackAnother,
+        Flaw::NeverDisarms,
+        Flaw::ConfirmsAnything,
+        Flaw::PutsBackWhatNeverBegan,
+        Flaw::IgnoresItsGuard,
+        Flaw::LooksOnce,
+        Flaw::MakesAnew,
+        Flaw::ForgetsAtRestart,
+    ];
+    let of_guards = of_guards.map(|flaw| (flaw, "a guard puts back what was there"));
+    let others = [
         (Flaw::LooksByWriting, "observing never writes"),
         (Flaw::NeverContent, "it converges, and the second run sends nothing"),
         (Flaw::ForgetsHalf, "it converges, and the second run sends nothing"),
@@ -470,19 +301,13 @@ fn every_flaw_is_caught() {
         (Flaw::ProvesByWriting, "proofs tell the truth"),
         (Flaw::DemandsTooMuch, "proofs tell the truth"),
         (Flaw::CountsTheUnread, "proofs tell the truth"),
-        (Flaw::LeavesUnguarded, "a guard puts back what was there"),
-        (Flaw::PutsBackAnother, "a guard puts back what was there"),
-        (Flaw::NeverDisarms, "a guard puts back what was there"),
-        (Flaw::ConfirmsAnything, "a guard puts back what was there"),
-        (Flaw::PutsBackWhatNeverBegan, "a guard puts back what was there"),
-        (Flaw::IgnoresItsGuard, "a guard puts back what was there"),
-        (Flaw::LooksOnce, "a guard puts back what was there"),
-        (Flaw::MakesAnew, "a guard puts back what was there"),
-        (Flaw::ForgetsAtRestart, "a guard puts back what was there"),
         (Flaw::ComparesTooLittle, "every field is compared or volatile"),
         (Flaw::TellsSecrets, "no secret is ever said"),
         (Flaw::RemovesAnything, "only what carries our mark is removed"),
-    ] {
+        (Flaw::AsksWhoByWriting, "asking who did it changes nothing"),
+        (Flaw::BlamesForOthers, "asking who did it changes nothing"),
+    ];
+    for (flaw, promise) in others.into_iter().chain(of_guards) {
         assert!(breaks(flaw, promise), "{flaw:?} is not caught by \"{promise}\"");
     }
 }
