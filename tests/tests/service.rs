@@ -15,6 +15,7 @@ mod reload;
 #[path = "service/systemd.rs"]
 mod systemd;
 
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
@@ -61,8 +62,9 @@ impl Scene {
              ---\n{HEAD}\nkind: Secret\nmetadata: {{ name: api }}\nspec: {{ file: {{ token: {token}.token }} }}\n"
         );
         for folder in folders {
-            text += &format!(
-                "---\n{HEAD}\nkind: DirectorySource\nmetadata: {{ name: {folder} }}\nspec: {{ path: {folder}, interval: 1h }}\n"
+            let _ = writeln!(
+                text,
+                "---\n{HEAD}\nkind: DirectorySource\nmetadata: {{ name: {folder} }}\nspec: {{ path: {folder}, interval: 1h }}"
             );
         }
         self.site.work.write("evenkeel.yaml", &text);

@@ -370,7 +370,7 @@ proptest::proptest! {
         days in 0..400_i64,
     ) {
         let said = |disks: &BTreeMap<String, (String, String)>| -> String {
-            disks.iter().map(|(disk, (policy, mark))| format!("naa.{disk} {policy} {mark}\n")).collect()
+            disks.iter().map(|(disk, (policy, mark))| ["naa.", disk, " ", policy, " ", mark, "\n"].concat()).collect()
         };
         let plan = |text: &str, at| held(text, at, &Decided::default()).plan.unwrap();
         let later = now() + jiff::SignedDuration::from_hours(24 * days);

@@ -37,12 +37,12 @@ fn a_token_and_a_source_come_into_force_while_a_run_is_on() {
         let all = names.iter().map(String::as_str).chain(["more"]);
         all.map(|name| scene.value(&format!("tank/{name}"), "atime")).all(|value| value == "off")
     });
-    let creates: Vec<String> =
+    let commands: Vec<String> =
         scene.site.writes("host").into_iter().filter(|write| write.starts_with("zfs create")).collect();
-    let mut distinct = creates.clone();
+    let mut distinct = commands.clone();
     distinct.sort();
     distinct.dedup();
-    assert_eq!(creates.len(), distinct.len(), "nothing is sent twice: {creates:#?}");
+    assert_eq!(commands.len(), distinct.len(), "nothing is sent twice: {commands:#?}");
     scene.site.work.expect(0, &["reconcile", "--now", "--wait", "--config", "evenkeel.yaml"]);
     let writes = scene.site.writes("host").len();
     scene.site.work.expect(0, &["reconcile", "--now", "--wait", "--config", "evenkeel.yaml"]);

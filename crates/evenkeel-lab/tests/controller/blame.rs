@@ -91,7 +91,8 @@ async fn drift_that_becomes_another_is_asked_for_anew() {
     scene.bench.pushed(&wanted("atime: off, sync: standard, quota: none")).await;
     scene.bench.reconcile(evenkeel_engine::store::ResourceFilter::default()).await;
     scene.bench.run_for(5).await;
-    (scene.said(), scene.asked());
+    scene.said();
+    scene.asked();
     scene.changes_by("eva", "zfs set atime=on tank");
     scene.bench.run_for(60).await;
     scene.changes_by("ops", "zfs set sync=always quota=1G tank");
@@ -124,7 +125,8 @@ async fn a_dataset_that_is_gone_was_removed_by_somebody() {
         dataset("kiwi", "tank/vm", "properties: { atime: off }"),
     ]);
     scene.bench.pushed(&both).await;
-    (scene.said(), scene.asked());
+    scene.said();
+    scene.asked();
     scene.changes_by("eva", "zfs destroy -r tank/vm");
     scene.bench.run_for(60).await;
     assert_eq!(

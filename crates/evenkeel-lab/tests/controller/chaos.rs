@@ -113,7 +113,8 @@ async fn turn(bench: &mut Bench, random: &mut Random, wishes: &mut Wishes, known
     }
 }
 
-async fn play(seed: u64) {
+/// Plays a day. Gives how many changes were approved in it.
+async fn play(seed: u64) -> usize {
     let mut random = Random::derive(seed, 60);
     let mut bench = Bench::with_hosts(HOSTS);
     bench.terms.drift.mode = DriftMode::Correct;
@@ -126,8 +127,8 @@ async fn play(seed: u64) {
     }
     let log = check(&mut bench, seed);
     let approved = log.iter().filter(|entry| matches!(entry.entry.what, Audited::Approved { .. })).count();
-    assert!(approved > 5, "seed {seed}: {approved} approvals are no chaos");
     calm(&mut bench, &wishes, seed).await;
+    approved
 }
 
 /// The log holds, and says of every write who wanted it; what was risky was approved, exactly so, and in time.
@@ -224,9 +225,11 @@ async fn calm(bench: &mut Bench, wishes: &Wishes, seed: u64) {
 #[test]
 fn a_day_of_chaos() {
     let only = std::env::var("EVENKEEL_SEED").ok().map(|seed| seed.parse::<u64>().expect("a number"));
+    let mut approved = 0;
     for seed in only.map_or(0..SEEDS, |seed| seed..seed + 1) {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-        runtime.block_on(play(seed));
+        approved += runtime.block_on(play(seed));
     }
+    assert!(only.is_some() || approved > 60, "{approved} approvals are no chaos");
 }

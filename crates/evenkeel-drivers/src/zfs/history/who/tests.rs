@@ -145,7 +145,7 @@ fn the_setting_that_counts_is_the_last_and_never_our_own() {
     assert_eq!(said(&format!("{theirs}{ours}")), "", "it is on for another reason than what they did");
     // The first half of a line, where the history was cut.
     assert_eq!(said(&format!("et atime=off POOL1 {root}\n{theirs}")), expected);
-    assert_eq!(said(&theirs.lines().next().unwrap().to_owned()), "?: set POOL1 (54) atime=1");
+    assert_eq!(said(theirs.lines().next().unwrap()), "?: set POOL1 (54) atime=1");
     assert_eq!(said(theirs.lines().last().unwrap()), "", "a command without its event may have been refused");
     // A command for something else tells nothing.
     let other = line(3, &format!("zfs set atime=on POOL1/vm {root}"));
